@@ -1,0 +1,197 @@
+"""A folder of configuration as typed values: what every process and `gwanje check` start from."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from gwanje import config, kinds
+from gwanje.collect.pipelines import spec as collect
+from gwanje.collect.pipelines.spec import Declared
+from gwanje.config import Chosen, Document, Duration, Reader, Secret
+from gwanje.judge.rules import files as judge
+from gwanje.judge.rules.spec import Rule
+from gwanje.tell import spec as tell
+from gwanje.tell.spec import Route
+
+_ADDRESS = re.compile(r"^(?P<host>\[[0-9a-fA-F:]+\]|[^:\s]+):(?P<port>\d{1,5})$")
+
+
+def _address(text: str) -> str:
+    match = _ADDRESS.match(text)
+    if not match or int(match["port"]) > 65535:
+        raise ValueError(f"{text!r} is not an address; write host:port, such as 127.0.0.1:8080")
+    return text
+
+
+def _external(text: str) -> str:
+    if text and not re.match(r"^https?://[^/\s]+", text):
+        raise ValueError(f"{text!r} is not an address people can open; write http://host:port or https://host")
+    return text.rstrip("/")
+
+
+class Agent(config.Settings):
+    """The agent that `gwanje up` runs for its own machine."""
+
+    host: str = Field(default_factory=platform.node, min_length=1)
+    """The `host` label of this machine's series; the machine's own name unless set."""
+
+    interval: Duration = timedelta(seconds=5)
+    """How often every probe looks."""
+
+    probes: dict[str, dict[str, Any]] = Field(default_factory=lambda: {"host": dict[str, Any](), "container": dict[str, Any]()})
+    """Which probes look, each with its settings; `{}` turns the agent off."""
+
+
+class Log(config.Settings):
+    """The program's own log: JSON lines in a file that is rotated, and readable lines on the terminal."""
+
+    level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    """The least level that is written: debug, info, warning or error."""
+
+    file: str = "logs/gwanje.log"
+    """The file, inside the folder unless the path is absolute; empty: none."""
+
+    size_mb: int = Field(default=20, ge=1)
+    """Size in megabytes at which the file is rotated; five old ones are kept."""
+
+
+class Limits(config.Settings):
+    """What one request may ask for."""
+
+    body_bytes: int = Field(default=32 << 20, ge=1024)
+    """Largest body of an ingest request, in bytes as sent."""
+
+    bodies_in_flight: int = Field(default=8, ge=1)
+    """How many ingest bodies are worked on at once; one more is answered 503 with Retry-After."""
+
+    query_seconds: float = Field(default=30.0, gt=0)
+    """Longest time a query may take."""
+
+
+class Main(config.Settings):
+    """`gwanje.yaml`: the one file of settings. Every key may be left out."""
+
+    listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1:8080"
+    """Where the page and the API answer, as host:port."""
+
+    url: Annotated[str, AfterValidator(_external)] = ""
+    """How people reach the page, for links in messages: `https://gwanje.example.org`. Empty: `http://` and `listen`."""
+
+    hosts: tuple[str, ...] = ()
+    """Names under which the page may be asked for, beside addresses, `localhost` and the name in `url`; others are refused."""
+
+    samples: dict[str, Any] = Field(default_factory=lambda: {"type": "local"})
+    """The store of samples: a `type` and its settings."""
+
+    events: dict[str, Any] = Field(default_factory=lambda: {"type": "duckdb"})
+    """The store of events: a `type` and its settings."""
+
+    events_retention: Duration = timedelta(days=30)
+    """How long events are kept."""
+
+    state: dict[str, Any] = Field(default_factory=lambda: {"type": "sqlite"})
+    """The database of everything small that must be right: a `type` and its settings."""
+
+    transport: dict[str, Any] = Field(default_factory=lambda: {"type": "direct"})
+    """How batches travel from the agent and the pipelines to the stores: a `type` and its settings."""
+
+    updates: dict[str, Any] = Field(default_factory=lambda: {"type": "memory"})
+    """How changes reach the processes that stream them: a `type` and its settings."""
+
+    agent: Agent = Agent()
+    """The agent for this machine."""
+
+    log: Log = Log()
+    """The program's own log."""
+
+    limits: Limits = Limits()
+    """What one request may ask for."""
+
+    receivers: list[dict[str, Any]] = Field(default_factory=list)
+    """Who is told: each with a `name`, a `type` and that kind's settings."""
+
+    routes: dict[str, Any] | None = None
+    """Which alerts go to which receiver; may be left out where there is one receiver."""
+
+    rules: list[dict[str, Any]] = Field(default_factory=list)
+    """Rules, beside those of `rules/*.yaml`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Everything that a folder says, read and checked."""
+
+    path: Path
+    main: Main
+    samples: Chosen
+    events: Chosen
+    state: Chosen
+    transport: Chosen
+    updates: Chosen
+    probes: Mapping[str, Chosen]
+    receivers: Mapping[str, Chosen]
+    receivers_without_address: Sequence[str]
+    route: Route | None
+    rules: Sequence[Rule]
+    pipelines: Sequence[Declared]
+
+    @property
+    def url(self) -> str:
+        """How people reach the page, without a slash at the end."""
+        return self.main.url or f"http://{self.main.listen}"
+
+
+def read(path: Path) -> Folder:
+    """Read a folder. Raises ConfigErrors with every mistake of every file at once."""
+    reader = Reader.of(path)
+    document = reader.document(config.MAIN_FILE)
+    main = reader.read(Main, document) or Main()
+    written = {**main.model_dump(include=set(_SINGLE)), **document.values}  # also where `main` itself could not be read
+    stores = {key: reader.chosen(family, document, (key,), written[key]) for key, family in _SINGLE.items()}
+    probes = _probes(reader, document, main)
+    telling = tell.read(reader, document)
+    receivers = {name: chosen for name, chosen in telling.receivers.items() if _has_address(chosen)}
+    rules = judge.read(reader, document)
+    pipelines = collect.read_all(reader)
+    reader.finish()
+    return Folder(
+        path=path,
+        main=main,
+        probes=probes,
+        receivers=receivers,
+        receivers_without_address=[name for name in telling.receivers if name not in receivers],
+        route=telling.root if receivers else None,
+        rules=rules,
+        pipelines=pipelines,
+        **{key: store for key, store in stores.items() if store},
+    )
+
+
+_SINGLE = {"samples": "samples", "events": "events", "state": "state", "transport": "transports", "updates": "updates"}
+
+
+def _probes(reader: Reader, document: Document, main: Main) -> dict[str, Chosen]:
+    found = {
+        name: reader.chosen("probes", document, ("agent", "probes", name), {"type": name, **settings})
+        for name, settings in main.agent.probes.items()
+    }
+    return {name: one for name, one in found.items() if one}
+
+
+def _has_address(receiver: Chosen) -> bool:
+    """A pack names receivers whose address comes from the environment; one that is empty is not set up yet."""
+    address = getattr(receiver.settings, "url", None)
+    return not (isinstance(address, Secret) and not address.get_secret_value())
+
+
+def available_kinds() -> dict[str, list[str]]:
+    """Every family and the words it knows here."""
+    return {family: kinds.names(family) for family in kinds.FAMILIES}

@@ -1,0 +1,195 @@
+"""Wiring: a folder's settings → stores, loops and doors of one process. The only place where kinds meet doors."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import socket
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psutil
+import structlog
+
+from gwanje import http
+from gwanje.app.clock import now
+from gwanje.app.folder import Folder
+from gwanje.app.own import OwnProbe, process_figures
+from gwanje.carry.base import Sender
+from gwanje.carry.ingest import Ingest
+from gwanje.carry.updates.base import Updates
+from gwanje.collect.agent import Agent
+from gwanje.collect.pipelines.spec import Prepared
+from gwanje.collect.schedule import Schedule
+from gwanje.errors import GwanjeError
+from gwanje.keep.events.base import Events
+from gwanje.keep.samples.base import Samples
+from gwanje.keep.state.base import State
+from gwanje.kinds import World
+from gwanje.model import to_ms
+from gwanje.show.rooms import OwnSamples, Rooms
+from gwanje.tell.delivery import Delivery
+from gwanje.watch.round import Round
+from gwanje.wire.exposition.encode import series_name
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Everything of one process, open and not yet running."""
+
+    folder: Folder
+    world: World
+    state: State
+    samples: Samples
+    events: Events
+    updates: Updates
+    ingest: Ingest
+    transport: Sender
+    prepared: Sequence[Prepared]
+    schedule: Schedule
+    round: Round
+    delivery: Delivery
+    started: datetime
+
+    @property
+    def own(self) -> list[OwnSamples]:
+        """Where this process's own figures come from; those of fetches are in the store already, written as they happen."""
+        rooms = (self.ingest, self.samples, self.round, self.delivery)
+        return [room.own_samples for room in rooms]
+
+    def rooms(self) -> Rooms:
+        """What the API needs of all this."""
+        limits = self.folder.main.limits
+        return Rooms(
+            samples=self.samples,
+            events=self.events,
+            state=self.state,
+            updates=self.updates,
+            ingest=self.ingest,
+            rules=self.folder.rules,
+            pipelines=self.prepared,
+            schedule=self.schedule,
+            now=now,
+            url=self.folder.url,
+            hosts=_names(self.folder),
+            started=self.started,
+            own=[*self.own, self._fetch_figures, self._process_figures],
+            ready=self.ready,
+            body_bytes=limits.body_bytes,
+            bodies_in_flight=limits.bodies_in_flight,
+            query_seconds=limits.query_seconds,
+        )
+
+    def _fetch_figures(self) -> dict[str, float]:
+        return {series_name(one.metric, one.labels): one.value for one in self.schedule.counters.samples(0)}
+
+    def _process_figures(self) -> dict[str, float]:
+        return process_figures(psutil.Process())
+
+    async def ready(self) -> str:
+        """Empty when the stores answer."""
+        try:
+            await self.samples.instant("1", to_ms(now()))
+            await asyncio.to_thread(_look, self.state)
+        except (GwanjeError, OSError) as error:
+            return str(error)
+        return ""
+
+
+@asynccontextmanager
+async def open_house(folder: Folder) -> AsyncIterator[House]:
+    """Open every store of the folder; closed in the opposite order. The caller holds the folder's lock."""
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(http.open_session())
+        world = World(folder.path, http=session)
+        state: State = folder.state.create(world)
+        stack.callback(state.close)
+        await asyncio.to_thread(state.migrate)
+        samples: Samples = await asyncio.to_thread(folder.samples.create, world)
+        stack.push_async_callback(samples.close)
+        events: Events = await asyncio.to_thread(folder.events.create, world)
+        stack.push_async_callback(events.close)
+        updates: Updates = folder.updates.create(world)
+        ingest = Ingest(samples, events, updates, lambda: to_ms(now()))
+        world = World(folder.path, http=session, ingest=ingest)
+        transport: Sender = folder.transport.create(world)
+        stack.push_async_callback(transport.close)
+        worker = _worker(folder)
+        prepared = [declared.prepare(world) for declared in folder.pipelines]
+        receivers = {name: chosen.create(world) for name, chosen in folder.receivers.items()}
+        yield House(
+            folder=folder,
+            world=world,
+            state=state,
+            samples=samples,
+            events=events,
+            updates=updates,
+            ingest=ingest,
+            transport=transport,
+            prepared=prepared,
+            schedule=Schedule(prepared, state, transport, updates, worker_id=worker, clock=now),
+            round=Round(folder.rules, samples, state, folder.route, updates, clock=now, page_url=folder.url),
+            delivery=Delivery(state, receivers, updates, worker_id=worker, clock=now),
+            started=now(),
+        )
+
+
+class AgentThread:
+    """The agent in a thread with a loop of its own, so that a slow look never holds up the API."""
+
+    def __init__(self, house: House) -> None:
+        settings = house.folder.main.agent
+        probes: dict[str, Any] = {name: chosen.create(house.world) for name, chosen in house.folder.probes.items()}
+        self._agent = Agent(
+            {**probes, "own": OwnProbe(house.own)},
+            house.transport,
+            host=settings.host,
+            instance=settings.host,
+            interval=settings.interval,
+        )
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="agent", daemon=True)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._task = self._loop.create_task(self._agent.run())
+        try:
+            self._loop.run_until_complete(self._task)
+        except asyncio.CancelledError:
+            pass
+        finally:
+            self._loop.close()
+
+    async def stop(self) -> None:
+        """Ends after the look that is under way, within two seconds."""
+        if self._task and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._task.cancel)
+        await asyncio.to_thread(self._thread.join, 2)
+
+
+def _worker(folder: Folder) -> str:
+    """Who claims work here: the same after a restart, so that a killed process takes up what it had claimed."""
+    place = hashlib.sha256(str(folder.path.resolve()).encode()).hexdigest()[:12]
+    return f"{socket.gethostname()[:40]}-{place}"
+
+
+def _look(state: State) -> None:
+    with state.read() as connection:
+        connection.exec_driver_sql("SELECT 1")
+
+
+def _names(folder: Folder) -> frozenset[str]:
+    """Names under which the page may be asked for."""
+    external = folder.main.url.partition("://")[2].partition("/")[0].rsplit(":", 1)[0]
+    listening = folder.main.listen.rsplit(":", 1)[0].strip("[]")
+    return frozenset(name.lower() for name in (*folder.main.hosts, external, listening) if name)

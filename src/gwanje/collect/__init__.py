@@ -1,0 +1,1 @@
+"""Collect: the world and the web come in, as samples, events and records."""

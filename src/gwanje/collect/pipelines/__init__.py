@@ -1,0 +1,1 @@
+"""The declared way of a record: source, steps, quota, run. A thinking room."""

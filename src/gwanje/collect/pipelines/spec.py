@@ -1,0 +1,123 @@
+"""A pipeline as its user declares it: one YAML file in `pipelines/`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
+
+from gwanje import config, kinds
+from gwanje.collect.pipelines.timetable import Timetable, zone_named
+from gwanje.collect.sources.base import Source
+
+FOLDER = "pipelines"
+
+
+class Title(config.Settings):
+    """The name that people read, by language."""
+
+    ko: str = ""
+    """In Korean."""
+    en: str = ""
+    """In English."""
+
+
+class Pipeline(config.Settings):
+    """One pipeline: what it asks, and when."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}$")
+    """What it is known by: letters, digits, `_`, `.`, `-`. Used in commands, labels and rules."""
+    title: Title = Title()
+    """The name that people read on the page, `{ko: …, en: …}`; the pipeline's name where it is left out."""
+    source: Mapping[str, Any]
+    """Where the records come from: `type` names the kind, beside it stand that kind's settings."""
+    schedule: str = ""
+    """When it runs: cron (`*/5 * * * *`, a sixth in front for seconds) or a steady beat (`every 30s`). Empty: when asked."""
+    zone: str = "UTC"
+    """The time zone in which `schedule` is meant: `Asia/Seoul`."""
+    retries: int = Field(default=0, ge=0, le=10)
+    """How often a fetch is tried again within its run when that may help. Only the last try counts as the fetch."""
+    timeout: config.Duration = timedelta(minutes=5)
+    """How long a run's fetch may take with all its retries; after that it has failed."""
+
+    @field_validator("zone")
+    @classmethod
+    def _is_known(cls, zone: str) -> str:
+        zone_named(zone)
+        return zone
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_a_schedule(cls, schedule: str) -> str:
+        return Timetable.read(schedule).text
+
+    @field_validator("timeout")
+    @classmethod
+    def _lasts(cls, timeout: timedelta) -> timedelta:
+        if timeout <= timedelta():
+            raise ValueError("must be longer than 0s")
+        return timeout
+
+    @model_validator(mode="after")
+    def _ever_comes(self) -> Pipeline:
+        Timetable.read(self.schedule, self.zone)
+        return self
+
+    @property
+    def timetable(self) -> Timetable:
+        """When it runs, ready to be asked."""
+        return Timetable.read(self.schedule, self.zone)
+
+    def titles(self) -> dict[str, str]:
+        """The title in both languages; the name where none was given."""
+        return {"ko": self.title.ko or self.title.en or self.name, "en": self.title.en or self.name}
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A pipeline that was read without a mistake, with its source chosen."""
+
+    pipeline: Pipeline
+    source: config.Chosen
+
+    def prepare(self, world: kinds.World) -> Prepared:
+        """Make its source, inside the loop that `world.http` belongs to."""
+        return Prepared(self.pipeline, self.source.name, self.source.create(world))
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A pipeline that can run. `kind` is the word of its source, and the label `source` of its samples."""
+
+    pipeline: Pipeline
+    kind: str
+    source: Source
+
+    @property
+    def name(self) -> str:
+        return self.pipeline.name
+
+
+def read_all(reader: config.Reader) -> Sequence[Declared]:
+    """Every pipeline of the folder, in the order of the files; mistakes stay with the reader, each at its file and line."""
+    read: dict[str, Declared] = {}
+    for document in reader.documents(FOLDER):
+        declared = _read(reader, document)
+        if declared is None:
+            continue
+        name = declared.pipeline.name
+        if name in read:
+            reader.mistake(
+                *document.where(("name",)), "name", f"another pipeline is already named {name!r}; give this one a name of its own"
+            )
+        read[name] = declared
+    return tuple(read.values())
+
+
+def _read(reader: config.Reader, document: config.Document) -> Declared | None:
+    pipeline = reader.read(Pipeline, document)
+    source = reader.chosen("sources", document, ("source",)) if "source" in document.values else None
+    return Declared(pipeline, source) if pipeline and source else None

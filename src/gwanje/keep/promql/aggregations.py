@@ -1,0 +1,251 @@
+"""Aggregation operators: many series to one a group, or some of them, or one for each value.
+
+Series are put in order of their group once; groups of one size are then blocks of (groups, members, steps).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gwanje.errors import BadQuery
+from gwanje.keep.promql.over_time import outside_quantile
+from gwanje.keep.promql.plan import Aggregate
+from gwanje.keep.promql.sums import compensated_mean, compensated_sum
+from gwanje.keep.promql.table import Indices, Mask, Numbers, Table, empty, grouped, with_label
+from gwanje.model import METRIC
+from gwanje.wire.columns import Labels
+
+Floats = NDArray[np.float64]
+
+CELLS_AT_ONCE = 1 << 16
+
+
+def aggregate(node: Aggregate, table: Table, parameter: Numbers | str | None) -> Table:
+    """Evaluate one aggregation. `parameter` is the number (one a step) or the text that stands before the vector."""
+    if isinstance(parameter, str):
+        return _count_values(node, table, parameter)
+    if parameter is not None:
+        _refuse_nan(node.operator, parameter)
+        if node.operator == "quantile":
+            return _reduced(node, table, lambda rows, mask, steps: _quantile(rows, mask, parameter[steps]))
+        chosen = _CHOSEN.get(node.operator)
+        return chosen(node, table, parameter) if chosen else _unsupported(node)
+    reduce = _REDUCED.get(node.operator)
+    return _reduced(node, table, reduce) if reduce else _unsupported(node)
+
+
+def group_labels(node: Aggregate, labels: Labels) -> Labels:
+    """The labels that a series' group has."""
+    if node.without:
+        return tuple(pair for pair in labels if pair[0] not in node.labels and pair[0] != METRIC)
+    return tuple(pair for pair in labels if pair[0] in node.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Which rows belong together: rows in order of their group, where each group starts, and its labels."""
+
+    of_row: Indices
+    order: Indices
+    starts: Indices
+    sizes: Indices
+    labels: list[Labels]
+
+
+def _groups(node: Aggregate, table: Table) -> Groups:
+    of_row, labels = _without_groups(node, table) if node.without else _by_groups(node, table)
+    sizes = np.bincount(of_row, minlength=len(labels))
+    return Groups(of_row, np.argsort(of_row, kind="stable"), np.cumsum(sizes) - sizes, sizes, labels)
+
+
+def _without_groups(node: Aggregate, table: Table) -> tuple[Indices, list[Labels]]:
+    return grouped(group_labels(node, own) for own in table.labels)
+
+
+def _by_groups(node: Aggregate, table: Table) -> tuple[Indices, list[Labels]]:
+    """Only the values of the labels are compared; the group's labels are put together once."""
+    names = sorted(set(node.labels))
+    if not names:
+        return np.zeros(len(table.labels), np.int64), [()] if table.labels else []
+    if len(names) == 1:
+        (name,) = names
+        of_row, values = grouped([dict(own).get(name, "") for own in table.labels])
+        return of_row, [((name, value),) if value else () for value in values]
+    of_row, keys = grouped([tuple([get(name, "") for name in names]) for get in (dict(own).get for own in table.labels)])
+    return of_row, [tuple((name, value) for name, value in zip(names, key, strict=True) if value) for key in keys]
+
+
+Reduce = Callable[[Floats, Mask, slice], Floats]
+"""From (groups, members, steps) values and presence to (groups, steps)."""
+
+
+def _reduced(node: Aggregate, table: Table, reduce: Reduce) -> Table:
+    groups = _groups(node, table)
+    steps = table.values.shape[1]
+    if not groups.labels:
+        return empty(steps)
+    values = np.zeros((len(groups.labels), steps))
+    for chosen, rows, columns in _blocks(groups, steps):
+        values[chosen, columns] = reduce(table.values[rows, columns], table.present[rows, columns], columns)
+    present = np.logical_or.reduceat(table.present[groups.order], groups.starts, axis=0)
+    return Table(groups.labels, values, present, METRIC not in node.labels)
+
+
+def _blocks(groups: Groups, steps: int) -> Iterator[tuple[Indices, Indices, slice]]:
+    """Groups of one size, the rows of their members, and some of the steps."""
+    for size in np.unique(groups.sizes).tolist():
+        alike = np.flatnonzero(groups.sizes == size)
+        some = max(1, CELLS_AT_ONCE // size)
+        for begin in range(0, len(alike), some):
+            chosen = alike[begin : begin + some]
+            rows = groups.order[groups.starts[chosen, None] + np.arange(size)]
+            width = max(1, some // len(chosen))
+            for left in range(0, steps, width):
+                yield chosen, rows, slice(left, left + width)
+
+
+def _sum(rows: Floats, mask: Mask, _: slice) -> Floats:
+    return compensated_sum(_or(rows, mask, 0.0))
+
+
+def _mean(rows: Floats, mask: Mask, _: slice) -> Floats:
+    return compensated_mean(_or(rows, mask, 0.0), mask.sum(axis=1))
+
+
+def _minimum(rows: Floats, mask: Mask, _: slice) -> Floats:
+    smallest: Floats = np.fmin.reduce(_or(rows, mask, np.nan), axis=1)
+    return smallest
+
+
+def _maximum(rows: Floats, mask: Mask, _: slice) -> Floats:
+    largest: Floats = np.fmax.reduce(_or(rows, mask, np.nan), axis=1)
+    return largest
+
+
+def _count(_: Floats, mask: Mask, __: slice) -> Floats:
+    counts: Floats = mask.sum(axis=1, dtype=np.float64)
+    return counts
+
+
+def _one(_: Floats, mask: Mask, __: slice) -> Floats:
+    held: Floats = np.logical_or.reduce(mask, axis=1).astype(np.float64)
+    return held
+
+
+def _variance(rows: Floats, mask: Mask, _: slice) -> Floats:
+    counts = mask.sum(axis=1)
+    with np.errstate(all="ignore"):
+        centre = compensated_mean(_or(rows, mask, 0.0), counts)[:, None]
+        centre = centre + (_or(rows - centre, mask, 0.0).sum(axis=1) / counts)[:, None]
+        return compensated_mean(_or((rows - centre) ** 2, mask, 0.0), counts)
+
+
+def _deviation(rows: Floats, mask: Mask, steps: slice) -> Floats:
+    return np.sqrt(_variance(rows, mask, steps))
+
+
+def _quantile(rows: Floats, mask: Mask, fraction: Numbers) -> Floats:
+    """By linear interpolation; NaN counts as smaller than every number."""
+    ordered = np.sort(_or(rows, mask, np.nan), axis=1)
+    counts = mask.sum(axis=1)
+    nans = counts - (~np.isnan(ordered)).sum(axis=1)
+    rank = np.where((fraction >= 0) & (fraction <= 1), fraction, 0) * np.maximum(counts - 1, 0)
+    lower = np.floor(rank).astype(np.int64)
+    upper = np.minimum(lower + 1, np.maximum(counts - 1, 0))
+    weight = rank - lower
+    with np.errstate(all="ignore"):
+        between = _ranked(ordered, lower, nans) * (1 - weight) + _ranked(ordered, upper, nans) * weight
+    return outside_quantile(between, fraction)
+
+
+def _ranked(ordered: Floats, rank: Indices, nans: Indices) -> Floats:
+    place = np.maximum(rank - nans, 0)
+    return np.where(rank < nans, np.nan, np.take_along_axis(ordered, place[:, None], axis=1)[:, 0])
+
+
+def _or(values: Floats, mask: Mask, absent: float) -> Floats:
+    return np.where(mask, values, absent)
+
+
+def _topk(node: Aggregate, table: Table, wanted: Numbers) -> Table:
+    return _best(node, table, wanted, -table.values)
+
+
+def _bottomk(node: Aggregate, table: Table, wanted: Numbers) -> Table:
+    return _best(node, table, wanted, table.values)
+
+
+def _limitk(node: Aggregate, table: Table, wanted: Numbers) -> Table:
+    return _best(node, table, wanted, np.zeros(table.values.shape))
+
+
+def _best(node: Aggregate, table: Table, wanted: Numbers, cost: Floats) -> Table:
+    """The `wanted` cheapest series of each group, NaN last; in order of group and cost at the last step."""
+    if not table.labels:
+        return table
+    groups = _groups(node, table)
+    nan = np.isnan(cost)
+    members = np.broadcast_to(groups.of_row[:, None], cost.shape)
+    order = np.lexsort((np.where(nan, 0, cost), nan, ~table.present, members), axis=0)
+    rank = np.empty(order.shape, np.int64)
+    place = np.arange(len(order)) - np.repeat(groups.starts, groups.sizes)
+    np.put_along_axis(rank, order, np.broadcast_to(place[:, None], order.shape), axis=0)
+    best = replace(table, present=table.present & (rank < np.floor(wanted)))
+    last = order[:, -1]
+    return best.rows(last[np.logical_or.reduce(best.present, axis=1)[last]])
+
+
+def _count_values(node: Aggregate, table: Table, name: str) -> Table:
+    if node.operator != "count_values":
+        return _unsupported(node)
+    if not name:
+        raise BadQuery('invalid label name "" in count_values; give a name')
+    row, step = np.nonzero(table.present)
+    distinct, number = np.unique(table.values[table.present], return_inverse=True)
+    texts = [number_text(value) for value in distinct.tolist()]
+    pairs, pair = np.unique(row * max(1, len(distinct)) + number, return_inverse=True)
+    owners, values = np.divmod(pairs, max(1, len(distinct)))
+    own = [group_labels(node, labels) for labels in table.labels]
+    found = zip(owners.tolist(), values.tolist(), strict=True)
+    groups, labels = grouped([with_label(own[owner], name, texts[value]) for owner, value in found])
+    counts = np.zeros((len(labels), table.values.shape[1]))
+    np.add.at(counts, (groups[pair], step), 1)
+    return Table(labels, counts, counts > 0)
+
+
+def number_text(value: float) -> str:
+    """A number as Prometheus writes it: the shortest digits that give it back, no exponent."""
+    if np.isnan(value):
+        return "NaN"
+    if np.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    return np.format_float_positional(value, trim="-")
+
+
+def _refuse_nan(operator: str, parameter: Numbers) -> None:
+    if operator == "limit_ratio":
+        if np.isnan(parameter).any():
+            raise BadQuery("Ratio value is NaN")
+    elif operator != "quantile" and np.isnan(parameter).any():
+        raise BadQuery("Parameter value is NaN")
+
+
+def _unsupported(node: Aggregate) -> Table:
+    raise BadQuery(f"the aggregation {node.operator} is not supported yet")
+
+
+_REDUCED: Mapping[str, Reduce] = {
+    "sum": _sum,
+    "avg": _mean,
+    "min": _minimum,
+    "max": _maximum,
+    "count": _count,
+    "group": _one,
+    "stddev": _deviation,
+    "stdvar": _variance,
+}
+_CHOSEN: Mapping[str, Callable[[Aggregate, Table, Numbers], Table]] = {"topk": _topk, "bottomk": _bottomk, "limitk": _limitk}

@@ -1,0 +1,119 @@
+"""How fast a series moves: rate, increase, delta and their like over a window, with Prometheus's extrapolation."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gwanje.keep.promql.table import Indices, Mask
+from gwanje.keep.promql.windows import Result, Windows
+
+Floats = NDArray[np.float64]
+
+
+def rate(window: Windows) -> Result:
+    gained, factor, present = _extrapolated(window, counter=True)
+    return gained * (factor / (window.range_ms / 1000)), present
+
+
+def increase(window: Windows) -> Result:
+    gained, factor, present = _extrapolated(window, counter=True)
+    return gained * factor, present
+
+
+def delta(window: Windows) -> Result:
+    gained, factor, present = _extrapolated(window, counter=False)
+    return gained * factor, present
+
+
+def irate(window: Windows) -> Result:
+    before, after, seconds, present = _last_two(window)
+    gained = np.where(after < before, after, after - before)
+    return gained / seconds, present
+
+
+def idelta(window: Windows) -> Result:
+    before, after, _, present = _last_two(window)
+    return after - before, present
+
+
+def changes(window: Windows) -> Result:
+    both_nan = np.isnan(window.values[1:]) & np.isnan(window.values[:-1])
+    return _counted(window, (window.values[1:] != window.values[:-1]) & ~both_nan)
+
+
+def resets(window: Windows) -> Result:
+    return _counted(window, window.values[1:] < window.values[:-1])
+
+
+def _extrapolated(window: Windows, *, counter: bool) -> tuple[Floats, Floats, Mask]:
+    """What was gained between the samples, and the factor by which the window is longer than what they cover."""
+    present = window.lengths >= 2
+    if not len(window.values):
+        return np.zeros(present.shape), np.zeros(present.shape), present
+    first, last = _ends(window, present)
+    gained = window.values[last] - window.values[first]
+    if counter:
+        _add_resets(gained, window, first, last, present)
+    first_ms, last_ms = window.times[first], window.times[last]
+    sampled = (last_ms - first_ms) / 1000
+    apart = sampled / np.maximum(window.lengths - 1, 1)
+    before = (first_ms - (window.ends - window.range_ms)) / 1000
+    after = (window.ends - last_ms) / 1000
+    far = apart * 1.1
+    before = np.where(before >= far, apart / 2, before)
+    after = np.where(after >= far, apart / 2, after)
+    if counter:
+        # A counter cannot have been below zero, so it is not followed back past the time at which it would have been zero.
+        start = window.values[first]
+        to_zero = np.where((gained > 0) & (start >= 0), sampled * (start / gained), before)
+        before = np.where(to_zero < before, to_zero, before)
+    return gained, (sampled + before + after) / sampled, present
+
+
+def _add_resets(gained: Floats, window: Windows, first: Indices, last: Indices, present: Mask) -> None:
+    """Add the value before each reset inside the window.
+
+    Resets are counted in whole numbers and their values added window by window: running sums of floats would lose precision,
+    and one infinite value would spoil everything after it.
+    """
+    fell = np.zeros(len(window.values) + 1, np.bool_)
+    np.less(window.values[1:], window.values[:-1], out=fell[1:-1])
+    fell[window.selected.offsets] = False  # from one series to the next
+    falls = np.flatnonzero(fell)
+    if not len(falls):
+        return
+    begin = np.searchsorted(falls, first.ravel(), side="right")
+    end = np.searchsorted(falls, last.ravel(), side="right")
+    hit = np.flatnonzero((end > begin) & present.ravel())
+    if not len(hit):
+        return
+    bounds = np.stack((begin[hit], end[hit]), axis=1).ravel()
+    lost = np.append(window.values[falls - 1], 0.0)
+    flat = gained.reshape(-1)
+    flat[hit] += np.add.reduceat(lost, bounds)[::2]
+
+
+def _last_two(window: Windows) -> tuple[Floats, Floats, Floats, Mask]:
+    present = window.lengths >= 2
+    last = np.where(present, window.past - 1, 0)
+    before = np.where(present, window.past - 2, 0)
+    if not len(window.values):
+        zeros = np.zeros(last.shape)
+        return zeros, zeros, zeros, present
+    return window.values[before], window.values[last], (window.times[last] - window.times[before]) / 1000, present
+
+
+def _counted(window: Windows, steps: Mask) -> Result:
+    """How often something happened between two samples of the window."""
+    present = window.lengths >= 1
+    if not len(window.values):
+        return np.zeros(present.shape), present
+    until = np.concatenate(([0], np.cumsum(steps)))
+    first, last = _ends(window, present)
+    return (until[last] - until[first]).astype(np.float64), present
+
+
+def _ends(window: Windows, present: Mask) -> tuple[Indices, Indices]:
+    """The first and the last sample of each window; of absent ones some sample, whatever it is."""
+    return np.where(present, window.first, 0), np.where(present, window.past - 1, 0)

@@ -1,0 +1,78 @@
+"""The head: what lies in memory, and the newest sample of every series."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gwanje.keep.samples.local.admission import NEVER
+from gwanje.keep.samples.local.runs import BYTES_OF_SAMPLE, Ids, Rows, Run, Source
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from gwanje.keep.samples.local.blocks import Block
+    from gwanje.wire.columns import Times, Values
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What queries read, at one moment; sources named first win where two hold the same time."""
+
+    blocks: tuple[Block, ...] = ()
+    leaving: tuple[Run, ...] = ()
+    """The part of the head that is being written into a block."""
+    runs: tuple[Run, ...] = ()
+    staged: tuple[Rows, ...] = ()
+    """The newest samples as they came."""
+
+    @property
+    def head_bytes(self) -> int:
+        return sum(run.nbytes for run in self.runs) + sum(len(rows.times) for rows in self.staged) * (BYTES_OF_SAMPLE + 8)
+
+    @property
+    def head_rows(self) -> int:
+        return sum(len(run.times) for run in (*self.leaving, *self.runs)) + sum(len(rows.times) for rows in self.staged)
+
+    def sources(self, after_ms: int, until_ms: int) -> list[Source]:
+        """The sources that may hold samples of a time range; nothing may be staged any more."""
+        every: list[Source] = [*self.blocks, *self.leaving, *self.runs]
+        return [source for source in every if source.end_ms > after_ms and source.start_ms <= until_ms]
+
+
+@dataclass(slots=True)
+class Newest:
+    """The newest time and value of every series, and the generation of the head in which it was last seen."""
+
+    times: Times = field(default_factory=lambda: np.full(1024, NEVER, np.int64))
+    values: Values = field(default_factory=lambda: np.zeros(1024, np.float64))
+    seen: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1024, np.int64))
+
+    _marks: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1024, np.int64))
+
+    def grow(self, count: int) -> None:
+        more = max(count, 2 * len(self.times)) - len(self.times)
+        if count > len(self.times):
+            self.times = np.append(self.times, np.full(more, NEVER, np.int64))
+            self.values = np.append(self.values, np.zeros(more, np.float64))
+            self._marks = np.append(self._marks, np.zeros(more, np.int64))
+            self.seen = np.append(self.seen, np.zeros(more, np.int64))
+
+    def each_once(self, ids: Ids) -> bool:
+        """True when no series stands twice: each finds its own mark again."""
+        places = np.arange(len(ids))
+        self._marks[ids] = places
+        return bool((self._marks[ids] == places).all())
+
+    def take(self, rows: Rows) -> None:
+        """Note samples in any order; of one series the latest stays."""
+        newer = np.flatnonzero(rows.times > self.times[rows.series])
+        if len(newer) == len(rows.times) and self.each_once(rows.series):
+            self.times[rows.series], self.values[rows.series] = rows.times, rows.values
+            return
+        order = newer[np.argsort(rows.times[newer], kind="stable")]
+        # Of an index that stands twice, numpy keeps what it assigns last: the latest time.
+        self.times[rows.series[order]] = rows.times[order]
+        self.values[rows.series[order]] = rows.values[order]

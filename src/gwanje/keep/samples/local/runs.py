@@ -1,0 +1,210 @@
+"""Samples as arrays sorted by (series, time), and several such runs read as one. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gwanje.wire.columns import Times, Values
+
+Ids = NDArray[np.int64]
+"""Series by their number in the store."""
+Offsets = NDArray[np.int64]
+
+BYTES_OF_SAMPLE = 16
+
+
+class Rows(NamedTuple):
+    """Samples as they came: one series, time and value a row."""
+
+    series: Ids
+    times: Times
+    values: Values
+
+    def at(self, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> Rows:
+        """Some of the rows, by their places or a mask."""
+        return Rows(self.series[chosen], self.times[chosen], self.values[chosen])
+
+
+class Part(NamedTuple):
+    """What one source holds of the wanted series: series `i` has the next `counts[i]` of `times` and `values`."""
+
+    counts: NDArray[np.int64]
+    times: Times
+    values: Values
+
+
+class Assembled(NamedTuple):
+    """Several parts as one: series `i` has `[offsets[i]:offsets[i+1]]`, ascending in time, no time twice."""
+
+    offsets: Offsets
+    times: Times
+    values: Values
+
+
+class Source(Protocol):
+    """Where samples lie: a run of the head, or a block."""
+
+    @property
+    def ids(self) -> Ids:
+        """Ascending."""
+        ...
+
+    @property
+    def start_ms(self) -> int: ...
+
+    @property
+    def end_ms(self) -> int: ...
+
+    def select(self, wanted: Ids, after_ms: int, until_ms: int) -> Part:
+        """The samples of the wanted series with `after_ms < time <= until_ms`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """A source in memory. Series `ids[i]` owns `[offsets[i]:offsets[i+1]]`, in order of time."""
+
+    ids: Ids
+    offsets: Offsets
+    times: Times
+    values: Values
+    start_ms: int
+    end_ms: int
+
+    @property
+    def nbytes(self) -> int:
+        return self.ids.nbytes + self.offsets.nbytes + self.times.nbytes + self.values.nbytes
+
+    def select(self, wanted: Ids, after_ms: int, until_ms: int) -> Part:
+        low, high = bounds(self.ids, self.offsets, wanted)
+        if self.start_ms <= after_ms:
+            low = first_after(self.times, low, high, after_ms)
+        if self.end_ms > until_ms:
+            high = first_after(self.times, low, high, until_ms)
+        return slices(self.times, self.values, low, high)
+
+    def held(self, series: Ids, times: Times) -> tuple[NDArray[np.bool_], Values]:
+        """Which of these samples are here already, and with which values."""
+        low, high = bounds(self.ids, self.offsets, series)
+        at = first_after(self.times, low, high, times) - 1
+        inside = at >= low
+        at = np.where(inside, at, 0)
+        return inside & (self.times[at] == times), self.values[at]
+
+
+def run_of(rows: Rows) -> Run:
+    """Sort rows into a run; there must be at least one."""
+    series, times, values = _sorted(rows)
+    starts = np.flatnonzero(np.append(True, series[1:] != series[:-1]))
+    return Run(series[starts], np.append(starts, len(series)), times, values, int(times.min()), int(times.max()))
+
+
+def joined(parts: Sequence[Rows]) -> Rows:
+    return Rows(
+        np.concatenate([part.series for part in parts]),
+        np.concatenate([part.times for part in parts]),
+        np.concatenate([part.values for part in parts]),
+    )
+
+
+def merged(runs: Sequence[Run]) -> Run:
+    """Several runs as one."""
+    ids = reduce(np.union1d, [run.ids for run in runs])
+    start_ms, end_ms = min(run.start_ms for run in runs), max(run.end_ms for run in runs)
+    offsets, times, values = assemble([run.select(ids, start_ms - 1, end_ms) for run in runs])
+    return Run(ids, offsets, times, values, start_ms, end_ms)
+
+
+def assemble(parts: Sequence[Part]) -> Assembled:
+    """One sequence for each series out of all parts. Where two hold the same time, the part named first wins."""
+    counts = np.stack([part.counts for part in parts], axis=1)
+    offsets = _offsets(counts.sum(axis=1))
+    filled = [part for part in parts if len(part.times)]
+    if len(filled) <= 1:
+        times, values = (filled or parts)[0][1:]
+    else:
+        times, values = np.concatenate([part.times for part in parts]), np.concatenate([part.values for part in parts])
+        of_part = np.cumsum([0] + [len(part.times) for part in parts[:-1]])
+        starts = np.cumsum(counts, axis=0) - counts + of_part
+        order = _ranges(starts.ravel(), counts.ravel())
+        times, values = times.take(order), values.take(order)
+    return _in_order(Assembled(offsets, times, values))
+
+
+def bounds(ids: Ids, offsets: Offsets, wanted: Ids) -> tuple[Offsets, Offsets]:
+    """Where each wanted series lies; an empty stretch for those that are not here."""
+    if len(ids) == len(wanted) and np.array_equal(ids, wanted):
+        return offsets[:-1], offsets[1:]
+    at = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
+    low = offsets[at]
+    return low, np.where(ids[at] == wanted, offsets[at + 1], low)
+
+
+def first_after(times: Times, low: Offsets, high: Offsets, instant: int | Times) -> Offsets:
+    """For each stretch of ascending times the first place later than `instant`: one bisection of all at once."""
+    low, high = low.copy(), high.copy()
+    top = len(times) - 1
+    while (low < high).any():
+        middle = (low + high) >> 1
+        later = times[np.minimum(middle, top)] > instant
+        high = np.where(later, middle, high)
+        low = np.where(later | (low >= high), low, middle + 1)
+    return low
+
+
+def slices(times: Times, values: Values, low: Offsets, high: Offsets) -> Part:
+    """Cut the stretches out, one after another."""
+    counts = high - low
+    if not counts.any():
+        return Part(counts, times[:0], values[:0])
+    if np.array_equal(low[1:], high[:-1]):  # neighbours: no copy
+        whole = slice(int(low[0]), int(high[-1]))
+        return Part(counts, times[whole], values[whole])
+    order = _ranges(low, counts)
+    return Part(counts, times.take(order), values.take(order))
+
+
+def _sorted(rows: Rows) -> Rows:
+    narrow = int(rows.series.max()) < 1 << 16
+    # A stable sort of 16-bit integers is a radix sort: ten times faster.
+    order = np.argsort(rows.series.astype(np.uint16) if narrow else rows.series, kind="stable")
+    rows = rows.at(order)
+    if ((rows.series[1:] == rows.series[:-1]) & (rows.times[1:] <= rows.times[:-1])).any():
+        return rows.at(np.lexsort((rows.times, rows.series)))
+    return rows
+
+
+def _in_order(assembled: Assembled) -> Assembled:
+    """Sort and drop repeated times, where late samples or a repeated flush made it necessary."""
+    offsets, times, values = assembled
+    counts = np.diff(offsets)
+    ascending = times[1:] > times[:-1]
+    edges = offsets[1:-1]
+    ascending[edges[(edges > 0) & (edges < len(times))] - 1] = True
+    if ascending.all():
+        return assembled
+    series = np.repeat(np.arange(len(counts)), counts)
+    order = np.lexsort((times, series))
+    series, times = series[order], times[order]
+    first = np.append(True, (series[1:] != series[:-1]) | (times[1:] != times[:-1]))
+    return Assembled(_offsets(np.bincount(series[first], minlength=len(counts))), times[first], values[order[first]])
+
+
+def _offsets(counts: NDArray[np.int64]) -> Offsets:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])
+
+
+def _ranges(starts: Offsets, counts: NDArray[np.int64]) -> Offsets:
+    """`starts[0], starts[0]+1, … (counts[0] of them), starts[1], …`."""
+    ends = np.cumsum(counts)
+    order: Offsets = np.repeat(starts - (ends - counts), counts)
+    order += np.arange(len(order))
+    return order

@@ -1,0 +1,261 @@
+"""The tables of state. Times are milliseconds in the database and aware datetimes in Python."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+from gwanje.model import from_ms, to_ms
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime, kept as milliseconds since the epoch: the same in every engine, and sortable."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else to_ms(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return None if value is None else from_ms(value)
+
+
+def _number() -> Column[int]:
+    # SQLite numbers rows by itself only for INTEGER, not BIGINT.
+    return Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+
+
+# --- who may do what -----------------------------------------------------------------------------------------------------
+
+users = Table(
+    "users",
+    metadata,
+    _number(),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("password_hash", String(200), nullable=False),
+    Column("role", String(20), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("disabled_at", Instant),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("user_id", ForeignKey("users.id"), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
+    Column("address", String(64), nullable=False),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    _number(),
+    Column("name", String(100), nullable=False),
+    Column("key_hash", String(64), nullable=False, unique=True),
+    Column("scopes", JSON, nullable=False),
+    Column("host", String(255)),
+    Column("created_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+)
+
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("role", String(20), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("used_at", Instant),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    _number(),
+    Column("at", Instant, nullable=False, index=True),
+    Column("who", String(120), nullable=False),
+    Column("what", String(60), nullable=False),
+    Column("target", String(255), nullable=False),
+    Column("before", JSON),
+    Column("after", JSON),
+    Column("address", String(64), nullable=False),
+)
+
+# --- alerts --------------------------------------------------------------------------------------------------------------
+
+instances = Table(
+    "instances",
+    metadata,
+    Column("fingerprint", String(32), primary_key=True),
+    Column("rule", String(200), nullable=False, index=True),
+    Column("labels", JSON, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("severity", String(20)),
+    Column("since", Instant, nullable=False),
+    Column("pending_since", Instant),
+    Column("good_since", Instant),
+    Column("seen_at", Instant, nullable=False),
+    Column("episode", ForeignKey("episodes.id"), nullable=False),
+    Column("value", Float),
+)
+"""Only those with an open episode: an instance that is ok has nothing to remember."""
+
+episodes = Table(
+    "episodes",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("fingerprint", String(32), nullable=False, index=True),
+    Column("rule", String(200), nullable=False, index=True),
+    Column("labels", JSON, nullable=False),
+    Column("host", String(255), index=True),
+    Column("annotations", JSON, nullable=False),
+    Column("summary", JSON, nullable=False),
+    Column("state", String(20), nullable=False, index=True),
+    Column("severity", String(20), nullable=False),
+    Column("began_at", Instant, nullable=False, index=True),
+    Column("fired_at", Instant),
+    Column("ended_at", Instant, index=True),
+    Column("ended_because", String(40)),
+    Column("value", Float),
+    Column("peak", Float),
+    Column("operator", String(4), nullable=False),
+    Column("threshold", Float, nullable=False),
+    Column("query", Text, nullable=False),
+    Column("unit", String(30), nullable=False),
+    Column("for_ms", BigInteger, nullable=False),
+)
+
+transitions = Table(
+    "transitions",
+    metadata,
+    _number(),
+    Column("episode", ForeignKey("episodes.id"), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("before", String(20), nullable=False),
+    Column("after", String(20), nullable=False),
+    Column("severity", String(20)),
+    Column("value", Float),
+    Column("because", String(200), nullable=False),
+)
+
+# --- telling -------------------------------------------------------------------------------------------------------------
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("receiver", String(100), nullable=False),
+    Column("labels", JSON, nullable=False),
+    Column("began_at", Instant, nullable=False),
+    Column("told_at", Instant),
+    Column("told", JSON, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    _number(),
+    Column("key", String(120), nullable=False, unique=True),
+    Column("receiver", String(100), nullable=False),
+    Column("group_key", String(64), nullable=False, index=True),
+    Column("reason", String(40), nullable=False),
+    Column("message", JSON, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("next_at", Instant, nullable=False),
+    Column("deadline_at", Instant, nullable=False),
+    Column("claimed_by", String(64)),
+    Column("claimed_until", Instant),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("done_at", Instant),
+    Column("error", Text, nullable=False, default=""),
+    Index("ix_outbox_receiver_state_id", "receiver", "state", "id"),
+)
+
+outbox_episodes = Table(
+    "outbox_episodes",
+    metadata,
+    Column("outbox_id", ForeignKey("outbox.id"), primary_key=True),
+    Column("episode", String(32), primary_key=True, index=True),
+)
+"""Which episodes a message tells, so that an episode's messages are found without reading every message."""
+
+attempts = Table(
+    "attempts",
+    metadata,
+    _number(),
+    Column("outbox_id", ForeignKey("outbox.id"), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("outcome", String(20), nullable=False),
+    Column("status", Integer),
+    Column("latency_ms", Float, nullable=False),
+    Column("error", Text, nullable=False),
+)
+
+# --- pipelines -----------------------------------------------------------------------------------------------------------
+
+runs = Table(
+    "runs",
+    metadata,
+    _number(),
+    Column("pipeline", String(200), nullable=False),
+    Column("partition", String(64), nullable=False),
+    Column("trigger", String(20), nullable=False),
+    Column("asked_by", String(120), nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("claimed_by", String(64)),
+    Column("claimed_until", Instant),
+    Column("started_at", Instant),
+    Column("ended_at", Instant),
+    Column("outcome", String(20)),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("status", Integer),
+    Column("rows", Integer),
+    Column("bytes", BigInteger),
+    Column("latency_ms", Float),
+    Column("error", Text),
+    UniqueConstraint("pipeline", "partition"),
+    Index("ix_runs_state_asked_at", "state", "asked_at"),
+)
+
+# --- settings made by people or by the program itself --------------------------------------------------------------------
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("value", JSON, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("write_only", Boolean, nullable=False, default=False),
+)

@@ -1,0 +1,1 @@
+"""Show: the API, the live stream and the page."""

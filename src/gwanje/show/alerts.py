@@ -1,0 +1,115 @@
+"""Alerts as the page and the API show them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from gwanje.keep.state import alerts as kept
+from gwanje.keep.state.alerts import Attempt, Change, Episode, Wanted
+from gwanje.model import to_ms
+from gwanje.show.rooms import Rooms
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of one message: `state` is waiting, sent or failed."""
+
+    receiver: str
+    reason: str
+    state: str
+    tries: int
+    at: int | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert from its first breach on. `query` is the PromQL of its curve, empty where it has none."""
+
+    id: str
+    rule: str
+    labels: Mapping[str, str]
+    host: str | None
+    severity: str
+    state: str
+    since: int
+    fired_at: int | None
+    ended_at: int | None
+    ended_because: str | None
+    value: float | None
+    peak: float | None
+    operator: str
+    threshold: float
+    unit: str
+    summary: Mapping[str, str]
+    query: str
+    told: Sequence[Told]
+
+
+def open_alerts(rooms: Rooms) -> list[Alert]:
+    """Every alert that is not over, worst first."""
+    with rooms.state.read() as connection:
+        return [shown(episode) for episode in kept.open_episodes(connection)]
+
+
+def one_alert(rooms: Rooms, id_: str) -> Alert | None:
+    with rooms.state.read() as connection:
+        found = kept.episode(connection, id_)
+    return shown(found) if found else None
+
+
+def page(rooms: Rooms, wanted: Wanted) -> dict[str, Any]:
+    """One page of alerts, newest first."""
+    with rooms.state.read() as connection:
+        found = kept.episode_page(connection, wanted)
+    return {"episodes": [shown(episode) for episode in found.episodes], "next": found.next}
+
+
+def story(rooms: Rooms, id_: str) -> dict[str, Any] | None:
+    """One alert with everything that happened to it, newest first."""
+    with rooms.state.read() as connection:
+        found = kept.story(connection, id_)
+    if found is None:
+        return None
+    return {
+        **asdict(shown(found.episode)),
+        "annotations": found.episode.annotations,
+        "for_seconds": found.episode.for_.total_seconds(),
+        "story": [_entry(entry) for entry in found.entries],
+    }
+
+
+def shown(episode: Episode) -> Alert:
+    """An episode as people see it."""
+    return Alert(
+        id=episode.id,
+        rule=episode.rule,
+        labels=episode.labels,
+        host=episode.host,
+        severity=episode.severity.value,
+        state=episode.state,
+        since=to_ms(episode.began_at),
+        fired_at=_ms(episode.fired_at),
+        ended_at=_ms(episode.ended_at),
+        ended_because=episode.ended_because,
+        value=episode.value,
+        peak=episode.peak,
+        operator=episode.operator,
+        threshold=episode.threshold,
+        unit=episode.unit,
+        summary=episode.summary,
+        query=episode.query,
+        told=[Told(one.receiver, one.reason, one.state, one.tries, _ms(one.at), one.error) for one in episode.told],
+    )
+
+
+def _entry(entry: Change | Attempt) -> dict[str, Any]:
+    kind = "transition" if isinstance(entry, Change) else "attempt"
+    return {"kind": kind, **asdict(entry), "at": to_ms(entry.at)}
+
+
+def _ms(instant: datetime | None) -> int | None:
+    return to_ms(instant) if instant else None

@@ -1,0 +1,38 @@
+"""How the API answers: hot JSON as bytes, errors in one form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from gwanje.errors import BadInput, BadQuery, GwanjeError, QueryLimit, Rejected, RetryLater, StoreFull, TooLarge
+
+_STATUS: dict[type[GwanjeError], int] = {
+    TooLarge: 413,
+    BadInput: 400,
+    BadQuery: 400,
+    QueryLimit: 422,
+    RetryLater: 503,
+    StoreFull: 507,
+    Rejected: 422,
+}
+
+
+def answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A JSON answer of dataclasses, dictionaries and lists."""
+    return Response(msgspec.json.encode(value), status, {"Cache-Control": "no-store", **(headers or {})}, "application/json")
+
+
+def problem(status: int, what: str, *, where: str = "", todo: str = "", headers: dict[str, str] | None = None) -> Response:
+    """An error answer: what happened, where, what to do."""
+    return answer({"error": {"what": what, "where": where, "todo": todo}}, status, headers)
+
+
+def of_error(error: GwanjeError) -> Response:
+    """The answer for an error that a room raised."""
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
+    where = error.where if isinstance(error, BadInput) else ""
+    retry = {"Retry-After": "5"} if status in {503, 507} else None
+    return problem(status, str(error), where=where, headers=retry)

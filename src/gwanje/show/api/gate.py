@@ -1,0 +1,188 @@
+"""The gate in front of every path: which name was asked for, from which page, how much was sent, and who it is.
+
+Nothing but the list `OPEN` is answered without a session or a key; what a route needs beyond that it says with `needs`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+
+from fastapi import Depends, HTTPException, Request
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gwanje.keep.state import people
+from gwanje.keep.state.people import Who
+from gwanje.show.api.answers import problem
+from gwanje.show.rooms import Rooms
+
+COOKIE = "gwanje_session"
+OPEN = {("GET", "/healthz"), ("GET", "/readyz"), ("POST", "/api/session"), ("POST", "/api/first-user")}
+GUARDED = ("/api/", "/metrics", "/collect", "/status", "/write", "/v1/")
+SMALL_BODY = 1 << 20
+_REMEMBER_SECONDS = 2.0  # how long a revoked session or key may still pass
+
+_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+    "manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+_HEADERS = [
+    (b"content-security-policy", _CSP.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+]
+
+
+class Gate:
+    """ASGI middleware; puts `who` (Who or None) into the request's state."""
+
+    def __init__(self, app: ASGIApp, rooms: Rooms) -> None:
+        self._app = app
+        self._rooms = rooms
+        self._known: OrderedDict[tuple[str, str], tuple[float, Who | None]] = OrderedDict()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        refusal = await self._refusal(scope, headers)
+        inner: ASGIApp = refusal or self._app
+        await inner(scope, _limited(receive, self._body_limit(scope)), _with_headers(send))
+
+    async def _refusal(self, scope: Scope, headers: Headers) -> ASGIApp | None:
+        local = _from_this_machine(scope)
+        if not local and not self._host_is_ours(headers.get("host", "")):
+            return problem(
+                421, "this server is not asked for under that name", where="Host", todo="add the name to `hosts` in gwanje.yaml"
+            )
+        length = headers.get("content-length", "")
+        if length.isdigit() and int(length) > self._body_limit(scope):
+            return problem(413, f"the body is over the limit of {self._body_limit(scope)} bytes", todo="send smaller bodies")
+        token = _cookie(headers)
+        if (
+            scope["method"] not in {"GET", "HEAD", "OPTIONS"}
+            and not local
+            and not _same_origin(scope, headers, has_cookie=bool(token))
+        ):
+            return problem(403, "the request comes from another site", where="Origin")
+        who = people.Who("this machine", frozenset(people.Scope), people.Role.ADMIN) if local else await self._who(headers, token)
+        scope.setdefault("state", {})["who"] = who
+        path = scope["path"]
+        if who is None and path.startswith(GUARDED) and (scope["method"], path) not in OPEN:
+            return problem(401, "sign in, or send a key as `Authorization: Bearer …`", headers={"WWW-Authenticate": "Bearer"})
+        return None
+
+    def _host_is_ours(self, host: str) -> bool:
+        name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+        name = name.strip("[]").lower()
+        if name in {"localhost", *self._rooms.hosts}:
+            return True
+        try:
+            # A page of another site can point its own name at our address, but never an address itself.
+            ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return True
+
+    def _body_limit(self, scope: Scope) -> int:
+        ingest = scope["path"] in {"/api/v1/write", "/api/v1/events"}
+        return self._rooms.body_bytes if ingest else SMALL_BODY
+
+    async def _who(self, headers: Headers, token: str) -> Who | None:
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and key:
+            return await self._remembered("key", key.strip())
+        return await self._remembered("session", token) if token else None
+
+    async def _remembered(self, kind: str, token: str) -> Who | None:
+        found = self._known.get((kind, token))
+        if found and found[0] > time.monotonic():
+            return found[1]
+        who = await asyncio.to_thread(self._look_up, kind, token)
+        self._known[kind, token] = (time.monotonic() + _REMEMBER_SECONDS, who)
+        while len(self._known) > 10_000:
+            self._known.popitem(last=False)
+        return who
+
+    def _look_up(self, kind: str, token: str) -> Who | None:
+        with self._rooms.state.read() as connection:
+            if kind == "key":
+                return people.by_key(connection, token)
+            return people.by_session(connection, token, self._rooms.now())
+
+
+def who_asks(request: Request) -> Who:
+    """The one who asks; the gate has let nobody unknown through to a guarded path."""
+    who: Who | None = request.scope["state"].get("who")
+    if who is None:
+        raise HTTPException(401)
+    return who
+
+
+def needs(scope: people.Scope) -> Any:
+    """A route's dependency: the one who asks must have this scope."""
+
+    def check(request: Request) -> Who:
+        who = who_asks(request)
+        if scope not in who.scopes:
+            raise HTTPException(403, f"{who.name} lacks the scope {scope.value!r}")
+        return who
+
+    return Depends(check)
+
+
+def _from_this_machine(scope: Scope) -> bool:
+    """True on the folder's socket, which only the folder's owner can open: its address is a path and has no port."""
+    server = scope.get("server")
+    return server is not None and server[1] is None
+
+
+def _cookie(headers: Headers) -> str:
+    try:
+        morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return ""
+    return morsel.value if morsel else ""
+
+
+def _same_origin(scope: Scope, headers: Headers, *, has_cookie: bool) -> bool:
+    """A browser says where a request comes from; a request that a cookie authorises must say it, and it must be us."""
+    origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+    if origin is not None:
+        return origin.partition("://")[2] == headers.get("host")
+    if site is not None:
+        return site in {"same-origin", "none"}
+    return not has_cookie
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
+    """Counts what comes in without a Content-Length, too."""
+    total = 0
+
+    async def counted() -> Message:
+        nonlocal total
+        message = await receive()
+        total += len(message.get("body", b""))
+        if total > limit:
+            raise HTTPException(413, f"the body is over the limit of {limit} bytes")
+        return message
+
+    return counted
+
+
+def _with_headers(send: Send) -> Callable[[Message], Any]:
+    async def sender(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            present = {name for name, _ in message["headers"]}
+            message["headers"] = [*message["headers"], *(pair for pair in _HEADERS if pair[0] not in present)]
+        await send(message)
+
+    return sender

@@ -1,0 +1,224 @@
+"""Prometheus's own query paths and answers, for our page, Grafana and everybody's scripts.
+
+The form is Prometheus's HTTP API: `{"status": "success", "data": …}`; errors are `errorType` and `error` with its status codes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Request
+from starlette.datastructures import QueryParams
+from starlette.responses import Response
+
+from gwanje import __version__
+from gwanje.config import parse_duration
+from gwanje.errors import BadQuery, QueryLimit
+from gwanje.keep.samples.base import Answer, Labels, Matrix, Scalar, Text, Vector
+from gwanje.keep.state.people import Scope
+from gwanje.show.api.gate import needs
+from gwanje.show.rooms import Rooms
+from gwanje.wire.exposition.encode import number
+
+_MAX_POINTS = 11_000
+
+
+def routes(rooms: Rooms) -> APIRouter:
+    router = APIRouter(tags=["query"], dependencies=[needs(Scope.READ)])
+    asked = _Asked(rooms)
+
+    @router.get("/api/v1/query")
+    @router.post("/api/v1/query")
+    async def query(request: Request) -> Response:
+        """One PromQL query at one instant: `query`, `time` (default now), `timeout`."""
+        return await _prometheus(rooms, request, asked.instant, _data)
+
+    @router.get("/api/v1/query_range")
+    @router.post("/api/v1/query_range")
+    async def query_range(request: Request) -> Response:
+        """One PromQL query over time: `query`, `start`, `end`, `step`, `timeout`; at most 11,000 points a series."""
+        return await _prometheus(rooms, request, asked.range, _data)
+
+    @router.get("/api/v1/series")
+    @router.post("/api/v1/series")
+    async def series(request: Request) -> Response:
+        """The label sets that match `match[]` between `start` and `end`."""
+        return await _prometheus(rooms, request, asked.series, _limited_list)
+
+    @router.get("/api/v1/labels")
+    @router.post("/api/v1/labels")
+    async def labels(request: Request) -> Response:
+        """The names of labels."""
+        return await _prometheus(rooms, request, asked.label_names, _limited_list)
+
+    @router.get("/api/v1/label/{name}/values")
+    async def label_values(request: Request, name: str) -> Response:
+        """The values of one label."""
+        return await _prometheus(rooms, request, partial(asked.label_values, name), _limited_list)
+
+    @router.get("/api/v1/status/buildinfo")
+    async def buildinfo() -> Response:
+        """What Grafana asks to know which of Prometheus's paths it may use: those of version 3."""
+        return _success({"version": "3.0.0", "application": "gwanje", "revision": __version__})
+
+    return router
+
+
+class _Asked:
+    """Reads a request's parameters and asks the store."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._samples = rooms.samples
+        self._now_ms = rooms.now_ms
+
+    async def instant(self, given: QueryParams) -> Answer:
+        return await self._samples.instant(_text(given, "query"), _time(given, "time", self._now_ms()))
+
+    async def range(self, given: QueryParams) -> Answer:
+        start, end, step = _time(given, "start"), _time(given, "end"), _step(given)
+        if end < start:
+            raise _bad("end", "end timestamp must not be before start time")
+        if (end - start) // step > _MAX_POINTS:
+            raise _bad("", "exceeded maximum resolution of 11,000 points per timeseries. Try increasing the step")
+        return await self._samples.range(_text(given, "query"), start, end, step)
+
+    async def series(self, given: QueryParams) -> list[dict[str, str]]:
+        matchers = _matchers(given)
+        if not matchers:
+            raise _bad("match[]", "no match[] parameter provided")
+        return [dict(labels) for labels in await self._samples.series(matchers, *self._span(given))]
+
+    async def label_names(self, given: QueryParams) -> list[str]:
+        return await self._samples.label_names(_matchers(given), *self._span(given))
+
+    async def label_values(self, name: str, given: QueryParams) -> list[str]:
+        return await self._samples.label_values(name, _matchers(given), *self._span(given))
+
+    def _span(self, given: QueryParams) -> tuple[int, int]:
+        return _time(given, "start", 0), _time(given, "end", self._now_ms())
+
+
+class _BadParameter(BadQuery):
+    pass
+
+
+def _bad(name: str, message: str) -> _BadParameter:
+    return _BadParameter(f'invalid parameter "{name}": {message}' if name else message)
+
+
+async def _prometheus(
+    rooms: Rooms, request: Request, ask: Callable[[QueryParams], Awaitable[Any]], form: Callable[[Any, QueryParams], Any]
+) -> Response:
+    given = request.query_params
+    if request.method == "POST":
+        given = QueryParams([*QueryParams(await request.body()).multi_items(), *given.multi_items()])
+    try:
+        return _success(form(await _in_time(ask(given), rooms, given), given))
+    except BadQuery as error:
+        return _failure(400, "bad_data", str(error))
+    except QueryLimit as error:
+        return _failure(422, "execution", str(error))
+    except TimeoutError:
+        return _failure(503, "timeout", "query timed out in expression evaluation")
+
+
+async def _in_time(work: Awaitable[Any], rooms: Rooms, given: QueryParams) -> Any:
+    seconds = rooms.query_seconds
+    if given.get("timeout"):
+        seconds = min(seconds, _seconds("timeout", str(given["timeout"])))
+    async with asyncio.timeout(seconds):
+        return await work
+
+
+def _success(data: Any) -> Response:
+    body = msgspec.json.encode({"status": "success", "data": data})
+    return Response(body, 200, {"Cache-Control": "no-store"}, "application/json")
+
+
+def _failure(status: int, kind: str, message: str) -> Response:
+    body = msgspec.json.encode({"status": "error", "errorType": kind, "error": message})
+    return Response(body, status, {"Cache-Control": "no-store"}, "application/json")
+
+
+def _limited_list(values: list[Any], given: QueryParams) -> list[Any]:
+    limit = str(given.get("limit", "0"))
+    if not limit.isdigit():
+        raise _bad("limit", "limit must be a non-negative number")
+    return values[: int(limit)] if int(limit) else values
+
+
+def _data(found: Answer, _given: QueryParams) -> dict[str, Any]:
+    return prometheus_data(found)
+
+
+def prometheus_data(found: Answer) -> dict[str, Any]:
+    """An answer as the HTTP API says it: `resultType` and `result`."""
+    match found:
+        case Scalar(value, at_ms):
+            return {"resultType": "scalar", "result": [at_ms / 1000, number(value)]}
+        case Text(value, at_ms):
+            return {"resultType": "string", "result": [at_ms / 1000, value]}
+        case Vector(labels, values, at_ms):
+            at = at_ms / 1000
+            pairs = zip(labels, values.tolist(), strict=True)
+            return {
+                "resultType": "vector",
+                "result": [{"metric": dict(one), "value": [at, number(value)]} for one, value in pairs],
+            }
+        case Matrix():
+            return {"resultType": "matrix", "result": [_series(found, index, one) for index, one in enumerate(found.labels)]}
+
+
+def _series(matrix: Matrix, index: int, labels: Labels) -> dict[str, Any]:
+    part = slice(int(matrix.offsets[index]), int(matrix.offsets[index + 1]))
+    times, values = (matrix.times[part] / 1000).tolist(), matrix.values[part].tolist()
+    return {"metric": dict(labels), "values": [[at, number(value)] for at, value in zip(times, values, strict=True)]}
+
+
+def _text(given: QueryParams, name: str) -> str:
+    value = given.get(name)
+    if not isinstance(value, str) or not value.strip():
+        raise _bad(name, "unknown position: no expression found in input")
+    return value
+
+
+def _matchers(given: QueryParams) -> list[str]:
+    return [str(one) for one in given.getlist("match[]")]
+
+
+def _time(given: QueryParams, name: str, default: int | None = None) -> int:
+    """Unix seconds with fraction, or RFC 3339 → milliseconds."""
+    text = str(given.get(name, ""))
+    if not text and default is not None:
+        return default
+    if re.fullmatch(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?", text):
+        return round(float(text) * 1000)
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        raise _bad(name, f'cannot parse "{text}" to a valid timestamp')
+    return round(instant.timestamp() * 1000)
+
+
+def _step(given: QueryParams) -> int:
+    step = round(_seconds("step", str(given.get("step", ""))) * 1000)
+    if step <= 0:
+        raise _bad("step", "zero or negative query resolution step widths are not accepted. Try a positive integer")
+    return step
+
+
+def _seconds(name: str, text: str) -> float:
+    if re.fullmatch(r"\d+(\.\d*)?([eE][-+]?\d+)?", text):
+        return float(text)
+    try:
+        return parse_duration(text).total_seconds()
+    except ValueError as error:
+        raise _bad(name, f'cannot parse "{text}" to a valid duration') from error

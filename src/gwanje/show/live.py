@@ -1,0 +1,187 @@
+"""What streams to people: one loop looks once a second for everybody, and each stream takes what is on its screen.
+
+A stream is a bounded queue. One that does not keep up is ended, and its browser connects again and begins with a full look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from time import monotonic
+from typing import Any
+
+import msgspec
+import structlog
+
+from gwanje.errors import GwanjeError
+from gwanje.show import machines
+from gwanje.show.alerts import one_alert
+from gwanje.show.overview import HostDetail, Overview, host_detail, overview
+from gwanje.show.rooms import Rooms
+
+log = structlog.get_logger(__name__)
+
+_BEAT_SECONDS = 1.0
+_SEEN_SECONDS = 60.0
+_WAITING = 200
+
+Message = tuple[str, bytes]
+"""An event's name and its JSON."""
+
+
+@dataclass(eq=False, slots=True)
+class Stream:
+    """One browser's stream: what it shows, and what waits to be sent. `ended` when it fell behind or the process stops."""
+
+    topics: frozenset[str]
+    queue: asyncio.Queue[Message | None] = field(default_factory=lambda: asyncio.Queue(_WAITING))
+    ended: bool = False
+
+    def put(self, message: Message) -> None:
+        if self.queue.full():
+            self.end()
+        elif not self.ended:
+            self.queue.put_nowait(message)
+
+    def end(self) -> None:
+        if not self.ended:
+            self.ended = True
+            if self.queue.full():
+                self.queue.get_nowait()
+            self.queue.put_nowait(None)
+
+
+class Live:
+    """The newest look at everything, shared by the API and all streams. Owned by the server's loop."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+        self._streams: set[Stream] = set()
+        self._seen: dict[str, int] = {}
+        self._seen_at = -_SEEN_SECONDS
+        self._changed = asyncio.Event()
+        self._looking: dict[str, asyncio.Task[Any]] = {}
+        self._last: dict[str, Message] = {}
+        self._stopped = False
+
+    async def run(self) -> None:
+        """Listen for changes and beat once a second, until cancelled."""
+        listening = asyncio.create_task(self._listen())
+        try:
+            while True:
+                started = monotonic()
+                await self._beat()
+                await asyncio.sleep(max(0.05, _BEAT_SECONDS - (monotonic() - started)))
+        finally:
+            listening.cancel()
+
+    def stop(self) -> None:
+        """End every stream; new ones end at once."""
+        self._stopped = True
+        for stream in tuple(self._streams):
+            stream.end()
+
+    async def overview(self) -> Overview:
+        """Everything now; callers at the same time share one look."""
+        found: Overview = await self._shared("overview", self._overview)
+        return found
+
+    async def host(self, host: str) -> HostDetail | None:
+        """One host now; None when nobody knows it."""
+        found: HostDetail | None = await self._shared(f"host:{host}", lambda: self._host(host))
+        return found
+
+    async def stream(self, topics: frozenset[str]) -> AsyncGenerator[Message, None]:
+        """Messages for one browser, a full look at each of its topics first. Ends when it falls behind or the process stops."""
+        stream = Stream(topics)
+        self._streams.add(stream)
+        try:
+            for topic in sorted(topics):
+                if message := await self._look(topic):
+                    yield message
+            while not (self._stopped and stream.queue.empty()):
+                message = await stream.queue.get()
+                if message is None:
+                    return
+                yield message
+        finally:
+            self._streams.discard(stream)
+
+    @property
+    def streams(self) -> int:
+        """How many browsers listen."""
+        return len(self._streams)
+
+    async def _shared(self, key: str, make: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        task = self._looking.get(key)
+        if task is None or task.done():
+            task = self._looking[key] = asyncio.create_task(make())
+            task.add_done_callback(lambda _: self._looking.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def _overview(self) -> Overview:
+        return await overview(self._rooms, await self._hosts_seen())
+
+    async def _host(self, host: str) -> HostDetail | None:
+        return await host_detail(self._rooms, host, await self._hosts_seen())
+
+    async def _hosts_seen(self) -> dict[str, int]:
+        if monotonic() - self._seen_at >= _SEEN_SECONDS:
+            self._seen_at = monotonic()
+            self._seen = await machines.seen_lately(self._rooms.samples, self._rooms.now_ms())
+        return self._seen
+
+    async def _listen(self) -> None:
+        async with self._rooms.updates.listen() as updates:
+            async for update in updates:
+                self._changed.set()
+                with suppress(GwanjeError):
+                    if update.topic == "fetches":
+                        self._tell("fetches", ("fetch", msgspec.json.encode(dict(update.fields))))
+                    elif update.topic == "alerts" and self._wanted("alerts"):
+                        alert = await asyncio.to_thread(one_alert, self._rooms, update.key)
+                        if alert:
+                            self._tell("alerts", ("alert", msgspec.json.encode(alert)))
+
+    async def _beat(self) -> None:
+        tick = ("tick", msgspec.json.encode({"at": self._rooms.now_ms()}))
+        for stream in tuple(self._streams):
+            stream.put(tick)
+        if not self._changed.is_set():
+            return
+        self._changed.clear()
+        topics = {topic for stream in self._streams for topic in stream.topics}
+        self._last = {topic: message for topic, message in self._last.items() if topic in topics}
+        for topic in topics:
+            message = await self._look(topic)
+            if message and self._last.get(topic) != message:
+                self._last[topic] = message
+                self._tell(topic, message)
+
+    async def _look(self, topic: str) -> Message | None:
+        """The full look that a topic begins with and is refreshed by; None for topics of single events."""
+        try:
+            if topic == "overview":
+                return "overview", msgspec.json.encode(await self.overview())
+            if topic.startswith("host:"):
+                found = await self.host(topic.removeprefix("host:"))
+                return ("host", msgspec.json.encode(flat(found))) if found else None
+        except GwanjeError as error:
+            log.warning("a look at the stores failed; the next comes in a second", topic=topic, reason=str(error))
+        return None
+
+    def _wanted(self, topic: str) -> bool:
+        return any(topic in stream.topics for stream in self._streams)
+
+    def _tell(self, topic: str, message: Message) -> None:
+        for stream in tuple(self._streams):
+            if topic in stream.topics:
+                stream.put(message)
+
+
+def flat(detail: HostDetail) -> dict[str, object]:
+    """A host's detail as one object: its own figures beside the lists."""
+    rest = {name: getattr(detail, name) for name in HostDetail.__dataclass_fields__ if name != "summary"}
+    return {**asdict(detail.summary), **rest}

@@ -1,0 +1,59 @@
+"""What the API and the page need of the rest of the house, handed over once by whoever wires a process."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from gwanje.carry.ingest import Ingest
+from gwanje.carry.updates.base import Updates
+from gwanje.collect.pipelines.spec import Prepared
+from gwanje.collect.schedule import Schedule
+from gwanje.judge.rules.spec import Rule
+from gwanje.keep.events.base import Events
+from gwanje.keep.samples.base import Queryable
+from gwanje.keep.state.base import State
+from gwanje.model import to_ms
+
+OwnSamples = Callable[[], Mapping[str, float]]
+"""Figures of one room by metric name, labels in exposition form."""
+
+
+async def _ready() -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """One process's stores, loops and settings, as the doors of HTTP see them."""
+
+    samples: Queryable
+    events: Events
+    state: State
+    updates: Updates
+    ingest: Ingest
+    rules: Sequence[Rule]
+    pipelines: Sequence[Prepared]
+    schedule: Schedule
+    now: Callable[[], datetime]
+    url: str
+    hosts: frozenset[str]
+    """Names under which this server may be asked for, beside addresses and localhost."""
+    started: datetime
+    own: Sequence[OwnSamples] = field(default_factory=tuple)
+    ready: Callable[[], Awaitable[str]] = _ready
+    """Empty when everything answers, else a sentence that says what does not."""
+    body_bytes: int = 32 << 20
+    bodies_in_flight: int = 8
+    query_seconds: float = 30.0
+
+    def now_ms(self) -> int:
+        return to_ms(self.now())
+
+    def own_samples(self) -> dict[str, float]:
+        """Every room's figures together."""
+        together: dict[str, float] = {}
+        for one in self.own:
+            together.update(one())
+        return together

@@ -1,0 +1,1 @@
+"""Tell: who is told what, and when; delivery keeps every attempt."""

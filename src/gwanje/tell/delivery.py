@@ -1,0 +1,200 @@
+"""Outbox → notifiers. A message leaves when it was written down, is tried until its deadline, and every attempt is kept.
+
+At least once: a crash after the other side accepted and before that is written down sends once more, with the same key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from gwanje.carry.updates.base import Update, Updates
+from gwanje.errors import GwanjeError, Rejected, RetryLater
+from gwanje.keep.state import outbox
+from gwanje.keep.state.base import State
+from gwanje.tell.backoff import pause
+from gwanje.tell.message import from_plain
+from gwanje.tell.notifiers.base import Notifier
+
+POLL: Final = timedelta(seconds=1)
+LONGEST_SEND: Final = timedelta(seconds=20)
+LEASE: Final = timedelta(seconds=60)
+"""Longer than a send may take, so that only a dead worker's claim ends by itself."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    name: str
+    status: int | None = None
+    error: str = ""
+    after: timedelta | None = None
+
+
+class Delivery:
+    """Sends what stands in the outbox.
+
+    `run` goes on until it is cancelled. Several deliveries may work on one state: a claim decides who sends. `worker_id` is
+    the same after a restart and differs between processes that run at once, so that a killed process takes its claims up again.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        receivers: Mapping[str, Notifier],
+        updates: Updates | None,
+        *,
+        worker_id: str,
+        clock: Callable[[], datetime],
+        chance: Callable[[], float] = random.random,
+        poll: timedelta = POLL,
+    ) -> None:
+        self._state = state
+        self._receivers = receivers
+        self._updates = updates
+        self._worker = worker_id
+        self._clock = clock
+        self._chance = chance
+        self._poll = poll
+        self._woken = {receiver: asyncio.Event() for receiver in receivers}
+        self._attempts: dict[tuple[str, str], int] = {}
+        self._seconds: dict[str, float] = {}
+
+    async def run(self) -> None:
+        """Send until cancelled: one task for each receiver, so that a slow one delays no other."""
+        await asyncio.to_thread(self._take_up)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_expiring())
+            for receiver in self._receivers:
+                tasks.create_task(self._serve(receiver))
+            if self._updates is not None:
+                tasks.create_task(self._listen(self._updates))
+
+    def notify(self) -> None:
+        """Something new may stand in the outbox: look at once. Called from the loop's own thread."""
+        for event in self._woken.values():
+            event.set()
+
+    async def once(self) -> int:
+        """Send everything that is due now; returns how many attempts were made."""
+        return sum(await asyncio.gather(*(self._drain(receiver) for receiver in self._receivers)))
+
+    def own_samples(self) -> Mapping[str, float]:
+        """Attempts and time spent, by receiver."""
+        counted = {
+            f'gwanje_delivery_attempts_total{{receiver="{receiver}",outcome="{outcome}"}}': float(count)
+            for (receiver, outcome), count in self._attempts.items()
+        }
+        spent = {
+            f'gwanje_delivery_seconds_total{{receiver="{receiver}"}}': seconds for receiver, seconds in self._seconds.items()
+        }
+        return counted | spent
+
+    async def _serve(self, receiver: str) -> None:
+        while True:
+            self._woken[receiver].clear()
+            try:
+                await self._drain(receiver)
+            except Exception as error:  # noqa: BLE001 - a state that cannot be read now must not end the sending for good
+                log.error("delivery is held up", receiver=receiver, reason=str(error))  # noqa: TRY400 - the reason is enough, and a traceback may hold a message
+            await self._wait(self._woken[receiver])
+
+    async def _wait(self, woken: asyncio.Event) -> None:
+        try:
+            async with asyncio.timeout(self._poll.total_seconds()):
+                await woken.wait()
+        except TimeoutError:
+            return
+
+    async def _drain(self, receiver: str) -> int:
+        tried = 0
+        while await self._next(receiver):
+            tried += 1
+        return tried
+
+    async def _next(self, receiver: str) -> bool:
+        claimed = await asyncio.to_thread(self._claim, receiver)
+        if claimed is None:
+            return False
+        started = time.monotonic()
+        outcome = await self._send(receiver, claimed)
+        elapsed = time.monotonic() - started
+        await asyncio.to_thread(self._record, receiver, claimed, outcome, elapsed)
+        self._count(receiver, outcome, elapsed)
+        self._publish(claimed)
+        return True
+
+    async def _send(self, receiver: str, claimed: outbox.Claimed) -> _Outcome:
+        try:
+            async with asyncio.timeout(LONGEST_SEND.total_seconds()):
+                status = await self._receivers[receiver].send(from_plain(claimed.message))
+        except TimeoutError:
+            return _Outcome(outbox.LATER, error=f"not accepted within {LONGEST_SEND.total_seconds():g} s")
+        except RetryLater as error:
+            return _Outcome(outbox.LATER, error.status, str(error), error.after)
+        except Rejected as error:
+            return _Outcome(outbox.FAILED, error.status, str(error))
+        except GwanjeError as error:
+            return _Outcome(outbox.FAILED, error=str(error))
+        except Exception as error:  # noqa: BLE001 - a notifier's own fault must neither lose the message nor stop the others
+            return _Outcome(outbox.LATER, error=f"the notifier failed with {type(error).__name__}")
+        return _Outcome(outbox.SENT, status)
+
+    def _claim(self, receiver: str) -> outbox.Claimed | None:
+        now = self._clock()
+        with self._state.read() as connection:
+            if not outbox.is_due(connection, receiver, now):
+                return None
+        with self._state.write() as connection:
+            return outbox.claim(connection, receiver, self._worker, now, now + LEASE)
+
+    def _record(self, receiver: str, claimed: outbox.Claimed, outcome: _Outcome, elapsed: float) -> None:
+        now = self._clock()
+        name, next_at = outcome.name, now + pause(claimed.tries + 1, outcome.after, self._chance())
+        if name == outbox.LATER and next_at >= claimed.deadline:
+            name = outbox.FAILED
+        with self._state.write() as connection:
+            tried = outbox.Tried(now, name, outcome.status, elapsed * 1000, outcome.error, next_at)
+            outbox.attempted(connection, claimed.id, self._worker, tried)
+        if name == outbox.FAILED:
+            log.error("message not delivered", receiver=receiver, key=claimed.key, tries=claimed.tries + 1, reason=outcome.error)
+        elif name == outbox.LATER:
+            log.warning("message waits", receiver=receiver, key=claimed.key, tries=claimed.tries + 1, reason=outcome.error)
+
+    def _take_up(self) -> None:
+        with self._state.write() as connection:
+            outbox.release(connection, self._worker)
+
+    async def _keep_expiring(self) -> None:
+        """Messages to a receiver that is no longer configured end at their deadline."""
+        while True:
+            await asyncio.to_thread(self._expire)
+            await asyncio.sleep(60)
+
+    def _expire(self) -> None:
+        with self._state.write() as connection:
+            receivers = outbox.expire(connection, self._clock())
+        for receiver in sorted(set(receivers)):
+            log.error("messages not delivered until their deadline", receiver=receiver, count=receivers.count(receiver))
+
+    async def _listen(self, updates: Updates) -> None:
+        async with updates.listen() as heard:
+            async for update in heard:
+                if update.topic in {"outbox", "missed"}:
+                    self.notify()
+
+    def _count(self, receiver: str, outcome: _Outcome, elapsed: float) -> None:
+        self._attempts[receiver, outcome.name] = self._attempts.get((receiver, outcome.name), 0) + 1
+        self._seconds[receiver] = self._seconds.get(receiver, 0.0) + elapsed
+
+    def _publish(self, claimed: outbox.Claimed) -> None:
+        for episode in claimed.episodes if self._updates is not None else ():
+            self._updates.publish(Update("alerts", episode))  # type: ignore[union-attr] # without updates the loop is empty

@@ -1,0 +1,1 @@
+"""Notifiers can tell people. A family: each other file is a kind."""

@@ -1,0 +1,72 @@
+"""The promise of a notifier: it tells people about a group of alerts, in its own way of speaking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from gwanje.model import Severity
+
+FIRING = "firing"
+RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertInMessage:
+    """One alert as a message tells it; everything a template needs and nothing to look up."""
+
+    episode: str
+    fingerprint: str
+    rule: str
+    labels: Mapping[str, str]
+    severity: Severity
+    state: str
+    """`firing` or `resolved`."""
+    summary: Mapping[str, str]
+    """What is wrong in one sentence, by language (`ko`, `en`), value and threshold in it."""
+    value: float | None
+    value_text: str
+    """The value as people read it: `20.0 %`."""
+    threshold: str
+    """As people read it: `>= 20.0 %`."""
+    since: datetime
+    """When the threshold was first crossed."""
+    ended: datetime | None = None
+    ended_because: str = ""
+    """`resolved` when a good value was seen; otherwise what ended it, such as `rule removed`."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One message about one group for one receiver. `key` is the same each time the same message is tried."""
+
+    key: str
+    group_key: str
+    """The same for every message about one group and receiver."""
+    receiver: str
+    group: Mapping[str, str]
+    reason: str
+    """Why it was decided: `first`, `new alerts`, `resolved`, `severity rose`, `repeat`, `test`."""
+    alerts: Sequence[AlertInMessage]
+    decided: datetime
+
+    @property
+    def resolved(self) -> bool:
+        """True when nothing in the group fires any more."""
+        return all(alert.state == RESOLVED for alert in self.alerts)
+
+
+class Notifier(Protocol):
+    """Tells people about a group of alerts.
+
+    `send` is called once per notification from one task at a time, and again later after RetryLater. It returns only when
+    the other side has accepted the message: its status code, or None where its way of speaking has none. It raises RetryLater
+    (with `after` where the other side named a pause) when trying again may help and Rejected when it cannot; what stands in
+    secrets never stands in an error.
+    """
+
+    async def send(self, notification: Notification) -> int | None: ...

@@ -1,0 +1,71 @@
+"""What messages say, in Korean and English."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final, Literal
+
+Language = Literal["ko", "en"]
+
+WORDS: Final = {
+    "ko": {
+        "critical": "심각",
+        "warning": "경고",
+        "info": "정보",
+        "firing": "발생",
+        "resolved": "해결",
+        "ended": "종료",
+        "first": "처음",
+        "new alerts": "새 알림",
+        "severity rose": "심각도 상승",
+        "repeat": "계속됨",
+        "test": "시험",
+        "what": "내용",
+        "where": "위치",
+        "value": "값",
+        "threshold": "기준",
+        "since": "시작",
+        "duration": "지속 시간",
+        "rule removed": "규칙이 삭제됨",
+        "runbook": "대응 방법",
+        "more": "외 {count}건",
+    },
+    "en": {
+        "critical": "critical",
+        "warning": "warning",
+        "info": "info",
+        "firing": "firing",
+        "resolved": "resolved",
+        "ended": "ended",
+        "first": "first",
+        "new alerts": "new alerts",
+        "severity rose": "severity rose",
+        "repeat": "still firing",
+        "test": "test",
+        "what": "What",
+        "where": "Where",
+        "value": "Value",
+        "threshold": "Threshold",
+        "since": "Since",
+        "duration": "Duration",
+        "rule removed": "rule removed",
+        "runbook": "Runbook",
+        "more": "and {count} more",
+    },
+}
+
+
+def word(name: str, language: Language) -> str:
+    """The word people read; a name without one stands for itself."""
+    return WORDS[language].get(name, name)
+
+
+def spoken(duration: timedelta, language: Language) -> str:
+    """A stretch of time as people say it: `3분 12초`, `3 min 12 s`; at most its two largest units."""
+    rest = max(round(duration.total_seconds()), 0)
+    units = {"ko": ("일", "시간", "분", "초"), "en": (" d", " h", " min", " s")}[language]
+    parts = []
+    for seconds, unit in zip((86_400, 3600, 60, 1), units, strict=True):
+        count, rest = divmod(rest, seconds)
+        parts += [f"{count}{unit}"] if count else []
+    return " ".join(parts[:2]) or f"0{units[-1]}"

@@ -1,0 +1,204 @@
+"""For tests of notifiers: messages to send, a far end that answers as told, the suite that every HTTP notifier passes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from gwanje.errors import GwanjeError, Rejected, RetryLater
+from gwanje.model import Severity
+from gwanje.tell.notifiers.base import FIRING, RESOLVED, AlertInMessage, Notification, Notifier
+
+BEGAN: Final = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+SECRET: Final = "T0-s3cret-t0ken"  # noqa: S105 - it must be found nowhere
+
+FIRING_ALERT: Final = AlertInMessage(
+    episode="019f00000000aa",
+    fingerprint="aa" * 16,
+    rule="fail rate high",
+    labels={"source": "shop", "host": "web-1"},
+    severity=Severity.CRITICAL,
+    state=FIRING,
+    summary={"ko": "수집 실패율 20.0 %", "en": "Fail rate 20.0 %"},
+    value=0.2,
+    value_text="20.0 %",
+    threshold=">= 20.0 %",
+    since=BEGAN,
+    annotations={"runbook": "https://wiki.example/fail-rate"},
+)
+RESOLVED_ALERT: Final = replace(
+    FIRING_ALERT,
+    state=RESOLVED,
+    value=0.0,
+    value_text="0.0 %",
+    summary={"ko": "수집 실패율 0.0 %", "en": "Fail rate 0.0 %"},
+    ended=BEGAN + timedelta(minutes=3, seconds=12),
+    ended_because="resolved",
+)
+
+
+def notification(*alerts: AlertInMessage, reason: str = "first") -> Notification:
+    """A message about these alerts, or about one that fires."""
+    return Notification(
+        key="k1",
+        group_key="g1",
+        receiver="ops",
+        group={"rule": "fail rate high"},
+        reason=reason,
+        alerts=alerts or (FIRING_ALERT,),
+        decided=BEGAN,
+    )
+
+
+@dataclass(slots=True)
+class Recorder:
+    """A notifier that remembers. What `failures` holds is raised first, one for each attempt."""
+
+    sent: list[Notification] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+
+    async def send(self, notification: Notification) -> int | None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.sent.append(notification)
+        return None
+
+
+@dataclass(slots=True)
+class FarEnd:
+    """A local HTTP server that records what it gets and answers as it is told."""
+
+    status: int = 200
+    text: str = "ok"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    closes: bool = False
+    """Close the connection in the middle instead of answering."""
+    got: list[Any] = field(default_factory=list)
+    got_headers: list[Mapping[str, str]] = field(default_factory=list)
+    url: str = ""
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.got.append(await request.json())
+        self.got_headers.append(dict(request.headers))
+        if self.closes and request.transport is not None:
+            request.transport.close()
+        return web.Response(status=self.status, text=self.text, headers=self.headers)
+
+
+@asynccontextmanager
+async def far_end() -> AsyncIterator[FarEnd]:
+    """A running far end; its address holds a secret, as Slack's does."""
+    end = FarEnd()
+    application = web.Application()
+    application.router.add_post("/{rest:.*}", end.answer)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        end.url = f"http://{host}:{port}/services/{SECRET}"
+        yield end
+    finally:
+        await runner.cleanup()
+
+
+Make = Callable[[str, aiohttp.ClientSession], Notifier]
+"""Makes the notifier under test, for an address and on a session."""
+
+ANSWERS: Final[Sequence[tuple[int, type[GwanjeError] | None]]] = (
+    (200, None),
+    (201, None),
+    (202, None),
+    (204, None),
+    (301, Rejected),
+    (302, Rejected),
+    (307, Rejected),
+    (400, Rejected),
+    (401, Rejected),
+    (403, Rejected),
+    (404, Rejected),
+    (405, Rejected),
+    (408, RetryLater),
+    (409, Rejected),
+    (410, Rejected),
+    (413, Rejected),
+    (422, Rejected),
+    (425, RetryLater),
+    (429, RetryLater),
+    (500, RetryLater),
+    (501, RetryLater),
+    (502, RetryLater),
+    (503, RetryLater),
+    (504, RetryLater),
+    (507, RetryLater),
+)
+"""What each answer means to every notifier that speaks HTTP."""
+
+
+class HttpNotifierContract:
+    """What every notifier that speaks HTTP does with answers. A test class inherits it and sets `make`."""
+
+    @pytest.fixture
+    def make(self) -> Make:
+        raise NotImplementedError("return a function that makes the notifier under test")
+
+    @pytest.mark.parametrize(("status", "raised"), [pytest.param(*one, id=str(one[0])) for one in ANSWERS])
+    async def test_each_answer_means_accepted_later_or_never(
+        self, make: Make, status: int, raised: type[GwanjeError] | None
+    ) -> None:
+        async with far_end() as end, aiohttp.ClientSession() as http:
+            end.status = status
+            notifier = make(end.url, http)
+            if raised is None:
+                assert await notifier.send(notification()) == status
+            else:
+                with pytest.raises(raised) as caught:
+                    await notifier.send(notification())
+                assert SECRET not in str(caught.value)
+                assert caught.value.status == status  # type: ignore[attr-defined]
+        assert len(end.got) == 1
+
+    @pytest.mark.parametrize("status", [429, 503])
+    async def test_the_pause_that_the_other_side_asks_for_is_kept(self, make: Make, status: int) -> None:
+        async with far_end() as end, aiohttp.ClientSession() as http:
+            end.status, end.headers = status, {"Retry-After": "17"}
+            with pytest.raises(RetryLater) as caught:
+                await make(end.url, http).send(notification())
+        assert caught.value.after == timedelta(seconds=17)
+
+    async def test_nobody_listening_is_tried_again(self, make: Make) -> None:
+        async with far_end() as end:
+            url = end.url
+        async with aiohttp.ClientSession() as http:
+            with pytest.raises(RetryLater) as caught:
+                await make(url, http).send(notification())
+        assert SECRET not in str(caught.value)
+        assert caught.value.__cause__ is None
+
+    async def test_a_connection_closed_in_the_middle_is_tried_again(self, make: Make) -> None:
+        async with far_end() as end, aiohttp.ClientSession() as http:
+            end.closes = True
+            with pytest.raises(RetryLater):
+                await make(end.url, http).send(notification())
+
+    async def test_a_secret_that_the_other_side_repeats_is_not_told(self, make: Make) -> None:
+        async with far_end() as end, aiohttp.ClientSession() as http:
+            end.status, end.text = 404, f"{'x' * 180} no such hook {SECRET}, {end.url}"
+            with pytest.raises(Rejected) as caught:
+                await make(end.url, http).send(notification())
+        assert SECRET[:6] not in str(caught.value)
+
+    async def test_it_returns_only_after_the_other_side_accepted(self, make: Make) -> None:
+        async with far_end() as end, aiohttp.ClientSession() as http:
+            sending = asyncio.create_task(make(end.url, http).send(notification(FIRING_ALERT, RESOLVED_ALERT)))
+            await sending
+        assert len(end.got) == 1

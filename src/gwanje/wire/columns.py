@@ -1,0 +1,33 @@
+"""What every decoder of samples gives: one body as columns, no object a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Times = NDArray[np.int64]
+"""Milliseconds since the epoch."""
+Values = NDArray[np.float64]
+Labels = tuple[tuple[str, str], ...]
+"""A series' labels, the metric's name among them as `__name__`, sorted by name: a series' identity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """One decoded body: `keys[i]` owns the next `counts[i]` of `times` and `values`.
+
+    A key is the series as the protocol spelled it (for remote write: the label messages' raw bytes), so that a known series
+    is one dictionary look-up; `labels_of` reads the labels of a key, checks them, and raises BadInput.
+    `body` is what came in, compressed as it came; a store may log it instead of the columns.
+    """
+
+    protocol: str
+    body: bytes
+    keys: Sequence[bytes]
+    counts: NDArray[np.int64]
+    times: Times
+    values: Values
+    labels_of: Callable[[bytes], Labels]

@@ -1,0 +1,61 @@
+"""Figures → Prometheus's text format 0.0.4."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+
+from gwanje.model import Sample
+
+_HISTOGRAM_PARTS = ("_bucket", "_sum", "_count")
+
+
+def series_name(metric: str, labels: Mapping[str, str]) -> str:
+    """A series as the format writes it: `up{job="node"}`."""
+    inside = ",".join(f'{name}="{_escaped(value)}"' for name, value in sorted(labels.items()))
+    return f"{metric}{{{inside}}}" if inside else metric
+
+
+def exposition(figures: Mapping[str, float]) -> str:
+    """`figures` by series as `series_name` writes it. A name ending in `_total` is a counter, one with buckets a histogram."""
+    histograms = {
+        name.partition("{")[0].removesuffix("_bucket") for name in figures if name.partition("{")[0].endswith("_bucket")
+    }
+    lines: list[str] = []
+    for family, group in groupby(
+        sorted(figures, key=lambda name: (_family(name, histograms), name)), key=lambda name: _family(name, histograms)
+    ):
+        lines.append(f"# TYPE {family} {_type(family, histograms)}")
+        lines += [f"{name} {number(figures[name])}" for name in group]
+    return "\n".join(lines) + "\n"
+
+
+def of_samples(samples: Iterable[Sample]) -> str:
+    """Samples as a page that Prometheus could scrape."""
+    return exposition({series_name(sample.metric, sample.labels): sample.value for sample in samples})
+
+
+def number(value: float) -> str:
+    """A float as the format and the HTTP API write it: whole numbers without `.0`, `NaN`, `+Inf`, `-Inf`."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
+
+
+def _family(name: str, histograms: set[str]) -> str:
+    metric = name.partition("{")[0]
+    for part in _HISTOGRAM_PARTS:
+        if metric.endswith(part) and metric.removesuffix(part) in histograms:
+            return metric.removesuffix(part)
+    return metric
+
+
+def _type(family: str, histograms: set[str]) -> str:
+    return "histogram" if family in histograms else "counter" if family.endswith("_total") else "gauge"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

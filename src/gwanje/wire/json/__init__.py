@@ -1,0 +1,1 @@
+"""Samples as JSON, for those who have nothing better."""

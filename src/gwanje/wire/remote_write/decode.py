@@ -1,0 +1,231 @@
+"""A Prometheus remote write 1.0 body → columns. No object a sample: protobuf goes straight into Arrow arrays.
+
+A label is declared as `bytes`, so that all labels of a series lie in one contiguous slice: its key. Known keys are never parsed.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import cramjam
+import numpy as np
+import ptars
+from google.protobuf import descriptor_pb2, descriptor_pool
+
+from gwanje.errors import BadInput, TooLarge
+from gwanje.model import METRIC
+from gwanje.wire.columns import Columns
+from gwanje.wire.remote_write.encode import label_message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from gwanje.wire.columns import Labels
+
+PROTOCOL = "remote_write"
+
+_MOST_SNAPPY_CAN = 22  # three bytes say "copy 64 bytes": nothing unpacks to more than 22 times itself
+_NAME, _VALUE = 0x0A, 0x12
+_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one body may hold. They protect everybody else from one sender."""
+
+    body_bytes: int = 32 << 20
+    """Unpacked."""
+    samples: int = 500_000
+    """Also the most series of one body."""
+
+
+def decode(body: bytes, limits: Limits | None = None) -> Columns:
+    """Read a whole body. Raises TooLarge over a limit and BadInput for anything that is not remote write 1.0.
+
+    Labels are not looked at here: `labels_of` does it for keys that nobody knows yet, so that one bad series does not
+    lose its neighbours. Metadata, exemplars and native histograms are passed over.
+    """
+    limits = limits or Limits()
+    series = _series(_unpacked(body, limits))
+    samples = series.field("samples")
+    counts = np.diff(samples.offsets.to_numpy()).astype(np.int64)
+    rows = samples.values
+    if max(len(rows), len(counts)) > limits.samples:
+        raise TooLarge(
+            f"{len(rows)} samples of {len(counts)} series are too many for one request, {limits.samples} are allowed; send fewer"
+        )
+    return Columns(
+        protocol=PROTOCOL,
+        body=body,
+        keys=_keys(series.field("labels")),
+        counts=counts,
+        times=rows.field("timestamp").to_numpy(),
+        values=rows.field("value").to_numpy(),
+        labels_of=labels_of,
+    )
+
+
+def labels_of(key: bytes) -> Labels:
+    """Read and check the labels of a key: sorted by name, those without a value left out. Raises BadInput."""
+    labels = tuple(sorted((name, value) for name, value in _pairs(key) if value))
+    names = [name for name, _ in labels]
+    if len(set(names)) < len(names):
+        twice = next(name for name, following in pairwise(names) if name == following)
+        raise BadInput(f"the label {twice!r} stands twice; send each label once", where=_shown(labels))
+    for name, value in labels:
+        if not _LABEL_NAME.fullmatch(name):
+            raise BadInput(f"{name!r} is no label name; use letters, digits and _", where=_shown(labels))
+        if name == METRIC and not _METRIC_NAME.fullmatch(value):
+            raise BadInput(f"{value!r} is no metric name; use letters, digits, _ and :", where=_shown(labels))
+    if METRIC not in names:
+        raise BadInput(f"a series without {METRIC}; name its metric", where=_shown(labels))
+    return labels
+
+
+def _unpacked(body: bytes, limits: Limits) -> bytes:
+    try:
+        size = cramjam.snappy.decompress_raw_len(body)
+    except cramjam.DecompressionError as error:
+        raise BadInput(f"not snappy's block format: {error}; send `Content-Encoding: snappy`") from error
+    if size > limits.body_bytes:
+        raise TooLarge(f"the body unpacks to {size} bytes, {limits.body_bytes} are allowed; send smaller requests")
+    if size > _MOST_SNAPPY_CAN * len(body):
+        raise BadInput(f"not snappy's block format: {len(body)} bytes cannot hold the {size} that the header names")
+    try:
+        return bytes(cramjam.snappy.decompress_raw(body))
+    except cramjam.DecompressionError as error:
+        raise BadInput(f"not snappy's block format: {error}; send the body again") from error
+
+
+def _series(message: bytes) -> Any:
+    try:
+        return _handler().list_to_record_batch([message]).column(0).values
+    except ValueError as error:
+        raise BadInput(f"not a remote write 1.0 message: {error}") from error
+
+
+def _keys(labels: Any) -> list[bytes]:
+    """The labels' bytes of every series, whole."""
+    of_series = labels.offsets.to_numpy()
+    messages = labels.values
+    if not len(messages):
+        return [b""] * (len(of_series) - 1)
+    _, cut_buffer, data_buffer = messages.buffers()
+    cuts = np.frombuffer(cut_buffer, dtype=np.int32)[messages.offset : messages.offset + len(messages) + 1]
+    data = data_buffer.to_pybytes() if data_buffer else b""
+    ends = cuts[of_series].tolist()
+    keys = [data[start:end] for start, end in pairwise(ends)]
+    for series in _with_odd_labels(data, cuts, of_series):
+        first, last = of_series[series], of_series[series + 1]
+        keys[series] = b"".join(_canonical(data[cuts[i] : cuts[i + 1]]) for i in range(first, last))
+    return keys
+
+
+def _with_odd_labels(data: bytes, cuts: NDArray[np.int32], of_series: NDArray[np.int32]) -> list[int]:
+    """Series of which a label does not begin with its name.
+
+    Joined as they are, a nameless label would melt into the one before it.
+    """
+    first_bytes = np.frombuffer(data + b"\0", dtype=np.uint8)[cuts[:-1]]
+    odd = np.flatnonzero((first_bytes != _NAME) | (cuts[1:] == cuts[:-1]))
+    return np.unique(np.searchsorted(of_series, odd, side="right") - 1).tolist() if len(odd) else []
+
+
+def _canonical(message: bytes) -> bytes:
+    """The same label with its name first; an unreadable one as something that `labels_of` refuses."""
+    try:
+        fields = dict(_fields(message))
+    except BadInput:
+        return b"\xff"
+    return label_message(fields.get(_NAME, ""), fields.get(_VALUE, ""))
+
+
+def _pairs(key: bytes) -> Iterator[tuple[str, str]]:
+    """Name and value of each label message; a name begins a new one."""
+    name: str | None = None
+    value = ""
+    for tag, text in _fields(key):
+        if tag == _NAME:
+            if name is not None:
+                yield name, value
+            name, value = text, ""
+        elif name is None:
+            raise BadInput("a label without a name")
+        else:
+            value = text
+    if name is not None:
+        yield name, value
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, str]]:
+    """Tag and text of each field; only names and values are known."""
+    at, end = 0, len(data)
+    while at < end:
+        tag = data[at]
+        if tag not in (_NAME, _VALUE):
+            raise BadInput(f"a label with an unknown field (tag {tag})", where=f"byte {at} of the series' labels")
+        size, start = _varint(data, at + 1)
+        if start + size > end:
+            raise BadInput("a label that ends too early", where=f"byte {at} of the series' labels")
+        try:
+            yield tag, data[start : start + size].decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise BadInput("a label that is not UTF-8", where=f"byte {start} of the series' labels") from error
+        at = start + size
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    number = shift = 0
+    for position in range(at, min(at + 5, len(data))):
+        number |= (data[position] & 0x7F) << shift
+        if data[position] < 0x80:
+            return number, position + 1
+        shift += 7
+    raise BadInput("a label with a broken length", where=f"byte {at} of the series' labels")
+
+
+def _shown(labels: Labels) -> str:
+    """A series in the form people know, cut where a label is very long."""
+    text = "{" + ", ".join(f'{name}="{value}"' for name, value in labels) + "}"
+    return text if len(text) <= 200 else text[:199] + "…"
+
+
+_of_thread = threading.local()
+
+
+def _handler() -> Any:
+    """The reader of a thread; one reader is not for two threads at once."""
+    if not hasattr(_of_thread, "handler"):
+        file = _descriptor()
+        message = file.message_types_by_name["WriteRequest"]
+        _of_thread.handler = ptars.HandlerPool([file]).get_for_message(message)
+    return _of_thread.handler
+
+
+@cache
+def _descriptor() -> Any:
+    """Remote write 1.0 with a label as `bytes`; fields that are not named here are passed over."""
+    field = descriptor_pb2.FieldDescriptorProto
+    one, many = field.LABEL_OPTIONAL, field.LABEL_REPEATED
+    file = descriptor_pb2.FileDescriptorProto(name="gwanje/remote_write.proto", package="gwanje.remote_write", syntax="proto3")
+    sample = file.message_type.add(name="Sample")
+    sample.field.add(name="value", number=1, type=field.TYPE_DOUBLE, label=one)
+    sample.field.add(name="timestamp", number=2, type=field.TYPE_INT64, label=one)
+    series = file.message_type.add(name="TimeSeries")
+    series.field.add(name="labels", number=1, type=field.TYPE_BYTES, label=many)
+    series.field.add(name="samples", number=2, type=field.TYPE_MESSAGE, type_name=".gwanje.remote_write.Sample", label=many)
+    request = file.message_type.add(name="WriteRequest")
+    request.field.add(
+        name="timeseries", number=1, type=field.TYPE_MESSAGE, type_name=".gwanje.remote_write.TimeSeries", label=many
+    )
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(file.SerializeToString())
+    return pool.FindFileByName(file.name)

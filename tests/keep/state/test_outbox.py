@@ -1,0 +1,177 @@
+"""Messages wait in the outbox until exactly one worker takes each of them."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event, select
+from sqlalchemy.exc import IntegrityError
+
+from gwanje import kinds
+from gwanje.keep.state import outbox, sqlite
+from gwanje.keep.state.base import State
+from gwanje.keep.state.tables import attempts, metadata
+from gwanje.keep.state.tables import outbox as rows
+
+NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+LEASE = timedelta(seconds=60)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[State]:
+    made = sqlite.create(sqlite.Settings(), kinds.World(tmp_path))
+    metadata.create_all(made.engine)
+    yield made
+    made.close()
+
+
+def _put(state: State, key: str, *, receiver: str = "ops", group: str = "g1", now: datetime = NOW) -> None:
+    with state.write() as connection:
+        outbox.put(
+            connection,
+            key=key,
+            receiver=receiver,
+            group_key=group,
+            reason="first",
+            episodes=["e1", "e1", "e2"],
+            message={"key": key},
+            now=now,
+            deadline=now + timedelta(hours=24),
+        )
+
+
+def _claim(state: State, worker: str = "a", *, receiver: str = "ops", now: datetime = NOW) -> outbox.Claimed | None:
+    with state.write() as connection:
+        return outbox.claim(connection, receiver, worker, now, now + LEASE)
+
+
+def _tried(outcome: str, at: datetime = NOW, wait: timedelta = timedelta(seconds=5)) -> outbox.Tried:
+    return outbox.Tried(
+        at, outcome, 500 if outcome == outbox.LATER else None, 12.5, "slow" if outcome != outbox.SENT else "", at + wait
+    )
+
+
+def _finish(state: State, claimed: outbox.Claimed | None, outcome: str, worker: str = "a") -> None:
+    assert claimed is not None
+    with state.write() as connection:
+        outbox.attempted(connection, claimed.id, worker, _tried(outcome))
+
+
+def _key(claimed: outbox.Claimed | None) -> str | None:
+    return claimed.key if claimed else None
+
+
+def test_a_message_is_claimed_by_exactly_one_worker(state: State) -> None:
+    _put(state, "k1")
+    assert [_key(_claim(state, worker)) for worker in ("a", "b")] == ["k1", None]
+
+
+def test_of_two_workers_that_see_the_same_message_one_takes_it(state: State) -> None:
+    """The other worker's claim comes between this one's SELECT and its UPDATE, as engines with row locks allow."""
+    _put(state, "k1")
+    faster: list[outbox.Claimed | None] = []
+
+    with state.write() as connection:
+
+        @event.listens_for(connection, "before_cursor_execute")
+        def overtake(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+            if statement.startswith("UPDATE outbox") and not faster:
+                faster.append(None)
+                faster[0] = outbox.claim(connection, "ops", "b", NOW, NOW + LEASE)
+
+        slower = outbox.claim(connection, "ops", "a", NOW, NOW + LEASE)
+    assert (_key(faster[0]), slower) == ("k1", None)
+
+
+def test_a_claim_carries_the_message_and_its_episodes(state: State) -> None:
+    _put(state, "k1")
+    assert _claim(state) == outbox.Claimed(1, "k1", {"key": "k1"}, 0, NOW + timedelta(hours=24), ("e1", "e2"))
+
+
+def test_a_dead_workers_claim_ends(state: State) -> None:
+    _put(state, "k1")
+    _claim(state, "dead")
+    assert _key(_claim(state, "b", now=NOW + LEASE - timedelta(seconds=1))) is None
+    assert _key(_claim(state, "b", now=NOW + LEASE)) == "k1"
+
+
+def test_a_worker_of_the_same_name_takes_its_claims_up_at_once(state: State) -> None:
+    _put(state, "k1")
+    _claim(state, "a")
+    with state.write() as connection:
+        assert outbox.release(connection, "b") == 0
+        assert outbox.release(connection, "a") == 1
+    assert _key(_claim(state, "a")) == "k1"
+
+
+def test_d4_a_group_keeps_its_order_and_another_group_goes_on(state: State) -> None:
+    for key, group in (("k1", "g1"), ("k2", "g1"), ("k3", "g2")):
+        _put(state, key, group=group)
+    first = _claim(state)
+    assert (_key(first), _key(_claim(state)), _key(_claim(state))) == ("k1", "k3", None)
+    _finish(state, first, outbox.LATER)
+    assert _key(_claim(state)) is None  # k1 waits, so k2 waits
+    again = _claim(state, now=NOW + timedelta(seconds=5))
+    assert _key(again) == "k1"
+    _finish(state, again, outbox.SENT)
+    assert _key(_claim(state)) == "k2"
+
+
+def test_d4_what_failed_for_good_holds_nothing_up(state: State) -> None:
+    _put(state, "k1")
+    _put(state, "k2")
+    _finish(state, _claim(state), outbox.FAILED)
+    assert _key(_claim(state)) == "k2"
+
+
+def test_d5_each_receiver_has_its_own(state: State) -> None:
+    _put(state, "k1", receiver="ops")
+    _put(state, "k2", receiver="hook")
+    _claim(state)
+    assert _key(_claim(state, receiver="hook")) == "k2"
+
+
+def test_d6_every_attempt_is_kept(state: State) -> None:
+    _put(state, "k1")
+    _finish(state, _claim(state), outbox.LATER)
+    _finish(state, _claim(state, now=NOW + timedelta(seconds=5)), outbox.SENT)
+    with state.read() as connection:
+        kept = connection.execute(select(attempts.c.outcome, attempts.c.status, attempts.c.error).order_by(attempts.c.id)).all()
+        row = connection.execute(select(rows.c.state, rows.c.tries, rows.c.error, rows.c.claimed_by)).one()
+    assert [tuple(one) for one in kept] == [("later", 500, "slow"), ("sent", None, "")]
+    assert tuple(row) == ("sent", 2, "", None)
+
+
+def test_d2_one_decision_is_written_once(state: State) -> None:
+    _put(state, "k1")
+    with pytest.raises(IntegrityError):
+        _put(state, "k1")
+
+
+def test_a_worker_that_lost_its_claim_does_not_change_it(state: State) -> None:
+    _put(state, "k1")
+    lost = _claim(state, "slow")
+    taken = _claim(state, "fast", now=NOW + LEASE)
+    _finish(state, lost, outbox.LATER, worker="slow")
+    with state.read() as connection:
+        assert connection.execute(select(rows.c.claimed_by)).scalar() == "fast"
+    _finish(state, taken, outbox.SENT, worker="fast")
+    _finish(state, lost, outbox.FAILED, worker="slow")
+    with state.read() as connection:
+        assert outbox.counts_by_state(connection) == {"sent": 1}
+
+
+def test_what_nobody_takes_fails_at_its_deadline(state: State) -> None:
+    _put(state, "k1", receiver="gone")
+    with state.write() as connection:
+        assert outbox.expire(connection, NOW + timedelta(hours=23)) == []
+        assert outbox.expire(connection, NOW + timedelta(hours=24)) == ["gone"]
+        assert outbox.counts_by_state(connection) == {"failed": 1}
+
+
+def test_whether_something_is_due_is_asked_without_a_claim(state: State) -> None:
+    _put(state, "k1", now=NOW + timedelta(seconds=10))
+    with state.read() as connection:
+        assert not outbox.is_due(connection, "ops", NOW)
+        assert outbox.is_due(connection, "ops", NOW + timedelta(seconds=10))

@@ -1,0 +1,41 @@
+"""`make` is the door of the project: it tells what it can do, and does nothing twice."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROMISED = {"up", "test", "setup", "check", "bench", "engines", "lock", "clean", "reference", "wheel", "help"}
+
+
+def test_make_alone_lists_every_target_with_a_line_about_it() -> None:
+    listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    lines = dict(re.findall(r"^  make (\w+) +(\S.*)$", listed, flags=re.MULTILINE))
+    phony = set(re.findall(r"^\.PHONY: (\w+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    assert set(lines) == phony == PROMISED
+
+
+@pytest.mark.e2e
+def test_a_second_setup_is_over_in_two_seconds() -> None:
+    subprocess.run(["make", "setup"], cwd=ROOT, capture_output=True, check=True)
+    stamp = (ROOT / ".venv" / ".project").stat().st_mtime_ns
+
+    began = time.perf_counter()
+    done = subprocess.run(["make", "setup"], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert time.perf_counter() - began < 2
+    assert done.stdout == ""
+    assert (ROOT / ".venv" / ".project").stat().st_mtime_ns == stamp
+
+
+@pytest.mark.parametrize("script", [*sorted((ROOT / "scripts").glob("*.sh")), ROOT / ".ci" / "run"], ids=lambda path: path.name)
+def test_scripts_stop_at_the_first_failure_and_parse(script: Path) -> None:
+    assert "set -euo pipefail" in script.read_text(encoding="utf-8")
+    assert script.stat().st_mode & 0o111, f"{script.name} is not executable"
+    subprocess.run(["bash", "-n", script], check=True)

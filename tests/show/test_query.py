@@ -1,0 +1,93 @@
+"""Prometheus's own paths and answers."""
+
+from __future__ import annotations
+
+import pytest
+
+from gwanje.app.clock import now
+from gwanje.keep.state.people import Scope
+
+from .conftest import Site
+
+
+async def test_an_instant_query_answers_a_vector_as_prometheus_does(site: Site) -> None:
+    await site.store(("up", {"host": "web-1"}, 1.0, 5), ("up", {"host": "db-1"}, 0.0, 5))
+    async with site.with_key(Scope.READ) as client:
+        at = now().timestamp()
+        body = (await client.get("/api/v1/query", params={"query": "up == 1", "time": str(at)})).json()
+    assert body == {
+        "status": "success",
+        "data": {
+            "resultType": "vector",
+            "result": [{"metric": {"__name__": "up", "host": "web-1"}, "value": [pytest.approx(at, abs=0.001), "1"]}],
+        },
+    }
+
+
+async def test_a_scalar_and_a_text_have_their_own_types(site: Site) -> None:
+    async with site.with_key(Scope.READ) as client:
+        scalar = (await client.get("/api/v1/query", params={"query": "1 + 1", "time": "10"})).json()["data"]
+        text = (await client.post("/api/v1/query", data={"query": '"a"', "time": "10"})).json()["data"]
+    assert scalar == {"resultType": "scalar", "result": [10.0, "2"]}
+    assert text == {"resultType": "string", "result": [10.0, "a"]}
+
+
+async def test_a_range_query_answers_one_line_a_series_with_its_gaps(site: Site) -> None:
+    await site.store(*(("load", {"host": "web-1"}, float(age), float(age)) for age in (1200, 1190, 20, 10)))
+    end = now().timestamp()
+    given = {"query": "load", "start": str(end - 1200), "end": str(end), "step": "300s"}
+    async with site.with_key(Scope.READ) as client:
+        data = (await client.get("/api/v1/query_range", params=given)).json()["data"]
+    assert data["resultType"] == "matrix"
+    (line,) = data["result"]
+    assert line["metric"] == {"__name__": "load", "host": "web-1"}
+    assert [round(end - at) for at, _ in line["values"]] == [1200, 900, 0]
+    assert [value for _, value in line["values"]] == ["1200", "1190", "10"]
+
+
+@pytest.mark.parametrize(
+    ("path", "given", "status", "kind", "said"),
+    [
+        pytest.param("query", {"query": "sum("}, 400, "bad_data", "", id="does not parse"),
+        pytest.param("query", {}, 400, "bad_data", 'invalid parameter "query"', id="no query"),
+        pytest.param("query", {"query": "up", "time": "later"}, 400, "bad_data", "cannot parse", id="no time"),
+        pytest.param(
+            "query_range", {"query": "up", "start": "10", "end": "5", "step": "1"}, 400, "bad_data", "before", id="ends first"
+        ),
+        pytest.param(
+            "query_range", {"query": "up", "start": "0", "end": "9", "step": "0"}, 400, "bad_data", "zero", id="no step"
+        ),
+        pytest.param(
+            "query_range", {"query": "up", "start": "0", "end": "99999", "step": "1"}, 400, "bad_data", "11,000", id="too fine"
+        ),
+        pytest.param("series", {}, 400, "bad_data", "match[]", id="no matchers"),
+    ],
+)
+async def test_mistakes_are_answered_as_prometheus_does(
+    site: Site, path: str, given: dict[str, str], *, status: int, kind: str, said: str
+) -> None:
+    async with site.with_key(Scope.READ) as client:
+        answer = await client.get(f"/api/v1/{path}", params=given)
+    body = answer.json()
+    assert (answer.status_code, body["status"], body["errorType"]) == (status, "error", kind)
+    assert said in body["error"]
+
+
+async def test_labels_and_series_are_listed(site: Site) -> None:
+    await site.store(("up", {"host": "web-1", "job": "node"}, 1.0, 5), ("load", {"host": "db-1"}, 1.0, 5))
+    async with site.with_key(Scope.READ) as client:
+        assert (await client.get("/api/v1/labels")).json()["data"] == ["__name__", "host", "job"]
+        assert (await client.get("/api/v1/label/host/values")).json()["data"] == ["db-1", "web-1"]
+        found = (await client.get("/api/v1/series", params={"match[]": 'up{job="node"}'})).json()["data"]
+    assert found == [{"__name__": "up", "host": "web-1", "job": "node"}]
+
+
+async def test_metrics_come_as_plain_json_too(site: Site) -> None:
+    await site.store(("load", {"host": "web-1"}, 0.5, 70), ("load", {"host": "web-1"}, 0.75, 5))
+    async with site.with_key(Scope.READ) as client:
+        latest = (await client.get("/api/v1/metrics", params={"match": "load"})).json()
+        history = (await client.get("/api/v1/metrics/load/history", params={"hours": "1"})).json()
+    assert latest["metrics"] == [{"name": "load", "labels": {"host": "web-1"}, "value": 0.75}]
+    (line,) = history["series"]
+    assert line["labels"] == {"host": "web-1"}
+    assert {value for _, value in line["points"]} == {0.5, 0.75}

@@ -1,0 +1,70 @@
+"""The door for remote write."""
+
+from __future__ import annotations
+
+import pytest
+
+from gwanje.app.clock import now
+from gwanje.keep.state.people import Scope
+from gwanje.model import Sample, to_ms
+from gwanje.wire.remote_write.encode import encode
+
+from .conftest import Site
+
+HEADERS = {"Content-Encoding": "snappy", "Content-Type": "application/x-protobuf", "X-Prometheus-Remote-Write-Version": "0.1.0"}
+
+
+def body(*samples: tuple[str, dict[str, str], float, int]) -> bytes:
+    return encode([Sample(*one) for one in samples]).body
+
+
+async def test_what_was_answered_can_be_queried_at_once(site: Site) -> None:
+    at_ms = to_ms(now())
+    async with site.with_key(Scope.INGEST, Scope.READ) as client:
+        assert (
+            await client.post("/api/v1/write", content=body(("up", {"host": "web-1"}, 7.0, at_ms)), headers=HEADERS)
+        ).status_code == 204
+        found = (await client.get("/api/v1/query", params={"query": "up", "time": str(at_ms / 1000)})).json()
+    assert found["data"]["result"][0]["value"][1] == "7"
+
+
+async def test_bad_samples_are_named_and_their_good_neighbours_kept(site: Site) -> None:
+    at_ms = to_ms(now())
+    sent = body(("up", {"host": "web-1"}, 1.0, at_ms), ("up", {"host": "db-1"}, 1.0, at_ms + 3_600_000))
+    async with site.with_key(Scope.INGEST, Scope.READ) as client:
+        answer = await client.post("/api/v1/write", content=sent, headers=HEADERS)
+        found = (await client.get("/api/v1/query", params={"query": "up"})).json()["data"]["result"]
+    assert answer.status_code == 400
+    assert "too_far_ahead 1" in answer.json()["error"]["what"]
+    assert "db-1" in answer.json()["error"]["what"]
+    assert [row["metric"]["host"] for row in found] == ["web-1"]
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "status"),
+    [
+        pytest.param(b"garbage", HEADERS, 400, id="not snappy"),
+        pytest.param(b"", HEADERS, 400, id="nothing"),
+        pytest.param(b"x", {**HEADERS, "Content-Encoding": "gzip"}, 415, id="another compression"),
+        pytest.param(b"x", {**HEADERS, "Content-Type": "application/json"}, 415, id="another form"),
+        pytest.param(
+            b"x", {**HEADERS, "Content-Type": "application/x-protobuf;proto=io.prometheus.write.v2.Request"}, 415, id="version 2"
+        ),
+    ],
+)
+async def test_what_cannot_be_read_is_an_error_and_never_more(
+    site: Site, content: bytes, headers: dict[str, str], status: int
+) -> None:
+    async with site.with_key(Scope.INGEST) as client:
+        answer = await client.post("/api/v1/write", content=content, headers=headers)
+    assert answer.status_code == status
+    assert answer.json()["error"]["what"]
+
+
+async def test_an_agents_key_writes_its_own_hosts_series_only(site: Site) -> None:
+    at_ms = to_ms(now())
+    async with site.with_key(Scope.INGEST, host="web-1") as client:
+        own = await client.post("/api/v1/write", content=body(("up", {"host": "web-1"}, 1.0, at_ms)), headers=HEADERS)
+        other = await client.post("/api/v1/write", content=body(("up", {"host": "db-1"}, 1.0, at_ms)), headers=HEADERS)
+        none = await client.post("/api/v1/write", content=body(("up", {}, 1.0, at_ms)), headers=HEADERS)
+    assert [own.status_code, other.status_code, none.status_code] == [204, 403, 403]

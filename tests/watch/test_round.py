@@ -1,0 +1,225 @@
+"""The round as a door: when it evaluates, what it writes together, what it says of itself."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event, func, select
+
+from gwanje import kinds
+from gwanje.carry.updates.base import Update
+from gwanje.errors import QueryLimit
+from gwanje.judge.rules.spec import Rule
+from gwanje.keep.samples.base import Answer
+from gwanje.keep.state import alerts, sqlite
+from gwanje.keep.state.base import State
+from gwanje.keep.state.tables import episodes, instances, metadata, outbox, transitions
+from gwanje.model import to_ms
+from gwanje.tell.spec import Route
+from gwanje.testing.scenarios import MemorySamples
+from gwanje.watch.round import CATCH_UP, Round, due
+
+NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+ROUTE = Route(receiver="ops")
+HIGH = {"name": "cpu high", "expr": "cpu", "critical": ">= 0.9", "interval": "5s"}
+FAILS = {
+    "name": "fail rate",
+    "ratio": {"failed": 'f{outcome="failed"}', "total": "f", "over": "15m", "min_samples": 3},
+    "critical": ">= 0.2",
+    "clear": "< 0.2",
+}
+
+
+@dataclass
+class Heard:
+    """Updates as a list."""
+
+    updates: list[Update] = field(default_factory=list)
+
+    def publish(self, update: Update) -> None:
+        self.updates.append(update)
+
+    def listen(self) -> AbstractAsyncContextManager[AsyncIterator[Update]]:
+        raise NotImplementedError("the round only publishes")
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[State]:
+    made = sqlite.create(sqlite.Settings(), kinds.World(tmp_path))
+    metadata.create_all(made.engine)
+    yield made
+    made.close()
+
+
+def _round(state: State, samples: MemorySamples, *rules: Mapping[str, object], updates: Heard | None = None) -> Round:
+    read = [Rule.model_validate(rule) for rule in rules or (HIGH,)]
+    return Round(read, samples, state, ROUTE, updates, clock=lambda: NOW, page_url="https://watch.example/")
+
+
+def _counts(state: State) -> list[int]:
+    with state.read() as connection:
+        tables = (instances, episodes, transitions, outbox)
+        return [connection.execute(select(func.count()).select_from(table)).scalar_one() for table in tables]
+
+
+def _at(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("last", "now", "expected"),
+    [
+        pytest.param(None, 7, [5], id="E1 at first the newest multiple"),
+        pytest.param(5, 9.9, [], id="E1 nothing between two multiples"),
+        pytest.param(5, 10, [10], id="E1 the next one"),
+        pytest.param(5, 22, [10, 15, 20], id="E1 what was missed, in order"),
+        pytest.param(0, 3600, list(range(3600 - 5 * (CATCH_UP - 1), 3601, 5)), id="but not a whole outage"),
+        pytest.param(20, 7, [], id="a clock that was set back evaluates nothing twice"),
+    ],
+)
+def test_a_rule_is_due_at_multiples_of_its_interval(last: float | None, now: float, expected: Sequence[float]) -> None:
+    assert due(timedelta(seconds=5), None if last is None else _at(last), _at(now)) == [_at(one) for one in expected]
+
+
+async def test_e1_the_answer_does_not_depend_on_when_the_process_woke(state: State) -> None:
+    samples = MemorySamples()
+    for seconds, value in ((0, 0.1), (5, 0.95), (10, 0.1)):
+        samples.append("cpu", {"host": "web-1"}, value, to_ms(_at(seconds)))
+    late = _round(state, samples)
+    await late.once(_at(0))
+    await late.once(_at(12))
+    with state.read() as connection:
+        (episode,) = alerts.episode_page(connection, alerts.Wanted()).episodes
+    assert (episode.began_at, episode.ended_at) == (_at(5), _at(10))
+
+
+async def test_d1_a_crash_between_state_and_outbox_leaves_neither(state: State) -> None:
+    samples = MemorySamples()
+    samples.append("cpu", {"host": "web-1"}, 0.95, to_ms(NOW))
+    broken = True
+
+    @event.listens_for(state.engine, "before_cursor_execute")
+    def fail(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if broken and statement.startswith("INSERT INTO outbox"):
+            raise RuntimeError("killed here")
+
+    round_ = _round(state, samples)
+    with pytest.raises(RuntimeError, match="killed here"):
+        await round_.once(NOW)
+    assert _counts(state) == [0, 0, 0, 0]
+    broken = False
+    await round_.once(NOW)
+    assert _counts(state) == [1, 1, 1, 1]
+
+
+async def test_what_did_not_change_is_not_written_again(state: State) -> None:
+    samples = MemorySamples()
+    samples.append("cpu", {"host": "web-1"}, 0.95, to_ms(NOW))
+    for _ in range(3):  # three processes, one after the other
+        await _round(state, samples).once(NOW)
+    assert _counts(state) == [1, 1, 1, 1]
+
+
+async def test_listeners_hear_of_it_after_the_commit(state: State) -> None:
+    samples, heard = MemorySamples(), Heard()
+    samples.append("cpu", {"host": "web-1"}, 0.95, to_ms(NOW))
+    await _round(state, samples, updates=heard).once(NOW)
+    with state.read() as connection:
+        (episode,) = alerts.open_episodes(connection)
+    assert heard.updates == [Update("alerts", episode.id), Update("outbox")]
+    assert episode.query == 'cpu{host="web-1"}'
+
+
+async def test_a_message_links_to_the_page(state: State) -> None:
+    samples = MemorySamples()
+    samples.append("cpu", {"host": "web-1"}, 0.95, to_ms(NOW))
+    await _round(state, samples).once(NOW)
+    with state.read() as connection:
+        (message,) = connection.execute(select(outbox.c.message)).scalars()
+        (episode,) = alerts.open_episodes(connection)
+    assert message["alerts"][0]["link"] == f"https://watch.example/alerts/{episode.id}"
+
+
+@dataclass
+class FetchInBetween(MemorySamples):
+    """A failed fetch is stored between the first question and the second."""
+
+    asked: int = 0
+
+    async def instant(self, query: str, at_ms: int) -> Answer:
+        self.asked += 1
+        if self.asked == 2:
+            self.append("f", {"outcome": "failed"}, 1, at_ms)
+        return await MemorySamples.instant(self, query, at_ms)
+
+
+async def test_a_fetch_stored_between_two_questions_does_not_count_half(state: State) -> None:
+    """Read half, it would be 0 of 5 and good; it is 1 of 5 and a breach."""
+    samples = FetchInBetween()
+    for outcome, at, value in (("failed", -60, 0), ("succeeded", -60, 0), ("succeeded", -30, 4)):
+        samples.append("f", {"outcome": outcome}, value, to_ms(_at(at)))
+    round_ = _round(state, samples, FAILS)
+    await round_.once(NOW)
+    (verdict,) = round_.latest()["fail rate"].verdicts
+    assert verdict.why == "0.2 (1 of 5 in 15m) is >= 0.2"
+
+
+@dataclass
+class Limited(MemorySamples):
+    """One query is more than the store answers, another breaks it."""
+
+    async def instant(self, query: str, at_ms: int) -> Answer:
+        if query == "wide":
+            raise QueryLimit("too many samples; narrow it")
+        if query == "broken":
+            raise ZeroDivisionError("by nothing")
+        return await MemorySamples.instant(self, query, at_ms)
+
+
+async def test_e8_one_rule_that_cannot_be_evaluated_stops_no_other(state: State) -> None:
+    samples = Limited()
+    samples.append("cpu", {"host": "web-1"}, 0.95, to_ms(NOW))
+    round_ = _round(state, samples, HIGH | {"name": "wide", "expr": "wide"}, HIGH, HIGH | {"name": "broken", "expr": "broken"})
+    await round_.once(NOW)
+    assert _counts(state) == [1, 1, 1, 1]
+    figures = round_.own_samples()
+    assert [figures[f'gwanje_rule_errors_total{{rule="{name}"}}'] for name in ("wide", "cpu high", "broken")] == [1, 0, 1]
+    assert figures['gwanje_rule_evaluations_total{rule="cpu high"}'] == 1
+    assert figures['gwanje_alerts{state="firing"}'] == 1
+    assert round_.latest()["wide"].failed == "too many samples; narrow it"
+
+
+async def test_a_label_of_the_rule_that_changed_ends_what_nobody_evaluates_any_more(state: State) -> None:
+    samples = MemorySamples()
+    samples.append("cpu", {"host": "web-1"}, 0.95, to_ms(NOW))
+    await _round(state, samples).once(NOW)
+    samples.append("cpu", {"host": "web-1"}, 0.95, to_ms(_at(5)))
+    await _round(state, samples, HIGH | {"labels": {"team": "ops"}}).once(_at(5))
+    with state.read() as connection:
+        told = [(one.labels, one.ended_because) for one in alerts.episode_page(connection, alerts.Wanted()).episodes]
+    assert told == [({"host": "web-1", "team": "ops"}, None), ({"host": "web-1"}, "rule removed")]
+
+
+async def test_run_goes_on_after_a_round_that_failed(state: State) -> None:
+    samples = MemorySamples()
+    samples.append("cpu", {"host": "web-1"}, 0.95, to_ms(NOW))
+    failures, written = [RuntimeError("disk full")], asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    @event.listens_for(state.engine, "before_cursor_execute")
+    def fail(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if statement.startswith("INSERT INTO outbox "):
+            if failures:
+                raise failures.pop()
+            loop.call_soon_threadsafe(written.set)
+
+    running = asyncio.create_task(_round(state, samples).run())
+    async with asyncio.timeout(10):
+        await written.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert failures == []

@@ -1,0 +1,313 @@
+/** The server's HTTP contract in types, and one function a path. */
+
+export type Role = 'viewer' | 'operator' | 'admin';
+export type HostState = 'ok' | 'pending' | 'warning' | 'critical' | 'no_data';
+export type Severity = 'critical' | 'warning' | 'info';
+export type AlertState = 'pending' | 'firing' | 'recovering' | 'resolved' | 'no_data' | 'error' | 'insufficient';
+export type Outcome = 'succeeded' | 'failed' | 'cancelled';
+export type AlertUnit = 'ratio' | 'bytes' | 'seconds' | 'count' | '';
+
+export interface Bilingual {
+  ko: string;
+  en: string;
+}
+
+export interface Session {
+  name: string;
+  role: Role;
+  version?: string;
+}
+
+export interface Host {
+  host: string;
+  state: HostState;
+  last_seen: number | null;
+  cpu_used_ratio: number | null;
+  memory_used_ratio: number | null;
+  filesystem_used_ratio: number | null;
+  filesystem_fullest: string | null;
+  load1: number | null;
+  swap_used_ratio: number | null;
+  network_receive_bytes_per_second: number | null;
+  network_transmit_bytes_per_second: number | null;
+  disk_read_bytes_per_second: number | null;
+  disk_written_bytes_per_second: number | null;
+  processes: number | null;
+  boot_at: number | null;
+  cpus: number | null;
+  memory_bytes: number | null;
+  containers: number;
+  alerts: number;
+}
+
+export interface Container {
+  host: string;
+  name: string;
+  image: string;
+  id: string;
+  state: HostState | 'running' | 'gone';
+  last_seen: number | null;
+  cpu_used_cores: number | null;
+  cpu_limit_cores: number | null;
+  memory_working_set_bytes: number | null;
+  memory_limit_bytes: number | null;
+  network_receive_bytes_per_second: number | null;
+  network_transmit_bytes_per_second: number | null;
+  started_at: number | null;
+}
+
+export interface Told {
+  receiver: string;
+  reason: string;
+  state: 'waiting' | 'sent' | 'failed';
+  tries: number;
+  at: number | null;
+  error: string;
+}
+
+export interface Alert {
+  id: string;
+  rule: string;
+  labels: Record<string, string>;
+  host: string | null;
+  severity: Severity;
+  state: AlertState;
+  since: number;
+  fired_at: number | null;
+  ended_at: number | null;
+  ended_because: string | null;
+  value: number | null;
+  peak: number | null;
+  operator: string;
+  threshold: number | null;
+  unit: AlertUnit;
+  summary: Bilingual;
+  query: string;
+  told: Told[];
+}
+
+export interface Transition {
+  at: number;
+  kind: 'transition';
+  before: string;
+  after: string;
+  severity: Severity | null;
+  value: number | null;
+  because: string;
+}
+
+export interface Attempt {
+  at: number;
+  kind: 'attempt';
+  receiver: string;
+  reason: string;
+  outcome: 'sent' | 'later' | 'failed';
+  status: number | null;
+  latency_ms: number | null;
+  error: string;
+}
+
+export interface AlertStory extends Alert {
+  annotations: Record<string, string>;
+  story: (Transition | Attempt)[];
+  for_seconds: number;
+}
+
+export interface Fetch {
+  id: string;
+  at: number;
+  pipeline: string;
+  source: string;
+  url: string;
+  outcome: Outcome;
+  status: number | null;
+  bytes: number | null;
+  rows: number | null;
+  latency_ms: number | null;
+  attempt: number;
+  trigger: string;
+  error: string;
+}
+
+export interface RecentFetch {
+  at: number;
+  outcome: Outcome;
+  latency_ms: number | null;
+}
+
+export interface Pipeline {
+  name: string;
+  title: Bilingual;
+  on: boolean;
+  off_because: Bilingual | null;
+  schedule: string;
+  next_at: number | null;
+  url: string;
+  running: boolean;
+  last: Fetch | null;
+  fail_rate: { failed: number; total: number; window_seconds: number };
+  latency_p95_ms: number | null;
+  recent: RecentFetch[];
+}
+
+export interface Overview {
+  at: number;
+  started_at: number;
+  numbers: {
+    samples_per_second: number | null;
+    active_series: number | null;
+    hosts: number;
+    containers: number;
+    firing: number;
+    pending: number;
+    fetches_per_minute: number | null;
+    newest_sample_at: number | null;
+  };
+  hosts: Host[];
+  containers: Container[];
+  alerts: Alert[];
+  pipelines: Pipeline[];
+}
+
+export interface Threshold {
+  rule: string;
+  metric_of: 'cpu' | 'memory' | 'filesystem' | 'other';
+  warning: number | null;
+  critical: number | null;
+  operator: string;
+}
+
+export interface Filesystem {
+  mountpoint: string;
+  device: string;
+  fstype: string;
+  size_bytes: number | null;
+  available_bytes: number | null;
+  used_ratio: number | null;
+}
+
+export interface NetworkDevice {
+  device: string;
+  receive_bytes_per_second: number | null;
+  transmit_bytes_per_second: number | null;
+}
+
+export interface DiskDevice {
+  device: string;
+  read_bytes_per_second: number | null;
+  written_bytes_per_second: number | null;
+}
+
+export interface HostDetail extends Host {
+  filesystems: Filesystem[];
+  networks: NetworkDevice[];
+  disks: DiskDevice[];
+  containers_list: Container[];
+  alerts_list: Alert[];
+  thresholds: Threshold[];
+}
+
+export interface CollectAnswer {
+  outcome: Outcome;
+  at: number;
+  rows: number | null;
+  latency_ms: number | null;
+  status: number | null;
+  error: string;
+  run: string;
+}
+
+export interface Series {
+  metric: Record<string, string>;
+  values: [number, string][];
+}
+
+/** The server (or the network on the way to it) did not do what was asked. */
+export class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    readonly what: string,
+    readonly where = '',
+    readonly todo = '',
+    readonly retryAfterSeconds: number | null = null,
+  ) {
+    super(what);
+  }
+}
+
+type Query = Record<string, string | number | null | undefined>;
+
+let signedOut: () => void = () => {};
+
+/** `listener` is called whenever the server says that there is no session (any longer). */
+export function onSignedOut(listener: () => void): void {
+  signedOut = listener;
+}
+
+export const api = {
+  session: () => ask<Session>('GET', '/api/session'),
+  signIn: (name: string, password: string) => ask<Session>('POST', '/api/session', { name, password }),
+  signOut: () => ask<void>('DELETE', '/api/session'),
+  firstUser: (token: string, name: string, password: string) =>
+    ask<Session>('POST', '/api/first-user', { token, name, password }),
+
+  overview: (signal?: AbortSignal) => ask<Overview>('GET', '/api/v1/overview', undefined, signal),
+  host: (name: string, signal?: AbortSignal) =>
+    ask<HostDetail>('GET', `/api/v1/hosts/${encodeURIComponent(name)}`, undefined, signal),
+  episodes: (query: Query, signal?: AbortSignal) =>
+    ask<{ episodes: Alert[]; next: string }>('GET', withQuery('/api/v1/episodes', query), undefined, signal),
+  episode: (id: string, signal?: AbortSignal) =>
+    ask<AlertStory>('GET', `/api/v1/episodes/${encodeURIComponent(id)}`, undefined, signal),
+  fetches: (query: Query, signal?: AbortSignal) =>
+    ask<{ fetches: Fetch[]; next: string }>('GET', withQuery('/api/v1/fetches', query), undefined, signal),
+  pipelines: (signal?: AbortSignal) => ask<{ pipelines: Pipeline[] }>('GET', '/api/v1/pipelines', undefined, signal),
+  collect: (pipeline: string) => ask<CollectAnswer>('POST', withQuery('/collect', { pipeline })),
+
+  queryRange: async (query: string, start: number, end: number, step: number, signal?: AbortSignal) => {
+    const path = withQuery('/api/v1/query_range', { query, start, end, step });
+    const answer = await ask<{ data: { result: Series[] } }>('GET', path, undefined, signal);
+    return answer.data.result;
+  },
+
+  streamUrl: (topics: readonly string[]) => withQuery('/api/v1/stream', { topics: topics.join(',') }),
+};
+
+function withQuery(path: string, query: Query): string {
+  const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== '');
+  if (given.length === 0) return path;
+  return `${path}?${new URLSearchParams(given.map(([key, value]) => [key, String(value)]))}`;
+}
+
+async function ask<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  const init: RequestInit = { method, credentials: 'same-origin', headers: { Accept: 'application/json' } };
+  if (signal) init.signal = signal;
+  if (body !== undefined) {
+    init.body = JSON.stringify(body);
+    init.headers = { ...init.headers, 'Content-Type': 'application/json' };
+  }
+  let response: Response;
+  try {
+    response = await fetch(path, init);
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Refusal(0, '', path);
+  }
+  if (response.ok) return (response.status === 204 ? undefined : await response.json()) as T;
+  if (response.status === 401 && !(method === 'POST' && path === '/api/session')) signedOut();
+  throw await refusalOf(response, path);
+}
+
+async function refusalOf(response: Response, path: string): Promise<Refusal> {
+  const wait = response.headers.get('Retry-After');
+  const seconds = wait && /^\d+$/.test(wait) ? Number(wait) : null;
+  const { what, where, todo } = said(await response.json().catch(() => null));
+  return new Refusal(response.status, what || `HTTP ${response.status}`, where || path, todo, seconds);
+}
+
+/** Our own form of an error is an object; Prometheus's, and that of `/collect`, is a sentence. */
+function said(body: unknown): { what: string; where: string; todo: string } {
+  const error = (body as { error?: unknown } | null)?.error;
+  if (typeof error === 'string') return { what: error, where: '', todo: '' };
+  const parts = (error ?? {}) as Partial<Record<'what' | 'where' | 'todo', string>>;
+  return { what: parts.what ?? '', where: parts.where ?? '', todo: parts.todo ?? '' };
+}

@@ -1,0 +1,66 @@
+/** Which view a path names, and which path names a view. Pure; the browser's history is in `place`. */
+
+export type Route =
+  | { view: 'overview' }
+  | { view: 'machines' }
+  | { view: 'machine'; host: string }
+  | { view: 'alerts' }
+  | { view: 'alert'; id: string }
+  | { view: 'collection' }
+  | { view: 'fetches' }
+  | { view: 'welcome' }
+  | { view: 'unknown'; path: string };
+
+export function parse(path: string): Route {
+  const parts = path.split('/').filter(Boolean).map(decoded);
+  const [first = '', second] = parts;
+  if (parts.length > 2) return { view: 'unknown', path };
+  if (second === undefined) {
+    switch (first) {
+      case '':
+        return { view: 'overview' };
+      case 'machines':
+      case 'alerts':
+      case 'collection':
+      case 'fetches':
+      case 'welcome':
+        return { view: first };
+    }
+  } else if (first === 'machines') return { view: 'machine', host: second };
+  else if (first === 'alerts') return { view: 'alert', id: second };
+  return { view: 'unknown', path };
+}
+
+export const to = {
+  overview: '/',
+  machines: '/machines',
+  machine: (host: string, query: Record<string, string> = {}) =>
+    withQuery(`/machines/${encodeURIComponent(host)}`, query),
+  alerts: (query: Record<string, string> = {}) => withQuery('/alerts', query),
+  alert: (id: string) => `/alerts/${encodeURIComponent(id)}`,
+  collection: '/collection',
+  fetches: (query: Record<string, string> = {}) => withQuery('/fetches', query),
+};
+
+/** Return the query after `changes`; null and '' take a key away. */
+export function changed(query: URLSearchParams, changes: Record<string, string | null>): URLSearchParams {
+  const next = new URLSearchParams(query);
+  for (const [key, value] of Object.entries(changes)) {
+    if (value === null || value === '') next.delete(key);
+    else next.set(key, value);
+  }
+  return next;
+}
+
+function withQuery(path: string, query: Record<string, string>): string {
+  const params = changed(new URLSearchParams(), query).toString();
+  return params ? `${path}?${params}` : path;
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}

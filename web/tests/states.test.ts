@@ -1,0 +1,88 @@
+import { expect, test } from 'vitest';
+import type { Alert, Host } from '../src/lib/api';
+import { withAlert } from '../src/lib/open';
+import { grouped, markOfAlert, shade, subject, tally, worstFirst } from '../src/lib/states';
+
+function alert(id: string, changes: Partial<Alert>): Alert {
+  return {
+    id,
+    rule: 'memory high',
+    labels: { host: 'web-1' },
+    host: 'web-1',
+    severity: 'warning',
+    state: 'firing',
+    since: 0,
+    fired_at: 1,
+    ended_at: null,
+    ended_because: null,
+    value: 0.9,
+    peak: 0.9,
+    operator: '>=',
+    threshold: 0.85,
+    unit: 'ratio',
+    summary: { ko: '', en: '' },
+    query: '',
+    told: [],
+    ...changes,
+  };
+}
+
+test('the worst comes first, and of equals the older', () => {
+  const alerts = [
+    alert('pending', { state: 'pending' }),
+    alert('young', { since: 5 }),
+    alert('unknown', { state: 'no_data' }),
+    alert('critical', { severity: 'critical', since: 9 }),
+    alert('recovering', { state: 'recovering' }),
+    alert('old', { since: 1 }),
+  ];
+  expect(worstFirst(alerts).map(({ id }) => id)).toEqual([
+    'critical',
+    'old',
+    'young',
+    'unknown',
+    'pending',
+    'recovering',
+  ]);
+  expect(tally(alerts)).toEqual({ critical: 1, warning: 2, unknown: 1, pending: 1 });
+});
+
+test('an ended episode keeps the mark of what it was', () => {
+  expect(markOfAlert(alert('a', { state: 'resolved', severity: 'critical' }))).toBe('crit');
+  expect(markOfAlert(alert('b', { state: 'resolved', fired_at: null }))).toBe('pend');
+});
+
+test('an open alert that changes takes its own place, an ended one leaves', () => {
+  const open = [alert('a', {}), alert('b', {})];
+  expect(withAlert(open, alert('b', { severity: 'critical' })).map(({ severity }) => severity)).toEqual([
+    'warning',
+    'critical',
+  ]);
+  expect(withAlert(open, alert('a', { state: 'resolved', ended_at: 9 })).map(({ id }) => id)).toEqual(['b']);
+  expect(withAlert(open, alert('c', {})).length).toBe(3);
+});
+
+test('an alert is about its host, its pipeline, or its first label', () => {
+  expect(subject(alert('a', { labels: { host: 'web-1', mountpoint: '/var' } }))).toEqual({
+    where: 'web-1',
+    rest: ['/var'],
+  });
+  expect(subject(alert('b', { host: null, labels: { job: 'x', pipeline: 'collect' } }))).toEqual({
+    where: 'collect',
+    rest: ['x'],
+  });
+  expect(subject(alert('c', { host: null, labels: {} }))).toEqual({ where: 'memory high', rest: [] });
+});
+
+test('hosts that differ by their number stand together, groups with trouble first', () => {
+  const host = (name: string, state: Host['state'] = 'ok') => ({ host: name, state, cpu_used_ratio: 0.5 }) as Host;
+  const groups = grouped(
+    [host('k8s-1'), host('k8s-2'), host('web-1.example.com'), host('db-3', 'critical'), host('mail')],
+    'cpu',
+  );
+  expect(groups.map(({ name, hosts }) => `${name} ${hosts.length}`)).toEqual(['db 1', 'k8s 2', 'mail 1', 'web 1']);
+});
+
+test('five greys from light to heavy', () => {
+  expect([0, 0.2, 0.5, 0.99, 1, null].map(shade)).toEqual(['a', 'b', 'c', 'e', 'e', 'a']);
+});
