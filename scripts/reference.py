@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 import json
 import re
-import subprocess
 import sys
 import types
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,12 +16,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+import click
 from pydantic import BaseModel, SecretStr, TypeAdapter
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import models_json_schema
 
 from gwanje import kinds
 from gwanje.app.folder import Main
+from gwanje.cli import app
 from gwanje.collect.pipelines.spec import Pipeline
 from gwanje.config import format_duration
 from gwanje.judge.rules.spec import Rule
@@ -236,14 +237,17 @@ def kinds_page() -> str:
 
 
 def commands() -> str:
-    # In a process of its own: cyclopts writes the name of the running program into the usage lines.
-    program = "from gwanje.cli import app; print(app.generate_docs(output_format='markdown'))"
-    text = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own words
-    body = (
-        text[text.index("## Table of Contents") :].replace("\n## Table of Contents", "", 1).removeprefix("## Table of Contents")
-    )
     about = "Exit codes: 0 it went well, 1 it was tried and failed, 2 a mistake in what was asked for."
-    return _page(["# Commands", about, body])
+    return _page(["# Commands", about, *(f"```\n{text}\n```" for text in _helps(app, None, "gwanje"))])
+
+
+def _helps(command: click.Command, around: click.Context | None, name: str) -> Iterator[str]:
+    """What `--help` says to a command and to each below it."""
+    context = click.Context(command, info_name=name, parent=around, max_content_width=100, terminal_width=100)
+    yield command.get_help(context)
+    if isinstance(command, click.Group):
+        for inner in sorted(command.commands):
+            yield from _helps(command.commands[inner], context, inner)
 
 
 def _page(parts: Sequence[str]) -> str:
