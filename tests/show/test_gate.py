@@ -102,6 +102,14 @@ async def test_a_body_over_the_limit_is_refused_with_and_without_its_length(site
         assert (await client.post("/api/session", content=b"x" * (2 << 20))).status_code == 413
 
 
+@pytest.mark.parametrize("path", ["/", "/collection", "/machines/web-1.example.org", "/alerts/abc"])
+async def test_views_of_the_page_are_open_because_the_page_asks_to_sign_in(site: Site, path: str) -> None:
+    async with site.client() as client:
+        answer = await client.get(path)
+    assert answer.status_code in {200, 503}  # 503 where the page was not built
+    assert "sign in" not in answer.text
+
+
 async def test_every_answer_carries_the_headers_that_keep_a_page_safe(site: Site) -> None:
     async with site.client() as client:
         for path in ("/healthz", "/", "/api/v1/overview"):

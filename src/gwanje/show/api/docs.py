@@ -10,6 +10,7 @@ _PAGE = """<!doctype html>
 <head>
   <meta charset="utf-8"><title>gwanje: the API</title>
   <meta name="viewport" content="width=device-width, initial-scale=1">
+  <link rel="icon" href="/favicon.svg">
   <link rel="stylesheet" href="/api-docs/swagger-ui.css">
 </head>
 <body>

@@ -24,7 +24,8 @@ from gwanje.show.rooms import Rooms
 
 COOKIE = "gwanje_session"
 OPEN = {("GET", "/healthz"), ("GET", "/readyz"), ("POST", "/api/session"), ("POST", "/api/first-user")}
-GUARDED = ("/api/", "/metrics", "/collect", "/status", "/write", "/v1/")
+GUARDED = {"/metrics", "/collect", "/status"}
+"""Beside everything under `/api/`. What is left are the page's files and views."""
 SMALL_BODY = 1 << 20
 _REMEMBER_SECONDS = 2.0  # how long a revoked session or key may still pass
 
@@ -76,7 +77,8 @@ class Gate:
         who = people.Who("this machine", frozenset(people.Scope), people.Role.ADMIN) if local else await self._who(headers, token)
         scope.setdefault("state", {})["who"] = who
         path = scope["path"]
-        if who is None and path.startswith(GUARDED) and (scope["method"], path) not in OPEN:
+        guarded = path.startswith("/api/") or path in GUARDED
+        if who is None and guarded and (scope["method"], path) not in OPEN:
             return problem(401, "sign in, or send a key as `Authorization: Bearer …`", headers={"WWW-Authenticate": "Bearer"})
         return None
 

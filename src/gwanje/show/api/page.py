@@ -29,8 +29,8 @@ def routes() -> APIRouter:
         index = FILES / "index.html"
         if not index.is_file():
             return problem(503, "the page was not built", todo="run `make setup`, or install the wheel")
-        if "." in path.rsplit("/", 1)[-1]:
-            return problem(404, f"there is no /{path}")
+        if path.startswith("assets/") or ("." in path and "/" not in path):
+            return problem(404, f"there is no /{path}")  # a file that is not there; a view's path may hold a dot: /machines/a.b
         return FileResponse(index, headers=_ALWAYS_ASK)
 
     return router
