@@ -72,12 +72,21 @@ class Program:
         wait_until(self._is_ready, 60, "ready")
         return time.monotonic() - began
 
-    def first_user(self) -> None:
-        """Make the first user by the one-time link; later requests are theirs."""
+    def token(self) -> str:
+        """The token of the one-time link, from the second line that a start on a fresh folder says."""
         assert self._process is not None
         assert self._process.stdout is not None
-        token = self._process.stdout.readline().partition("welcome?token=")[2].strip()
-        given = {"token": token, "name": USER, "password": PASSWORD}
+        return self._process.stdout.readline().partition("welcome?token=")[2].strip()
+
+    def sign_in(self, name: str) -> None:
+        """Later requests are this user's."""
+        answer = httpx.post(f"{self.url}/api/session", json={"name": name, "password": PASSWORD})
+        assert answer.status_code == HTTPStatus.OK, answer.text
+        self._cookies = answer.cookies
+
+    def first_user(self) -> None:
+        """Make the first user by the one-time link; later requests are theirs."""
+        given = {"token": self.token(), "name": USER, "password": PASSWORD}
         answer = httpx.post(f"{self.url}/api/first-user", json=given)
         assert answer.status_code == HTTPStatus.OK, answer.text
         self._cookies = answer.cookies

@@ -2,6 +2,9 @@
 
 import type { Texts } from './ko';
 
+/** `1 host`, `2 hosts`. */
+const many = (count: string, one: string): string => `${count} ${one}${count === '1' ? '' : 's'}`;
+
 export const en: Texts = {
   page: {
     skip: 'Skip to content',
@@ -91,12 +94,12 @@ export const en: Texts = {
     written: 'write',
     containerCpu: 'Container CPU',
     containerMemory: 'Container memory',
-    cores: (count) => `${count} cores`,
+    cores: (count) => many(count, 'core'),
     coresUnit: 'cores',
   },
   overview: {
     samples: 'Samples received',
-    samplesNote: (hosts, containers) => `${hosts} hosts · ${containers} containers`,
+    samplesNote: (hosts, containers) => `${many(hosts, 'host')} · ${many(containers, 'container')}`,
     seriesNote: (series) => `${series} series`,
     failRate: (span) => `Fetch fail rate · ${span}`,
     failNote: (failed, total) => `${failed} of ${total} fetches failed`,
@@ -106,14 +109,14 @@ export const en: Texts = {
     cpu: 'Busiest CPU',
     cpuNote: (host) => `${host} · last hour`,
     firing: 'Firing now',
-    firingNote: (well) => `worst first · the other ${well} hosts are well`,
+    firingNote: (well) => (well !== '0' ? `worst first · ${many(well, 'other host')} well` : 'worst first'),
     allAlerts: 'All alerts',
     quiet: 'Nothing is firing',
-    quietNote: (hosts) => `Watching ${hosts} hosts. What crosses its limit appears here.`,
-    machines: (count) => `${count} machines`,
+    quietNote: (hosts) => `Watching ${many(hosts, 'host')}. What crosses its limit appears here.`,
+    machines: (count) => many(count, 'machine'),
     wellNote: (count) => `${count} well`,
     loadScale: '0–100 %',
-    containers: (count) => `${count} containers`,
+    containers: (count) => many(count, 'container'),
     containersNote: 'worst first, then by CPU',
     noContainers: 'No containers',
     noContainersDo: 'They appear here when the agent can read the Docker or Podman socket.',
@@ -148,7 +151,7 @@ export const en: Texts = {
     history: 'History',
     noAlerts: 'No open alert on this machine.',
     zoomHint: 'drag to zoom all charts',
-    containers: (count) => `${count} containers`,
+    containers: (count) => many(count, 'container'),
     container: 'Container',
     memoryLimit: 'Memory / limit',
     share: 'Share',
