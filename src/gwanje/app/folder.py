@@ -95,7 +95,10 @@ class Main(config.Settings):
     """The store of events: a `type` and its settings."""
 
     events_retention: Duration = timedelta(days=30)
-    """How long events are kept."""
+    """How long events and runs are kept."""
+
+    history_retention: Duration = timedelta(days=365)
+    """How long alerts that are over, their messages and the audit trail are kept."""
 
     state: dict[str, Any] = Field(default_factory=lambda: {"type": "sqlite"})
     """The database of everything small that must be right: a `type` and its settings."""

@@ -33,7 +33,7 @@ def start(settings: Log, folder: Path) -> None:
         rotated.setFormatter(_formatter(structlog.processors.JSONRenderer(ensure_ascii=False)))
         handlers.append(rotated)
     logging.basicConfig(level=settings.level.upper(), handlers=handlers, force=True)
-    for noisy in ("uvicorn.access", "alembic", "asyncio"):
+    for noisy in ("uvicorn.access", "uvicorn.error", "alembic", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.configure(
         processors=[

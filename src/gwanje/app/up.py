@@ -10,7 +10,6 @@ import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from gwanje.app.folder import Folder
 from gwanje.app.house import AgentThread, House, open_house
 from gwanje.config import MAIN_FILE
 from gwanje.errors import GwanjeError
-from gwanje.keep.state import people, runs
+from gwanje.keep.state import alerts, people, runs
 from gwanje.model import to_ms
 from gwanje.show.api.application import application
 from gwanje.show.live import Live
@@ -106,21 +105,27 @@ def _said(task: asyncio.Task[None]) -> None:
 
 
 async def _forget(house: House) -> None:
-    """Retention of events and runs, once an hour."""
+    """Retention of everything but samples, which their store looks after; once an hour."""
     while True:
-        before = now() - house.folder.main.events_retention
         try:
-            count = await house.events.forget(to_ms(before)) + await asyncio.to_thread(_forget_runs, house, before)
+            count = await house.events.forget(to_ms(now() - house.folder.main.events_retention))
+            count += await asyncio.to_thread(_forget_state, house)
         except (GwanjeError, SQLAlchemyError) as error:
-            events.warning("old events are not deleted yet; the next try is in an hour", reason=str(error))
+            events.warning("what is old is not deleted yet; the next try is in an hour", reason=str(error))
         else:
-            events.info("old events and runs deleted", count=count)
+            events.debug("what is old is deleted", count=count)
         await asyncio.sleep(_FORGET_EVERY_SECONDS)
 
 
-def _forget_runs(house: House, before: datetime) -> int:
+def _forget_state(house: House) -> int:
+    main = house.folder.main
+    history = now() - main.history_retention
     with house.state.write() as connection:
-        return runs.forget(connection, before)
+        return (
+            runs.forget(connection, now() - main.events_retention)
+            + alerts.forget(connection, history)
+            + people.forget(connection, history)
+        )
 
 
 @asynccontextmanager

@@ -220,3 +220,27 @@ def test_an_instance_is_kept_changed_and_forgotten(state: State) -> None:
         assert alerts.open_instances(connection) == [row | {"state": "firing"}]
         alerts.drop_instance(connection, "f1")
         assert alerts.open_instances(connection) == []
+
+
+def test_what_was_over_long_ago_is_forgotten_with_its_messages_and_nothing_else_is(state: State) -> None:
+    ended = {"state": "resolved", "ended_at": _minute(10), "ended_because": "resolved"}
+    later = {**ended, "ended_at": _minute(30)}
+    _begin(state, _episode("old", **ended), _episode("recent", **later), _episode("open"))
+    for episode in ("old", "recent", "open"):
+        _tell(state, f"key-{episode}", episode, outcome="sent" if episode == "old" else "")
+        with state.write() as connection:
+            change = {"at": NOW, "before": "ok", "after": "firing", "severity": "warning", "value": 0.9, "because": "0.9"}
+            alerts.add_transition(connection, {**change, "episode": episode})
+
+    with state.write() as connection:
+        assert alerts.forget(connection, _minute(20)) == 1
+
+    with state.read() as connection:
+        left = {id_: alerts.story(connection, id_) for id_ in ("old", "recent", "open")}
+        assert left["old"] is None
+        for id_ in ("recent", "open"):
+            found = left[id_]
+            assert found is not None
+            assert len(found.entries) == 1
+            assert [told.state for told in found.episode.told] == ["waiting"]
+        assert connection.exec_driver_sql("SELECT count(*) FROM attempts").scalar_one() == 0

@@ -79,6 +79,19 @@ def fired_or_named(connection: Connection, ids: Iterable[str], *, fired: bool = 
     return list(found.values())
 
 
+def forget(connection: Connection, before: datetime) -> int:
+    """Delete episodes that ended before, with their story, and messages that were done before; returns how many episodes."""
+    old = select(episodes.c.id).where(episodes.c.ended_at < before)
+    done = select(outbox.c.id).where(outbox.c.done_at < before)
+    connection.execute(
+        delete(outbox_episodes).where(or_(outbox_episodes.c.episode.in_(old), outbox_episodes.c.outbox_id.in_(done)))
+    )
+    connection.execute(delete(attempts).where(attempts.c.outbox_id.in_(done)))
+    connection.execute(delete(outbox).where(outbox.c.done_at < before))
+    connection.execute(delete(transitions).where(transitions.c.episode.in_(old)))
+    return connection.execute(delete(episodes).where(episodes.c.ended_at < before)).rowcount
+
+
 # --- what people read ----------------------------------------------------------------------------------------------------
 
 

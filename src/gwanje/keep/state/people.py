@@ -182,3 +182,8 @@ def note(
 ) -> None:
     """Write down a change: who did what to what, and what it is now."""
     connection.execute(audit.insert().values(at=now, who=who, what=what, target=target[:255], after=after, address=address[:64]))
+
+
+def forget(connection: Connection, before: datetime) -> int:
+    """Delete what the audit trail says of the time before; returns how many lines."""
+    return connection.execute(audit.delete().where(audit.c.at < before)).rowcount
