@@ -91,3 +91,14 @@ async def test_metrics_come_as_plain_json_too(site: Site) -> None:
     (line,) = history["series"]
     assert line["labels"] == {"host": "web-1"}
     assert {value for _, value in line["points"]} == {0.5, 0.75}
+
+
+async def test_metrics_come_as_text_for_prometheus_and_in_short_for_who_asks_for_json(site: Site) -> None:
+    async with site.with_key(Scope.READ) as client:
+        text = await client.get("/metrics")
+        short = (await client.get("/metrics", headers={"Accept": "application/json"})).json()
+    assert text.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert 'gwanje_fetch_total{outcome="failed",pipeline="collect",source="http"} 0' in text.text.splitlines()
+    assert "process_resident_memory_bytes" in text.text
+    (pipeline,) = short["pipelines"]
+    assert (pipeline["name"], pipeline["fail_rate"], pipeline["total"]) == ("collect", None, 0)

@@ -54,7 +54,6 @@ def routes(rooms: Rooms, live: Live) -> APIRouter:
             rule=rule,
             host=host,
             severity=severity,
-            fired_only=state == "ended",
             before=before,
             limit=limit,
         )
