@@ -177,6 +177,7 @@ def _say_where(house: House, door: socket.socket) -> None:
     url = house.folder.main.url or f"http://{_reachable(house.folder, door)}"
     with house.state.write() as connection:
         token = "" if people.any_user(connection) else people.invite(connection, people.Role.ADMIN, now())
+    events.info("started", url=url, folder=str(house.folder.path), seconds=round((now() - house.started).total_seconds(), 2))
     print(f"gwanje is at {url}", flush=True)
     if token:
         print(f"make the first user (this link works once, for a day): {url}/welcome?token={token}", flush=True)

@@ -1,0 +1,98 @@
+"""A folder as typed values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gwanje.app import folder as folders
+from gwanje.app import packs
+from gwanje.errors import ConfigErrors, UnknownKind
+
+
+def mistakes(folder: Path) -> list[str]:
+    with pytest.raises(ConfigErrors) as caught:
+        folders.read(folder)
+    return [str(one) for one in caught.value.mistakes]
+
+
+def test_an_empty_folder_runs_on_the_embedded_engines(tmp_path: Path) -> None:
+    folder = folders.read(tmp_path)
+    assert (folder.samples.name, folder.events.name, folder.state.name, folder.transport.name) == (
+        "local",
+        "duckdb",
+        "sqlite",
+        "direct",
+    )
+    assert (sorted(folder.probes), folder.url) == (["container", "host"], "http://127.0.0.1:8080")
+    assert (list(folder.rules), list(folder.pipelines), folder.route) == ([], [], None)
+
+
+@pytest.mark.parametrize("pack", packs.names())
+def test_a_pack_is_laid_down_whole_and_is_right(tmp_path: Path, pack: str) -> None:
+    made = {str(file.relative_to(tmp_path)) for file in packs.lay(pack, tmp_path)}
+    assert {"gwanje.yaml", ".env.example"} <= made
+    folder = folders.read(tmp_path)
+    assert {rule.name for rule in folder.rules} >= {
+        "host CPU high",
+        "host memory high",
+        "filesystem nearly full",
+        "fail rate high",
+    }
+    assert [declared.pipeline.name for declared in folder.pipelines] == ["collect"]
+    assert not any("__pycache__" in file for file in made)
+
+
+def test_laying_a_pack_again_leaves_what_was_edited(tmp_path: Path) -> None:
+    packs.lay("web-collector", tmp_path)
+    (tmp_path / "gwanje.yaml").write_text("listen: 127.0.0.1:9999\n", encoding="utf-8")
+    assert packs.lay("web-collector", tmp_path) == []
+    assert folders.read(tmp_path).main.listen == "127.0.0.1:9999"
+
+
+def test_an_unknown_pack_is_answered_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(UnknownKind, match="known kinds: web-collector"):
+        packs.lay("web-colector", tmp_path)
+
+
+def test_a_receiver_without_an_address_is_not_told_and_known_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLACK_WEBHOOK_URL", raising=False)
+    packs.lay("web-collector", tmp_path)
+    folder = folders.read(tmp_path)
+    assert (list(folder.receivers), list(folder.receivers_without_address), folder.route) == ([], ["ops-slack"], None)
+    monkeypatch.setenv("SLACK_WEBHOOK_URL", "http://127.0.0.1:9/hook")
+    folder = folders.read(tmp_path)
+    assert (list(folder.receivers), list(folder.receivers_without_address)) == (["ops-slack"], [])
+    assert folder.route is not None
+
+
+def test_mistakes_of_all_files_come_together(tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "pipelines").mkdir()
+    (tmp_path / "gwanje.yaml").write_text(
+        "listen: nowhere\nsamples: {type: locl}\nevents: {type: duckdb, retension: 5d}\nreceivers:\n"
+        "  - {name: ops, type: slack, url: 'http://127.0.0.1:9/hook'}\nroutes: {receiver: opps}\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "rules" / "a.yaml").write_text("rules:\n  - {name: load, expr: node_load1}\n", encoding="utf-8")
+    (tmp_path / "pipelines" / "b.yaml").write_text("name: b\nsource: {type: htp}\n", encoding="utf-8")
+    said = mistakes(tmp_path)
+    assert [one.partition(" ")[0] for one in said] == [
+        "gwanje.yaml:1:",
+        "gwanje.yaml:2:",
+        "gwanje.yaml:3:",
+        "gwanje.yaml:6:",
+        "pipelines/b.yaml:2:",
+        "rules/a.yaml:2:",
+    ]
+    assert "no samples kind named 'locl'; known kinds: local" in said[1]
+    assert "no receiver named 'opps'; known: ops" in said[3]
+
+
+def test_a_setting_from_outside_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GWANJE_LISTEN", "0.0.0.0:9000")
+    monkeypatch.setenv("GWANJE_SAMPLES__RETENTION", "3d")
+    (tmp_path / "gwanje.yaml").write_text("listen: 127.0.0.1:8080\nsamples: {type: local, retention: 15d}\n", encoding="utf-8")
+    folder = folders.read(tmp_path)
+    assert (folder.main.listen, folder.samples.settings.retention.days) == ("0.0.0.0:9000", 3)
