@@ -27,6 +27,7 @@ from gwanje.cli import app
 from gwanje.collect.pipelines.spec import Pipeline
 from gwanje.config import format_duration
 from gwanje.judge.rules.spec import Rule
+from gwanje.show.metrics import OWN
 from gwanje.tell.spec import Receiver, Route
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -241,6 +242,12 @@ def commands() -> str:
     return _page(["# Commands", about, *(f"```\n{text}\n```" for text in _helps(app, None, "gwanje"))])
 
 
+def metrics() -> str:
+    about = "The program's own metrics on `/metrics`, kept in the store as well (job `gwanje`, the agent's as job `agent`)."
+    rows = "\n".join(["| metric | |", "|---|---|", *(f"| `{name}` | {text} |" for name, text in sorted(OWN.items()))])
+    return _page(["# Metrics", about, rows])
+
+
 def _helps(command: click.Command, around: click.Context | None, name: str) -> Iterator[str]:
     """What `--help` says to a command and to each below it."""
     context = click.Context(command, info_name=name, parent=around, max_content_width=100, terminal_width=100)
@@ -339,7 +346,13 @@ def _loose(part: Any) -> Any:
     return kept
 
 
-PAGES = {"configuration.md": configuration, "kinds.md": kinds_page, "commands.md": commands, "schema.json": schema}
+PAGES = {
+    "configuration.md": configuration,
+    "kinds.md": kinds_page,
+    "commands.md": commands,
+    "metrics.md": metrics,
+    "schema.json": schema,
+}
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -53,3 +54,18 @@ def test_listing_imports_no_driver() -> None:
     program = "import sys; from gwanje import kinds; [kinds.names(f) for f in kinds.FAMILIES]; print('duckdb' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "False"
+
+
+def test_other_peoples_kinds_come_by_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gwanje_pigeon.py").write_text(
+        "from gwanje import config\n\nclass Settings(config.Settings):\n    'A pigeon.'\n\n"
+        "def create(settings, world):\n    return 'pigeon'\n"
+    )
+    about = tmp_path / "gwanje_pigeon-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: gwanje-pigeon\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[gwanje.notifiers]\npigeon = gwanje_pigeon\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "pigeon" in kinds.names("notifiers")
+    kind = kinds.find("notifiers", "pigeon")
+    assert kind.create(kind.Settings(), kinds.World(tmp_path)) == "pigeon"

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+
 import pytest
 
 from gwanje.app.clock import now
+from gwanje.app.own import OwnProbe
+from gwanje.collect.agent import Agent
 from gwanje.keep.state.people import Scope
+from gwanje.show.metrics import OWN
 
 from .conftest import Site
 
@@ -102,3 +108,13 @@ async def test_metrics_come_as_text_for_prometheus_and_in_short_for_who_asks_for
     assert "process_resident_memory_bytes" in text.text
     (pipeline,) = short["pipelines"]
     assert (pipeline["name"], pipeline["fail_rate"], pipeline["total"]) == ("collect", None, 0)
+
+
+async def test_every_metric_of_our_own_says_what_it_counts(site: Site) -> None:
+    agent = Agent({"own": OwnProbe(site.house.own)}, site.house.transport, host="a", instance="a", interval=timedelta(seconds=5))
+    ours = {sample.metric for sample in await agent.collect_once()} | {
+        name.partition("{")[0] for name in site.house.rooms().own_samples()
+    }
+    families = {re.sub(r"(?<=seconds)_(bucket|sum|count)$", "", name) for name in ours}
+    assert families - set(OWN) == set()
+    assert len(families) > 25

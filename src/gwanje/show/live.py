@@ -1,4 +1,4 @@
-"""What streams to people: one loop looks twice a second for everybody, when something changed, and each stream takes what is on its screen.
+"""What streams to people: one loop looks twice a second for everybody, and each stream takes what is on its screen.
 
 A stream is a bounded queue. One that does not keep up is ended, and its browser connects again and begins with a full look.
 """

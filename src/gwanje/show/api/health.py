@@ -9,6 +9,7 @@ from gwanje.keep.state.people import Scope
 from gwanje.show import collection
 from gwanje.show.api.answers import answer
 from gwanje.show.api.gate import needs
+from gwanje.show.metrics import OWN
 from gwanje.show.rooms import Rooms
 from gwanje.wire.exposition.encode import exposition
 
@@ -32,7 +33,7 @@ def routes(rooms: Rooms) -> APIRouter:
         """The program's own metrics in Prometheus's text format 0.0.4; to who asks for JSON, the collection in short."""
         if "application/json" in request.headers.get("accept", ""):
             return answer({"pipelines": [_summary(one) for one in await collection.pipelines(rooms, rooms.now())]})
-        return Response(exposition(rooms.own_samples()), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(exposition(rooms.own_samples(), OWN), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return router
 

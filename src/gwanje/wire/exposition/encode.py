@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from itertools import groupby
+from operator import itemgetter
 
 from gwanje.model import Sample
 
@@ -17,17 +18,21 @@ def series_name(metric: str, labels: Mapping[str, str]) -> str:
     return f"{metric}{{{inside}}}" if inside else metric
 
 
-def exposition(figures: Mapping[str, float]) -> str:
-    """`figures` by series as `series_name` writes it. A name ending in `_total` is a counter, one with buckets a histogram."""
+def exposition(figures: Mapping[str, float], about: Mapping[str, str] | None = None) -> str:
+    """`figures` by series as `series_name` writes it. A name ending in `_total` is a counter, one with buckets a histogram.
+
+    `about` says by family what it counts: the `HELP` line.
+    """
     histograms = {
         name.partition("{")[0].removesuffix("_bucket") for name in figures if name.partition("{")[0].endswith("_bucket")
     }
+    by_family = sorted((_family(name, histograms), name) for name in figures)
     lines: list[str] = []
-    for family, group in groupby(
-        sorted(figures, key=lambda name: (_family(name, histograms), name)), key=lambda name: _family(name, histograms)
-    ):
+    for family, group in groupby(by_family, key=itemgetter(0)):
+        if about and family in about:
+            lines.append(f"# HELP {family} {about[family]}")
         lines.append(f"# TYPE {family} {_type(family, histograms)}")
-        lines += [f"{name} {number(figures[name])}" for name in group]
+        lines += [f"{name} {number(figures[name])}" for _, name in group]
     return "\n".join(lines) + "\n"
 
 
