@@ -164,10 +164,6 @@ class Reader:
     variables: Mapping[str, str]
     mistakes: list[Mistake] = field(default_factory=list)
 
-    @classmethod
-    def of(cls, folder: Path) -> Reader:
-        return cls(folder, environment(folder))
-
     def document(self, name: str) -> Document:
         """One YAML file of the folder; an absent or empty one is an empty document."""
         path = self.folder / name

@@ -139,6 +139,9 @@ def test_what_keeps_it_from_starting_is_one_sentence(start: Start, tmp_path: Pat
     busy = command("up", tmp_path / "other", "--listen", f"127.0.0.1:{program.port}")
     assert (busy.returncode, busy.stderr.count("\n")) == (2, 1)
     assert "another program listens there already" in busy.stderr
+    wrong = command("up", tmp_path / "other", "--listen", "nonsense")
+    assert wrong.returncode == 2
+    assert "'nonsense' is not an address; write host:port" in wrong.stderr
     nowhere = command("up", "/proc/gwanje")
     assert (nowhere.returncode, nowhere.stderr.count("\n")) == (2, 1)
     assert "cannot write into /proc/gwanje" in nowhere.stderr

@@ -152,9 +152,9 @@ class Folder:
         return self.main.url or f"http://{self.main.listen}"
 
 
-def read(path: Path) -> Folder:
-    """Read a folder. Raises ConfigErrors with every mistake of every file at once."""
-    reader = Reader.of(path)
+def read(path: Path, **variables: str) -> Folder:
+    """Read a folder. `variables` win over the environment. Raises ConfigErrors with every mistake of every file at once."""
+    reader = Reader(path, {**config.environment(path), **variables})
     document = reader.document(config.MAIN_FILE)
     main = reader.read(Main, document) or Main()
     written = {**main.model_dump(include=set(_SINGLE)), **document.values}  # also where `main` itself could not be read

@@ -9,7 +9,6 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +39,7 @@ def run(path: Path, *, listen: str = "") -> int:
     with lock.hold(path, "gwanje up"):
         if not (path / MAIN_FILE).exists():
             packs.lay("web-collector", path)
-        folder = folders.read(path)
-        if listen:
-            folder = replace(folder, main=folder.main.model_validate({**folder.main.model_dump(), "listen": listen}))
+        folder = folders.read(path, **({"GWANJE_LISTEN": listen} if listen else {}))
         with _door(folder) as door, lock.listen_for_tools(path) as tools:
             log.start(folder.main.log, path)
             return uvloop.run(_run(folder, door, tools))
