@@ -28,7 +28,7 @@ class Settings(config.Settings):
     """How long samples are kept; whole blocks are deleted when all of a block is older."""
     fsync: Literal["every second", "always"] = "every second"
     """When the log reaches the disk: a killed process loses nothing either way, a power cut the last second or nothing."""
-    head_bytes: int = 256 << 20
+    head_bytes: int = 128 << 20
     """How much memory the recent past may take before a block is written."""
     block_span: config.Duration = timedelta(hours=2)
     """After how long a block is written even when the head is not full."""
