@@ -110,7 +110,7 @@ class Agent:
     def _until_aligned(self) -> float:
         """Seconds to the next whole interval of wall time that is not about now."""
         rest = self._interval - self._now_ms() / 1000 % self._interval
-        return rest if rest > self._interval / 2 else rest + self._interval
+        return rest if rest > self._interval / 5 else rest + self._interval
 
     def _missed(self, late: float) -> float:
         """How far to move a due time that is `late` seconds ago, so that it lies ahead and stays aligned."""
