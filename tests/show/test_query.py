@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
+from collections.abc import MutableMapping
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from gwanje.app.clock import now
 from gwanje.app.own import OwnProbe
 from gwanje.collect.agent import Agent
+from gwanje.keep.samples.base import Answer
 from gwanje.keep.state.people import Scope
+from gwanje.show.api.application import application
+from gwanje.show.live import Live
 from gwanje.show.metrics import OWN
+from gwanje.testing.scenarios import MemorySamples
 
 from .conftest import Site
 
@@ -66,6 +75,7 @@ async def test_a_range_query_answers_one_line_a_series_with_its_gaps(site: Site)
         pytest.param(
             "query_range", {"query": "up", "start": "0", "end": "99999", "step": "1"}, 400, "bad_data", "11,000", id="too fine"
         ),
+        pytest.param("query", {"query": "up", "timeout": "soon"}, 400, "bad_data", '"timeout"', id="no time to end at"),
         pytest.param("series", {}, 400, "bad_data", "match[]", id="no matchers"),
     ],
 )
@@ -77,6 +87,65 @@ async def test_mistakes_are_answered_as_prometheus_does(
     body = answer.json()
     assert (answer.status_code, body["status"], body["errorType"]) == (status, "error", kind)
     assert said in body["error"]
+
+
+class _Endless(MemorySamples):
+    """A store whose answer never comes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+        self.cancelled = False
+
+    async def instant(self, query: str, at_ms: int) -> Answer:
+        self.asked.set()
+        try:
+            return await asyncio.Future[Answer]()
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+
+
+async def test_a_query_is_cancelled_when_nobody_waits_for_it_any_more(site: Site) -> None:
+    store = _Endless()
+    rooms = replace(site.house.rooms(), samples=store)
+    bodies: list[bytes] = []
+    statuses: list[int] = []
+
+    async def receive() -> dict[str, Any]:
+        if not store.asked.is_set():
+            await store.asked.wait()
+            return {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.disconnect"}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+        else:
+            bodies.append(message["body"])
+
+    scope: dict[str, Any] = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET",
+        "path": "/api/v1/query",
+        "raw_path": b"/api/v1/query",
+    }
+    scope |= {"query_string": b"query=up", "headers": [], "scheme": "http", "root_path": "", "client": None}
+    scope |= {"server": ("socket", None)}  # the folder's own socket needs no key
+    await asyncio.wait_for(application(rooms, Live(rooms))(scope, receive, send), 5)
+    assert store.cancelled
+    assert statuses == [499]
+    assert json.loads(b"".join(bodies))["errorType"] == "canceled"
+
+
+async def test_a_query_ends_at_the_time_it_was_given(site: Site) -> None:
+    store = _Endless()
+    rooms = replace(site.house.rooms(), samples=store)
+    async with replace(site, app=application(rooms, Live(rooms))).with_key(Scope.READ) as client:
+        answer = await client.get("/api/v1/query", params={"query": "up", "timeout": "10ms"})
+    assert store.cancelled
+    assert (answer.status_code, answer.json()["errorType"]) == (503, "timeout")
 
 
 async def test_labels_and_series_are_listed(site: Site) -> None:

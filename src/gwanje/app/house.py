@@ -81,6 +81,7 @@ class House:
             started=self.started,
             own=[*self.own, self._fetch_figures, self._process_figures],
             ready=self.ready,
+            latest=self.round.latest,
             body_bytes=limits.body_bytes,
             bodies_in_flight=limits.bodies_in_flight,
             query_seconds=limits.query_seconds,

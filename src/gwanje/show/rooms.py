@@ -15,6 +15,7 @@ from gwanje.keep.events.base import Events
 from gwanje.keep.samples.base import Queryable
 from gwanje.keep.state.base import State
 from gwanje.model import to_ms
+from gwanje.watch.round import Evaluation
 
 OwnSamples = Callable[[], Mapping[str, float]]
 """Figures of one room by metric name, labels in exposition form."""
@@ -44,6 +45,8 @@ class Rooms:
     own: Sequence[OwnSamples] = field(default_factory=tuple)
     ready: Callable[[], Awaitable[str]] = _ready
     """Empty when everything answers, else a sentence that says what does not."""
+    latest: Callable[[], Mapping[str, Evaluation]] = dict
+    """What each rule found when it was last evaluated, by the rule's name; nothing of rules that were not yet."""
     body_bytes: int = 32 << 20
     bodies_in_flight: int = 8
     query_seconds: float = 30.0

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -55,6 +55,8 @@ class Evaluation:
     at: datetime
     verdicts: tuple[Verdict, ...] = ()
     failed: str = ""
+    seconds: float = 0.0
+    """How long it took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,8 @@ class Round:
             evaluation = Evaluation(rule, at, failed=f"no answer within {_LONGEST_QUERY.total_seconds():g} s")
         except Exception as error:  # noqa: BLE001 - one rule that cannot be evaluated must not stop the others
             evaluation = Evaluation(rule, at, failed=f"{type(error).__name__}: {error}")
-        self._seconds[rule.name] += time.monotonic() - started
+        evaluation = replace(evaluation, seconds=time.monotonic() - started)
+        self._seconds[rule.name] += evaluation.seconds
         self._note(evaluation)
         return evaluation
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from gwanje import __version__
 from gwanje.errors import GwanjeError
-from gwanje.show.api import collection, docs, figures, health, looks, page, query, session, stream, write
+from gwanje.show.api import collection, docs, figures, health, looks, page, prometheus, query, session, stream, write
 from gwanje.show.api.answers import of_error, problem
 from gwanje.show.api.gate import Gate
 from gwanje.show.live import Live
@@ -35,6 +35,7 @@ def application(rooms: Rooms, live: Live) -> FastAPI:
         collection.routes(rooms),
         figures.routes(rooms),
         query.routes(rooms),
+        prometheus.routes(rooms),
         write.routes(rooms),
         stream.routes(live),
         docs.routes(),

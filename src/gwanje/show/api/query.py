@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -37,30 +37,30 @@ def routes(rooms: Rooms) -> APIRouter:
     @router.post("/api/v1/query")
     async def query(request: Request) -> Response:
         """One PromQL query at one instant: `query`, `time` (default now), `timeout`."""
-        return await _prometheus(rooms, request, asked.instant, _data)
+        return await in_prometheus_form(rooms, request, asked.instant, _data)
 
     @router.get("/api/v1/query_range")
     @router.post("/api/v1/query_range")
     async def query_range(request: Request) -> Response:
         """One PromQL query over time: `query`, `start`, `end`, `step`, `timeout`; at most 11,000 points a series."""
-        return await _prometheus(rooms, request, asked.range, _data)
+        return await in_prometheus_form(rooms, request, asked.range, _data)
 
     @router.get("/api/v1/series")
     @router.post("/api/v1/series")
     async def series(request: Request) -> Response:
         """The label sets that match `match[]` between `start` and `end`."""
-        return await _prometheus(rooms, request, asked.series, _limited_list)
+        return await in_prometheus_form(rooms, request, asked.series, _limited_list)
 
     @router.get("/api/v1/labels")
     @router.post("/api/v1/labels")
     async def labels(request: Request) -> Response:
         """The names of labels."""
-        return await _prometheus(rooms, request, asked.label_names, _limited_list)
+        return await in_prometheus_form(rooms, request, asked.label_names, _limited_list)
 
     @router.get("/api/v1/label/{name}/values")
     async def label_values(request: Request, name: str) -> Response:
         """The values of one label."""
-        return await _prometheus(rooms, request, partial(asked.label_values, name), _limited_list)
+        return await in_prometheus_form(rooms, request, partial(asked.label_values, name), _limited_list)
 
     @router.get("/api/v1/status/buildinfo")
     async def buildinfo() -> Response:
@@ -78,20 +78,20 @@ class _Asked:
         self._now_ms = rooms.now_ms
 
     async def instant(self, given: QueryParams) -> Answer:
-        return await self._samples.instant(_text(given, "query"), _time(given, "time", self._now_ms()))
+        return await self._samples.instant(text_given(given, "query"), time_given(given, "time", self._now_ms()))
 
     async def range(self, given: QueryParams) -> Answer:
-        start, end, step = _time(given, "start"), _time(given, "end"), _step(given)
+        start, end, step = time_given(given, "start"), time_given(given, "end"), _step(given)
         if end < start:
-            raise _bad("end", "end timestamp must not be before start time")
+            raise bad_parameter("end", "end timestamp must not be before start time")
         if (end - start) // step > _MAX_POINTS:
-            raise _bad("", "exceeded maximum resolution of 11,000 points per timeseries. Try increasing the step")
-        return await self._samples.range(_text(given, "query"), start, end, step)
+            raise bad_parameter("", "exceeded maximum resolution of 11,000 points per timeseries. Try increasing the step")
+        return await self._samples.range(text_given(given, "query"), start, end, step)
 
     async def series(self, given: QueryParams) -> list[dict[str, str]]:
         matchers = _matchers(given)
         if not matchers:
-            raise _bad("match[]", "no match[] parameter provided")
+            raise bad_parameter("match[]", "no match[] parameter provided")
         return [dict(labels) for labels in await self._samples.series(matchers, *self._span(given))]
 
     async def label_names(self, given: QueryParams) -> list[str]:
@@ -101,39 +101,74 @@ class _Asked:
         return await self._samples.label_values(name, _matchers(given), *self._span(given))
 
     def _span(self, given: QueryParams) -> tuple[int, int]:
-        return _time(given, "start", 0), _time(given, "end", self._now_ms())
+        return time_given(given, "start", 0), time_given(given, "end", self._now_ms())
 
 
 class _BadParameter(BadQuery):
     pass
 
 
-def _bad(name: str, message: str) -> _BadParameter:
+def bad_parameter(name: str, message: str) -> BadQuery:
+    """The error of one parameter as Prometheus words it."""
     return _BadParameter(f'invalid parameter "{name}": {message}' if name else message)
 
 
-async def _prometheus(
-    rooms: Rooms, request: Request, ask: Callable[[QueryParams], Awaitable[Any]], form: Callable[[Any, QueryParams], Any]
+def _as_it_is(data: Any, _given: QueryParams) -> Any:
+    return data
+
+
+async def in_prometheus_form(
+    rooms: Rooms,
+    request: Request,
+    ask: Callable[[QueryParams], Coroutine[Any, Any, Any]],
+    form: Callable[[Any, QueryParams], Any] = _as_it_is,
 ) -> Response:
+    """What `ask` says of the request's parameters, those of a form among them; its errors in Prometheus's types and codes."""
     given = request.query_params
     if request.method == "POST":
         given = QueryParams([*QueryParams(await request.body()).multi_items(), *given.multi_items()])
     try:
-        return _success(form(await _in_time(ask(given), rooms, given), given))
+        async with asyncio.timeout(_patience(rooms, given)):
+            found = await _while_there(request, ask(given))
+        return _success(form(found, given))
     except BadQuery as error:
         return _failure(400, "bad_data", str(error))
     except QueryLimit as error:
         return _failure(422, "execution", str(error))
     except TimeoutError:
         return _failure(503, "timeout", "query timed out in expression evaluation")
+    except _LeftError:
+        return _failure(499, "canceled", "query was canceled in expression evaluation")
 
 
-async def _in_time(work: Awaitable[Any], rooms: Rooms, given: QueryParams) -> Any:
-    seconds = rooms.query_seconds
-    if given.get("timeout"):
-        seconds = min(seconds, _seconds("timeout", str(given["timeout"])))
-    async with asyncio.timeout(seconds):
-        return await work
+class _LeftError(Exception):
+    """The one who asked does not wait for the answer any more."""
+
+
+async def _while_there(request: Request, work: Coroutine[Any, Any, Any]) -> Any:
+    """What `work` says. It is cancelled when the one who asked goes away before; then raises _LeftError."""
+    asked, left = asyncio.create_task(work), asyncio.create_task(_left(request))
+    try:
+        await asyncio.wait((asked, left), return_when=asyncio.FIRST_COMPLETED)
+        if asked.done():
+            return asked.result()
+        left.result()
+        raise _LeftError
+    finally:
+        asked.cancel()
+        left.cancel()
+        await asyncio.gather(asked, left, return_exceptions=True)
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _patience(rooms: Rooms, given: QueryParams) -> float:
+    """Seconds a query may take: as many as it asks for, at most those of the settings."""
+    asked = str(given.get("timeout", ""))
+    return min(rooms.query_seconds, _seconds("timeout", asked)) if asked else rooms.query_seconds
 
 
 def _success(data: Any) -> Response:
@@ -149,7 +184,7 @@ def _failure(status: int, kind: str, message: str) -> Response:
 def _limited_list(values: list[Any], given: QueryParams) -> list[Any]:
     limit = str(given.get("limit", "0"))
     if not limit.isdigit():
-        raise _bad("limit", "limit must be a non-negative number")
+        raise bad_parameter("limit", "limit must be a non-negative number")
     return values[: int(limit)] if int(limit) else values
 
 
@@ -181,10 +216,11 @@ def _series(matrix: Matrix, index: int, labels: Labels) -> dict[str, Any]:
     return {"metric": dict(labels), "values": [[at, number(value)] for at, value in zip(times, values, strict=True)]}
 
 
-def _text(given: QueryParams, name: str) -> str:
+def text_given(given: QueryParams, name: str) -> str:
+    """A parameter that may not be missing."""
     value = given.get(name)
     if not isinstance(value, str) or not value.strip():
-        raise _bad(name, "unknown position: no expression found in input")
+        raise bad_parameter(name, "unknown position: no expression found in input")
     return value
 
 
@@ -192,7 +228,7 @@ def _matchers(given: QueryParams) -> list[str]:
     return [str(one) for one in given.getlist("match[]")]
 
 
-def _time(given: QueryParams, name: str, default: int | None = None) -> int:
+def time_given(given: QueryParams, name: str, default: int | None = None) -> int:
     """Unix seconds with fraction, or RFC 3339 → milliseconds."""
     text = str(given.get(name, ""))
     if not text and default is not None:
@@ -204,14 +240,14 @@ def _time(given: QueryParams, name: str, default: int | None = None) -> int:
     except ValueError:
         instant = None
     if instant is None or instant.tzinfo is None:
-        raise _bad(name, f'cannot parse "{text}" to a valid timestamp')
+        raise bad_parameter(name, f'cannot parse "{text}" to a valid timestamp')
     return round(instant.timestamp() * 1000)
 
 
 def _step(given: QueryParams) -> int:
     step = round(_seconds("step", str(given.get("step", ""))) * 1000)
     if step <= 0:
-        raise _bad("step", "zero or negative query resolution step widths are not accepted. Try a positive integer")
+        raise bad_parameter("step", "zero or negative query resolution step widths are not accepted. Try a positive integer")
     return step
 
 
@@ -221,4 +257,4 @@ def _seconds(name: str, text: str) -> float:
     try:
         return parse_duration(text).total_seconds()
     except ValueError as error:
-        raise _bad(name, f'cannot parse "{text}" to a valid duration') from error
+        raise bad_parameter(name, f'cannot parse "{text}" to a valid duration') from error
