@@ -68,3 +68,11 @@ async def test_an_agents_key_writes_its_own_hosts_series_only(site: Site) -> Non
         other = await client.post("/api/v1/write", content=body(("up", {"host": "db-1"}, 1.0, at_ms)), headers=HEADERS)
         none = await client.post("/api/v1/write", content=body(("up", {}, 1.0, at_ms)), headers=HEADERS)
     assert [own.status_code, other.status_code, none.status_code] == [204, 403, 403]
+
+
+async def test_two_keys_of_one_name_are_two_keys(site: Site) -> None:
+    at_ms = to_ms(now())
+    sent = body(("up", {"host": "web-1"}, 1.0, at_ms))
+    async with site.with_key(Scope.INGEST, host="web-1") as one, site.with_key(Scope.INGEST, host="db-1") as other:
+        assert (await one.post("/api/v1/write", content=sent, headers=HEADERS)).status_code == 204
+        assert (await other.post("/api/v1/write", content=sent, headers=HEADERS)).status_code == 403

@@ -9,8 +9,9 @@ from starlette.responses import Response
 
 from gwanje import __version__
 from gwanje.errors import GwanjeError
-from gwanje.show.api import collection, docs, figures, health, looks, page, prometheus, query, session, stream, write
+from gwanje.show.api import collection, docs, figures, health, influx, looks, page, prometheus, query, session, stream, write
 from gwanje.show.api.answers import of_error, problem
+from gwanje.show.api.door import Door
 from gwanje.show.api.gate import Gate
 from gwanje.show.live import Live
 from gwanje.show.rooms import Rooms
@@ -28,6 +29,7 @@ def application(rooms: Rooms, live: Live) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
+    door = Door(rooms)
     for router in (
         health.routes(rooms),
         session.routes(rooms),
@@ -36,7 +38,8 @@ def application(rooms: Rooms, live: Live) -> FastAPI:
         figures.routes(rooms),
         query.routes(rooms),
         prometheus.routes(rooms),
-        write.routes(rooms),
+        write.routes(door),
+        influx.routes(door),
         stream.routes(live),
         docs.routes(),
         page.routes(),

@@ -6,6 +6,8 @@ Nothing but the list `OPEN` is answered without a session or a key; what a route
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 import ipaddress
 import time
 from collections import OrderedDict
@@ -14,7 +16,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 from fastapi import Depends, HTTPException, Request
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gwanje.keep.state import people
@@ -23,10 +25,19 @@ from gwanje.show.api.answers import problem
 from gwanje.show.rooms import Rooms
 
 COOKIE = "gwanje_session"
-OPEN = {("GET", "/healthz"), ("GET", "/readyz"), ("POST", "/api/session"), ("POST", "/api/first-user")}
-GUARDED = {"/metrics", "/collect", "/status"}
+OPEN = {
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("POST", "/api/session"),
+    ("POST", "/api/first-user"),
+    ("GET", "/ping"),
+    ("HEAD", "/ping"),
+}
+GUARDED = {"/metrics", "/collect", "/status", "/write"}
 """Beside everything under `/api/`. What is left are the page's files and views."""
 SMALL_BODY = 1 << 20
+INFLUX = {"/write", "/api/v2/write"}
+"""Paths on which a key may also come in the ways of InfluxDB's clients."""
 _REMEMBER_SECONDS = 2.0  # how long a revoked session or key may still pass
 
 _CSP = (
@@ -74,7 +85,8 @@ class Gate:
             and not _same_origin(scope, headers, has_cookie=bool(token))
         ):
             return problem(403, "the request comes from another site", where="Origin")
-        who = people.Who("this machine", frozenset(people.Scope), people.Role.ADMIN) if local else await self._who(headers, token)
+        key = _key(scope, headers)
+        who = people.Who("this machine", frozenset(people.Scope), people.Role.ADMIN) if local else await self._who(key, token)
         scope.setdefault("state", {})["who"] = who
         path = scope["path"]
         guarded = path.startswith("/api/") or path in GUARDED
@@ -95,13 +107,12 @@ class Gate:
         return True
 
     def _body_limit(self, scope: Scope) -> int:
-        ingest = scope["path"] in {"/api/v1/write", "/api/v1/events"}
+        ingest = scope["path"] in {"/api/v1/write", "/api/v1/events", *INFLUX}
         return self._rooms.body_bytes if ingest else SMALL_BODY
 
-    async def _who(self, headers: Headers, token: str) -> Who | None:
-        scheme, _, key = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and key:
-            return await self._remembered("key", key.strip())
+    async def _who(self, key: str, token: str) -> Who | None:
+        if key:
+            return await self._remembered("key", key)
         return await self._remembered("session", token) if token else None
 
     async def _remembered(self, kind: str, token: str) -> Who | None:
@@ -145,6 +156,29 @@ def _from_this_machine(scope: Scope) -> bool:
     """True on the folder's socket, which only the folder's owner can open: its address is a path and has no port."""
     server = scope.get("server")
     return server is not None and server[1] is None
+
+
+def _key(scope: Scope, headers: Headers) -> str:
+    """The key that a program sends; empty without one."""
+    scheme, _, credentials = headers.get("authorization", "").partition(" ")
+    as_influx = scope["path"] in INFLUX
+    match scheme.lower():
+        case "bearer":
+            return credentials.strip()
+        case "token" if as_influx:
+            return credentials.strip()
+        case "basic" if as_influx:
+            return _password(credentials)
+        case "" if scope["path"] == "/write":
+            return QueryParams(scope["query_string"]).get("p", "")
+    return ""
+
+
+def _password(credentials: str) -> str:
+    try:
+        return base64.b64decode(credentials.strip(), validate=True).decode().partition(":")[2]
+    except (binascii.Error, ValueError):
+        return ""
 
 
 def _cookie(headers: Headers) -> str:
