@@ -47,11 +47,12 @@ describe('the live connection', () => {
   });
 });
 
-test('what is on the screen is stale only when it was heard once and no longer', () => {
+test('what is on the screen is stale once nothing was heard for a while, also when nothing ever was', () => {
   const live = story(begin(0), ['heard', 1000]);
   const lost = story(live, ['failed', 2000]);
   expect(isStale(live, 60_000)).toBe(false);
   expect(isStale(lost, 3000)).toBe(false);
   expect(isStale(lost, 7000)).toBe(true);
-  expect(isStale(begin(0), 60_000)).toBe(false);
+  expect(isStale(begin(0), 3000)).toBe(false);
+  expect(isStale(story(begin(0), ['failed', 10]), 6000)).toBe(true);
 });

@@ -4,6 +4,8 @@ export interface Link {
   phase: 'connecting' | 'live' | 'lost';
   /** When the server was last heard; null before the first word. */
   heardAt: number | null;
+  /** When the page began to listen: what it shows before the first word is of then. */
+  begunAt: number;
   /** When this phase began. */
   since: number;
   /** Attempts that failed in a row. */
@@ -20,13 +22,13 @@ const PATIENCE = 10_000;
 const LONGEST_WAIT = 15_000;
 
 export function begin(now: number): Link {
-  return { phase: 'connecting', heardAt: null, since: now, failed: 0, retryAt: now };
+  return { phase: 'connecting', heardAt: null, begunAt: now, since: now, failed: 0, retryAt: now };
 }
 
 export function step(link: Link, signal: Signal, now: number): Link {
   if (signal === 'heard') {
     const since = link.phase === 'live' ? link.since : now;
-    return { phase: 'live', heardAt: now, since, failed: 0, retryAt: now };
+    return { ...link, phase: 'live', heardAt: now, since, failed: 0, retryAt: now };
   }
   if (signal === 'failed') return link.phase === 'lost' ? link : lost(link, now, wait(link.failed));
   switch (link.phase) {
@@ -41,7 +43,12 @@ export function step(link: Link, signal: Signal, now: number): Link {
 
 /** Return true when what is on the screen may be old. */
 export function isStale(link: Link, now: number): boolean {
-  return link.phase !== 'live' && link.heardAt !== null && now - link.heardAt > SILENCE;
+  return link.phase !== 'live' && now - lastKnown(link) > SILENCE;
+}
+
+/** Of when what is on the screen is, at the latest. */
+export function lastKnown(link: Link): number {
+  return link.heardAt ?? link.begunAt;
 }
 
 function lost(link: Link, now: number, delay: number): Link {
