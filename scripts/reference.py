@@ -26,6 +26,7 @@ from gwanje.app.folder import Main
 from gwanje.cli import app
 from gwanje.collect.pipelines.spec import Pipeline
 from gwanje.config import format_duration
+from gwanje.judge.rules.recording import Recording
 from gwanje.judge.rules.spec import Rule
 from gwanje.show.metrics import OWN
 from gwanje.tell.spec import Receiver, Route
@@ -50,6 +51,7 @@ FILES: Sequence[tuple[str, type[BaseModel], str]] = (
     ("A receiver", Receiver, "Each of `receivers`: a name, a `type`, and the settings of that [kind](kinds.md#notifiers)."),
     ("A route", Route, "`routes` is the first route; it holds the others."),
     ("A rule", Rule, "Each of `rules` in `gwanje.yaml` and in `rules/*.yaml`."),
+    ("A recording rule", Recording, "One of `rules` that has `record`: what it finds becomes a metric."),
     ("A pipeline", Pipeline, "One file of `pipelines/` is one pipeline."),
 )
 
@@ -315,7 +317,7 @@ def _wire(definitions: dict[str, Any]) -> None:
         main[key] = {"description": main[key]["description"], "$ref": f"#/$defs/{family}"}
     pipeline["source"] = {"description": pipeline["source"]["description"], "$ref": "#/$defs/sources"}
     main["receivers"]["items"] = {"$ref": "#/$defs/notifiers"}
-    main["rules"]["items"] = {"$ref": "#/$defs/Rule"}
+    main["rules"]["items"] = {"oneOf": [{"$ref": "#/$defs/Rule"}, {"$ref": "#/$defs/Recording"}]}
     main["routes"] = {"description": main["routes"]["description"], "$ref": "#/$defs/Route"}
     probes = {name: {"$ref": f"#/$defs/probes.{name}"} for name in kinds.names("probes")}
     definitions["Agent"]["properties"]["probes"].update(properties=probes, additionalProperties=False)

@@ -6,6 +6,7 @@ This file needs nothing but the standard library, so that the agent stays light.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ METRIC = "__name__"
 
 STALE_NAN_BITS = 0x7FF0000000000002
 """The bits of the NaN that says "this series stopped here" (Prometheus's staleness marker)."""
+STALE: float = struct.unpack("<d", struct.pack("<Q", STALE_NAN_BITS))[0]
+"""That NaN."""
 
 
 @dataclass(frozen=True, slots=True)

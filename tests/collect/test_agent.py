@@ -16,10 +16,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from gwanje.carry.base import Sender
-from gwanje.collect.agent import STALE, Agent, Waiting
+from gwanje.collect.agent import Agent, Waiting
 from gwanje.collect.probes.base import Reading
 from gwanje.errors import GwanjeError, Rejected, RetryLater
-from gwanje.model import STALE_NAN_BITS, Batch, BatchOf, Event, Sample
+from gwanje.model import STALE, STALE_NAN_BITS, Batch, BatchOf, Event, Sample
 from gwanje.wire.json.decode import events
 from gwanje.wire.remote_write.decode import decode
 

@@ -27,21 +27,23 @@ CPU = {
     "name": "cpu high",
     "expr": "cpu",
     "critical": ">= 0.9",
+    "interval": "5s",
     "clear_for": "30s",
     "labels": {"team": "infra"},
     "annotations": {"summary": {"ko": "{{ labels.host }} {{ value }}", "en": "CPU of {{ labels.host }}"}, "runbook": "reboot"},
     "unit": "ratio",
 }
-MEMORY = {"name": "memory high", "expr": "1 - free # of all", "warning": "> 0.8", "for": "1m"}
+MEMORY = {"name": "memory high", "expr": "1 - free # of all", "warning": "> 0.8", "for": "1m", "interval": "5s"}
 DISK = {"name": "disk full", "expr": "disk", "warning": ">= 0.85", "critical": ">= 0.9", "interval": "10s"}
 FAILS = {
     "name": "fail rate",
     "ratio": {"failed": 'f_total{outcome="failed"}', "total": "f_total", "over": "15m", "by": ["pipeline"]},
     "critical": ">= 0.2",
+    "interval": "5s",
 }
-TEXT = {"name": "no number", "expr": '"a"', "critical": "> 0"}
-CLOCK = {"name": "clock", "expr": "time()", "critical": "< 1234567890"}
-BAND = {"name": "band", "expr": "volts", "critical": "> 240", "warning": "< 220"}
+TEXT = {"name": "no number", "expr": '"a"', "critical": "> 0", "interval": "5s"}
+CLOCK = {"name": "clock", "expr": "time()", "critical": "< 1234567890", "interval": "5s"}
+BAND = {"name": "band", "expr": "volts", "critical": "> 240", "warning": "< 220", "interval": "5s"}
 
 
 @pytest.fixture

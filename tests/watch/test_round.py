@@ -1,7 +1,7 @@
 """The round as a door: when it evaluates, what it writes together, what it says of itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ from gwanje.keep.state.tables import episodes, instances, metadata, outbox, tran
 from gwanje.model import to_ms
 from gwanje.tell.spec import Route
 from gwanje.testing.scenarios import MemorySamples
-from gwanje.watch.round import CATCH_UP, Round, due
+from gwanje.watch.round import Round
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 ROUTE = Route(receiver="ops")
@@ -70,21 +70,6 @@ def _at(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize(
-    ("last", "now", "expected"),
-    [
-        pytest.param(None, 7, [5], id="E1 at first the newest multiple"),
-        pytest.param(5, 9.9, [], id="E1 nothing between two multiples"),
-        pytest.param(5, 10, [10], id="E1 the next one"),
-        pytest.param(5, 22, [10, 15, 20], id="E1 what was missed, in order"),
-        pytest.param(0, 3600, list(range(3600 - 5 * (CATCH_UP - 1), 3601, 5)), id="but not a whole outage"),
-        pytest.param(20, 7, [], id="a clock that was set back evaluates nothing twice"),
-    ],
-)
-def test_a_rule_is_due_at_multiples_of_its_interval(last: float | None, now: float, expected: Sequence[float]) -> None:
-    assert due(timedelta(seconds=5), None if last is None else _at(last), _at(now)) == [_at(one) for one in expected]
-
-
 async def test_e1_the_answer_does_not_depend_on_when_the_process_woke(state: State) -> None:
     samples = MemorySamples()
     for seconds, value in ((0, 0.1), (5, 0.95), (10, 0.1)):
@@ -122,6 +107,34 @@ async def test_what_did_not_change_is_not_written_again(state: State) -> None:
     for _ in range(3):  # three processes, one after the other
         await _round(state, samples).once(NOW)
     assert _counts(state) == [1, 1, 1, 1]
+
+
+async def test_a_quiet_instant_writes_nothing_and_takes_no_lock(state: State) -> None:
+    samples = MemorySamples()
+    samples.append("cpu", {"host": "web-1"}, 0.1, to_ms(NOW))
+    round_ = _round(state, samples)
+    await round_.once(NOW)
+    asked: list[str] = []
+    event.listen(state.engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
+    await round_.once(_at(5))
+    assert asked == []
+    samples.append("cpu", {"host": "web-1"}, 0.95, to_ms(_at(10)))
+    await round_.once(_at(10))
+    assert _counts(state) == [1, 1, 1, 1]
+
+
+async def test_groups_that_wait_are_looked_at_once_a_second(state: State) -> None:
+    """A warning waits for its group; the round wakes four times a second and does not write each time."""
+    samples = MemorySamples()
+    samples.append("cpu", {"host": "web-1"}, 0.85, to_ms(NOW))
+    rule = {"name": "cpu high", "expr": "cpu", "warning": ">= 0.8", "interval": "1h"}
+    round_ = _round(state, samples, rule)
+    await round_.once(NOW)
+    began: list[str] = []
+    event.listen(state.engine, "begin", lambda _connection: began.append("transaction"))
+    for quarter in range(1, 9):
+        await round_.once(_at(quarter / 4))
+    assert began == ["transaction"] * 2
 
 
 async def test_listeners_hear_of_it_after_the_commit(state: State) -> None:

@@ -17,6 +17,8 @@ from gwanje.collect.pipelines import spec as collect
 from gwanje.collect.pipelines.spec import Declared
 from gwanje.config import Chosen, Document, Duration, Reader, Secret
 from gwanje.judge.rules import files as judge
+from gwanje.judge.rules import recording
+from gwanje.judge.rules.recording import Recording
 from gwanje.judge.rules.spec import Rule
 from gwanje.tell import spec as tell
 from gwanje.tell.spec import Route
@@ -127,6 +129,9 @@ class Main(config.Settings):
     rules: list[dict[str, Any]] = Field(default_factory=list)
     """Rules, beside those of `rules/*.yaml`."""
 
+    ready_recordings: bool = True
+    """Whether the ready recording rules run: `host_cpu_used_ratio`, `container_memory_used_ratio` and their like."""
+
 
 @dataclass(frozen=True, slots=True)
 class Folder:
@@ -144,6 +149,7 @@ class Folder:
     receivers_without_address: Sequence[str]
     route: Route | None
     rules: Sequence[Rule]
+    recordings: Sequence[Recording]
     pipelines: Sequence[Declared]
 
     @property
@@ -162,7 +168,7 @@ def read(path: Path, **variables: str) -> Folder:
     probes = _probes(reader, document, main)
     telling = tell.read(reader, document)
     receivers = {name: chosen for name, chosen in telling.receivers.items() if _has_address(chosen)}
-    rules = judge.read(reader, document)
+    written_rules = judge.read(reader, document)
     pipelines = collect.read_all(reader)
     reader.finish()
     return Folder(
@@ -172,10 +178,17 @@ def read(path: Path, **variables: str) -> Folder:
         receivers=receivers,
         receivers_without_address=[name for name in telling.receivers if name not in receivers],
         route=telling.root if receivers else None,
-        rules=rules,
+        rules=written_rules.rules,
+        recordings=_recordings(main, written_rules.recordings),
         pipelines=pipelines,
         **{key: store for key, store in stores.items() if store},
     )
+
+
+def _recordings(main: Main, own: Sequence[Recording]) -> Sequence[Recording]:
+    """The folder's own recording rules, and the ready ones whose names are free."""
+    taken = {one.record for one in own}
+    return (*(one for one in recording.ready() if main.ready_recordings and one.record not in taken), *own)
 
 
 _SINGLE = {"samples": "samples", "events": "events", "state": "state", "transport": "transports", "updates": "updates"}

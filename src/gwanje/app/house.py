@@ -33,6 +33,7 @@ from gwanje.kinds import World
 from gwanje.model import to_ms
 from gwanje.show.rooms import OwnSamples, Rooms
 from gwanje.tell.delivery import Delivery
+from gwanje.watch.recorder import Recorder
 from gwanje.watch.round import Round
 from gwanje.wire.exposition.encode import series_name
 
@@ -54,13 +55,14 @@ class House:
     prepared: Sequence[Prepared]
     schedule: Schedule
     round: Round
+    recorder: Recorder
     delivery: Delivery
     started: datetime
 
     @property
     def own(self) -> list[OwnSamples]:
         """Where this process's own figures come from; those of fetches are in the store already, written as they happen."""
-        rooms = (self.ingest, self.samples, self.round, self.delivery)
+        rooms = (self.ingest, self.samples, self.round, self.recorder, self.delivery)
         return [room.own_samples for room in rooms]
 
     def rooms(self) -> Rooms:
@@ -136,6 +138,7 @@ async def open_house(folder: Folder) -> AsyncIterator[House]:
             prepared=prepared,
             schedule=Schedule(prepared, state, transport, updates, worker_id=worker, clock=now),
             round=Round(folder.rules, samples, state, folder.route, updates, clock=now, page_url=folder.url),
+            recorder=Recorder(folder.recordings, samples, ingest, clock=now),
             delivery=Delivery(state, receivers, updates, worker_id=worker, clock=now),
             started=now(),
         )

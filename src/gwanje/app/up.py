@@ -79,6 +79,7 @@ async def _loops(house: House, live: Live) -> AsyncIterator[None]:
     agent = AgentThread(house)
     loops: dict[str, Coroutine[Any, Any, None]] = {
         "rounds": house.round.run(),
+        "recorder": house.recorder.run(),
         "delivery": house.delivery.run(),
         "schedule": house.schedule.run(),
         "live": live.run(),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import struct
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,13 +18,12 @@ import structlog
 from gwanje.carry.base import Sender
 from gwanje.collect.probes.base import Probe, Reading
 from gwanje.errors import BadInput, GwanjeError, Rejected, RetryLater
-from gwanje.model import STALE_NAN_BITS, Batch, Event, Sample
+from gwanje.model import STALE, Batch, Event, Sample
 from gwanje.wire.json.encode import events_batch
 from gwanje.wire.remote_write.encode import encode
 
 log = structlog.get_logger(__name__)
 
-STALE: Final[float] = struct.unpack("<d", struct.pack("<Q", STALE_NAN_BITS))[0]
 """The value that says "this series stopped here"."""
 
 _OWN_JOB: Final = "agent"

@@ -11,7 +11,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -24,7 +24,7 @@ from gwanje.judge import lifecycle
 from gwanje.judge.lifecycle import Instance, State, Transition
 from gwanje.judge.rules import summary
 from gwanje.judge.rules.evaluate import RuleError, curve, questions, verdicts, written
-from gwanje.judge.rules.spec import Rule, Threshold
+from gwanje.judge.rules.spec import SHORTEST_INTERVAL, Rule, Threshold
 from gwanje.judge.rules.verdict import Breach, Verdict
 from gwanje.keep.samples.base import Answer, Matrix, Queryable
 from gwanje.keep.state import alerts, outbox
@@ -34,15 +34,13 @@ from gwanje.tell import groups
 from gwanje.tell.message import to_plain
 from gwanje.tell.notifiers.base import FIRING, RESOLVED, AlertInMessage, Notification
 from gwanje.tell.spec import Route
+from gwanje.watch.instants import due, until_next
 
-TICK: Final = timedelta(seconds=1)
-"""How often the round looks at what is due; rules and groups count in whole seconds."""
-CATCH_UP: Final = 12
-"""So many missed evaluations of a rule are made up for; beyond, the rule goes on with the newest."""
+_TICK: Final = SHORTEST_INTERVAL
+_GROUP_TICK: Final = timedelta(seconds=1)
 DEADLINE: Final = timedelta(hours=24)
 _LONGEST_QUERY: Final = timedelta(seconds=10)
 _TRIES: Final = 3
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 log = structlog.get_logger(__name__)
 
@@ -92,6 +90,7 @@ class Round:
         self._clock = clock
         self._page_url = page_url.rstrip("/")
         self._evaluated: dict[str, datetime] = {}
+        self._settled: datetime | None = None
         self._resumed = False
         self._waiting = True
         self._latest: dict[str, Evaluation] = {}
@@ -101,25 +100,34 @@ class Round:
         self._states: Mapping[str, int] = {}
 
     async def run(self) -> None:
-        """Do what is due, once a second, until cancelled."""
+        """Do what is due, four times a second, until cancelled."""
         while True:
             try:
                 await self.once(self._clock())
             except Exception as error:  # noqa: BLE001 - state that cannot be written now must not end the watch; nothing was changed
                 log.error("round not completed", reason=f"{type(error).__name__}: {error}")  # noqa: TRY400 - the reason says it all
-            await asyncio.sleep(_until_next(self._clock()))
+            await asyncio.sleep(until_next(self._clock(), _TICK))
 
     async def once(self, now: datetime) -> None:
         """Evaluate what is due, in order of time, and settle each instant in one transaction."""
         evaluations = await asyncio.gather(*(self._evaluate(rule, at) for rule, at in self._due(now)))
         instants = {evaluation.at for evaluation in evaluations}
         if self._waiting or not self._resumed:
-            instants.add(_floor(now, TICK))  # a group's time may have come, whether or not a rule is due
+            instants.update(
+                due(_GROUP_TICK, self._settled, now)[-1:]
+            )  # a group's time may have come, whether or not a rule is due
         for at in sorted(instants):
             found = [evaluation for evaluation in evaluations if evaluation.at == at]
-            settled = await asyncio.to_thread(self._settle, found, at)
+            if not self._quiet(found):
+                self._publish(await asyncio.to_thread(self._settle, found, at))
             self._evaluated |= {evaluation.rule.name: at for evaluation in found}
-            self._publish(settled)
+            self._settled = at
+
+    def _quiet(self, evaluations: Sequence[Evaluation]) -> bool:
+        """Nothing is open, nothing waits and nothing was found: then there is nothing to write."""
+        if self._waiting or not self._resumed or self._states:
+            return False
+        return not any(isinstance(verdict, Breach) for evaluation in evaluations for verdict in evaluation.verdicts)
 
     def latest(self) -> Mapping[str, Evaluation]:
         """What each rule found when it was last evaluated, and why."""
@@ -359,23 +367,6 @@ class _Book:
         because = next((one.ended for one in transitions if one.ended), None)
         ended = {"state": alerts.ENDED, "ended_at": self._at, "ended_because": because}
         alerts.change_episode(self._connection, instance.episode, ended)
-
-
-def due(interval: timedelta, last: datetime | None, now: datetime) -> list[datetime]:
-    """The evaluations that are due: multiples of the interval after the last one, the newest `CATCH_UP` of them."""
-    newest = _floor(now, interval)
-    if last is None:
-        return [newest]
-    missed = max((newest - last) // interval, 0)
-    return [newest - interval * back for back in range(min(missed, CATCH_UP) - 1, -1, -1)]
-
-
-def _floor(instant: datetime, step: timedelta) -> datetime:
-    return _EPOCH + (instant - _EPOCH) // step * step
-
-
-def _until_next(now: datetime) -> float:
-    return max((_floor(now, TICK) + TICK - now).total_seconds(), 0.001)
 
 
 def _same(one: Answer, other: Answer) -> bool:

@@ -14,7 +14,7 @@ PACK = Path(gwanje.__file__).parent / "packs" / "web-collector" / "rules"
 
 def _read(folder: Path, variables: dict[str, str]) -> tuple[config.Reader, list[Rule]]:
     reader = config.Reader(folder, variables)
-    return reader, files.read(reader, reader.document("gwanje.yaml"))
+    return reader, list(files.read(reader, reader.document("gwanje.yaml")).rules)
 
 
 def test_the_rules_of_the_pack_are_the_ones_that_the_user_was_told(tmp_path: Path) -> None:
@@ -61,4 +61,29 @@ def test_every_mistake_of_a_file_is_told_with_its_line(tmp_path: Path) -> None:
         (7, "rules[2].expr"),
         (8, "rules[2].critical"),
         (9, "else"),
+    ]
+
+
+def test_a_rule_with_record_is_a_recording_rule(tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "own.yaml").write_text(
+        "rules:\n"
+        "  - {record: team_errors_ratio, expr: sum(errors) / sum(requests), labels: {team: web}, interval: 10s}\n"
+        "  - {name: team_errors_ratio, expr: team_errors_ratio, critical: '> 0.1'}\n"
+        "  - record: team_errors_ratio\n"
+        "    expr: up\n"
+        "  - record: not a name\n"
+        "    expr: sum(\n",
+        encoding="utf-8",
+    )
+    reader = config.Reader(tmp_path, {})
+    written = files.read(reader, reader.document("gwanje.yaml"))
+    assert [(one.record, one.interval, one.labels) for one in written.recordings] == [
+        ("team_errors_ratio", timedelta(seconds=10), {"team": "web"})
+    ]
+    assert [rule.name for rule in written.rules] == ["team_errors_ratio"]
+    assert [(mistake.line, mistake.key) for mistake in sorted(reader.mistakes, key=lambda one: one.line)] == [
+        (4, "rules[2].record"),
+        (6, "rules[3].record"),
+        (7, "rules[3].expr"),
     ]

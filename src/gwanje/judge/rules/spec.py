@@ -13,7 +13,7 @@ import promql_parser
 from pydantic import Field, GetPydanticSchema, field_validator, model_validator
 from pydantic_core import core_schema
 
-from gwanje.config import Duration, Settings
+from gwanje.config import Duration, Settings, format_duration
 from gwanje.errors import BadQuery, QueryLimit
 from gwanje.judge.rules import summary
 from gwanje.keep.promql import Limits
@@ -31,6 +31,11 @@ OPERATORS: Final[Mapping[str, Callable[[float, float], bool]]] = {
 
 _CONDITION: Final = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
 _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_AT_ONCE: Final = (None, "0s", "0", 0, timedelta())
+_HALF_A_SECOND: Final = timedelta(milliseconds=500)
+
+SHORTEST_INTERVAL: Final = timedelta(milliseconds=250)
+"""How often a rule may be evaluated at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +126,8 @@ class Rule(Settings):
     """How long every evaluation must be a breach before people are told; `0s` tells at once."""
     clear_for: Duration = timedelta()
     """How long every evaluation must be clear before it is over."""
-    interval: Duration = timedelta(seconds=5)
-    """How often it is evaluated, at multiples of this time."""
+    interval: Duration = timedelta(seconds=1)
+    """How often it is evaluated, at multiples of this time; unless set, twice as often where `critical` is told at once."""
     unit: Literal["ratio", "bytes", "seconds", "count", ""] = ""
     """What the value is, so that people read `20.0 %` and not `0.2`."""
     labels: dict[str, str] = Field(default_factory=dict)
@@ -135,28 +140,21 @@ class Rule(Settings):
     @field_validator("expr")
     @classmethod
     def _expr(cls, text: str | None) -> str | None:
-        if text is not None:
-            _parsed(text)
-        return text
+        return text if text is None else checked_query(text)
 
     @field_validator("interval")
     @classmethod
     def _interval(cls, interval: timedelta) -> timedelta:
-        if interval < timedelta(seconds=1):
-            raise ValueError("the shortest interval is 1s")
+        if interval < SHORTEST_INTERVAL:
+            raise ValueError(f"the shortest interval is {format_duration(SHORTEST_INTERVAL)}")
         return interval
 
     @field_validator("labels")
     @classmethod
     def _labels(cls, labels: dict[str, str]) -> dict[str, str]:
-        for name, value in labels.items():
-            if not _LABEL.fullmatch(name) or name == "severity":
-                raise ValueError(
-                    f"{name!r} cannot be a label; use letters, digits and _, and leave severity to `warning` and `critical`"
-                )
-            if "{{" in value or "{%" in value:
-                raise ValueError(f"label {name!r} holds a template; a label is part of the alert's identity and may not change")
-        return labels
+        if "severity" in labels:
+            raise ValueError("'severity' cannot be a label; leave it to `warning` and `critical`")
+        return checked_labels(labels)
 
     @field_validator("annotations")
     @classmethod
@@ -167,6 +165,14 @@ class Rule(Settings):
             elif not isinstance(text, str):
                 raise ValueError(f"annotation {name!r} must be a text")
         return annotations
+
+    @model_validator(mode="before")
+    @classmethod
+    def _at_once(cls, values: Any) -> Any:
+        """A message must be decided a second after its sample: a rule that tells at once looks twice in that time."""
+        if not isinstance(values, dict) or "interval" in values or not values.get("critical"):
+            return values
+        return values if values.get("for") not in _AT_ONCE else {**values, "interval": _HALF_A_SECOND}
 
     @model_validator(mode="after")
     def _whole(self) -> Rule:
@@ -183,6 +189,22 @@ class Rule(Settings):
         """The thresholds, the worst first."""
         both = ((Severity.CRITICAL, self.critical), (Severity.WARNING, self.warning))
         return tuple((severity, condition) for severity, condition in both if condition is not None)
+
+
+def checked_query(text: str) -> str:
+    """The text, when it is PromQL. Raises ValueError that says what is wrong with it."""
+    _parsed(text)
+    return text
+
+
+def checked_labels(labels: dict[str, str]) -> dict[str, str]:
+    """The labels, when they can stand on every series of a rule. Raises ValueError."""
+    for name, value in labels.items():
+        if not _LABEL.fullmatch(name):
+            raise ValueError(f"{name!r} cannot be a label; use letters, digits and _")
+        if "{{" in value or "{%" in value:
+            raise ValueError(f"label {name!r} holds a template; a label is part of the identity and may not change")
+    return labels
 
 
 def _parsed(text: str) -> promql_parser.Expr:
