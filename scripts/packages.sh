@@ -11,7 +11,8 @@ case "${1:-}" in
         packages=(
             chromium fonts-noto-cjk iproute2 iptables
             docker.io docker-compose debootstrap busybox-static
-            prometheus prometheus-node-exporter
+            prometheus prometheus-node-exporter prometheus-blackbox-exporter
+            victoria-metrics influxdb
         )
         ;;
     *)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from types import SimpleNamespace
 from typing import Final
 from urllib.parse import unquote_plus, urlsplit, urlunsplit
@@ -106,6 +107,18 @@ async def read_limited(response: aiohttp.ClientResponse, limit: int) -> bytes:
 def _refuse(response: aiohttp.ClientResponse, limit: int) -> None:
     response.close()
     raise TooLarge(f"the answer has more than {limit:,} bytes, the limit that is set for it")
+
+
+def pause_asked(header: str | None, now: datetime) -> timedelta | None:
+    """What `Retry-After` asks for, in seconds or as a date; what is neither is as if it were not there. At most a day."""
+    text = (header or "").strip()
+    if text.isascii() and text.isdigit():
+        return timedelta(seconds=min(int(text), 86_400))
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max((at if at.tzinfo else at.replace(tzinfo=UTC)) - now, timedelta())
 
 
 # --- URLs that people may see --------------------------------------------------------------------------------------------

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import aiohttp
 
 from gwanje.config import Secret
 from gwanje.errors import Rejected, RetryLater
+from gwanje.http import pause_asked
 
 TIMEOUT: Final = aiohttp.ClientTimeout(total=15, connect=5)
 _AGAIN: Final = frozenset({408, 425, 429})
@@ -45,7 +45,7 @@ def judge(what: str, status: int, retry_after: str | None, said: str, now: datet
         return
     told = f"{what} answered {status}" + (f": {said}" if said else "")
     if status in _AGAIN or status >= 500:
-        raise RetryLater(told, after=_pause(retry_after, now), status=status)
+        raise RetryLater(told, after=pause_asked(retry_after, now), status=status)
     raise Rejected(told, status=status)
 
 
@@ -57,15 +57,3 @@ async def _said(answer: aiohttp.ClientResponse, url: Secret) -> str:
     for part in (address, *(part for part in re.split(r"[/?&=]", address) if len(part) >= _SHORTEST_SECRET)):
         text = text.replace(part, "***")  # before the text is cut, so that no half of it is left
     return text[:_LONGEST_ANSWER]
-
-
-def _pause(retry_after: str | None, now: datetime) -> timedelta | None:
-    """Retry-After comes as seconds or as a date; what is neither is as if it were not there."""
-    text = (retry_after or "").strip()
-    if text.isascii() and text.isdigit():
-        return timedelta(seconds=min(int(text), 86_400))
-    try:
-        at = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return max((at if at.tzinfo else at.replace(tzinfo=UTC)) - now, timedelta())

@@ -1,7 +1,8 @@
 """The contract suite of `keep/samples/base.py`. Every kind runs through it.
 
-Subclass `SamplesContract` as a `Test…` class and override the fixture `samples` with one that gives an empty store; for a
-store that keeps its samples over a restart subclass `DurableSamplesContract` too and override `opened`.
+Subclass `SamplesContract` as a `Test…` class (for a store elsewhere, which has its own rules of order: `StoreContract`) and
+override the fixture `samples` with one that gives an empty store; for a store that keeps its samples over a restart subclass
+`DurableSamplesContract` too and override `opened`.
 """
 
 from __future__ import annotations
@@ -63,8 +64,8 @@ def values_of(answer: object) -> dict[Labels, float]:
 WEB_1, WEB_2 = series("node_load1", host="web-1"), series("node_load1", host="web-2")
 
 
-class SamplesContract:
-    """What every store of samples does."""
+class StoreContract:
+    """What every store of samples does, also one elsewhere."""
 
     @pytest.fixture
     async def samples(self) -> Samples:
@@ -75,59 +76,15 @@ class SamplesContract:
         assert appended == Appended(accepted=2)
         assert values_of(await samples.instant("node_load1", NOW_MS)) == {WEB_1: 0.5, WEB_2: 2.0}
 
+    async def test_a_batch_sent_again_changes_nothing(self, samples: Samples) -> None:
+        batch = columns(load("web-1", NOW_MS, 2.0), load("web-2", NOW_MS, 3.0))
+        for _ in range(2):
+            appended = await samples.append(batch, NOW_MS)
+            assert (appended.refused, appended.problem) == ({}, "")
+        assert await held(samples) == {WEB_1: [(NOW_MS, 2.0)], WEB_2: [(NOW_MS, 3.0)]}
+
     async def test_an_empty_batch_is_fine(self, samples: Samples) -> None:
         assert await samples.append(columns(), NOW_MS) == Appended(accepted=0)
-
-    async def test_a_repeated_batch_changes_nothing(self, samples: Samples) -> None:
-        batch = columns(load("web-1", NOW_MS, 2.0), load("web-2", NOW_MS, STALE))
-        await samples.append(batch, NOW_MS)
-        assert await samples.append(batch, NOW_MS) == Appended(accepted=0, duplicates=2)
-        assert await held(samples) == {WEB_1: [(NOW_MS, 2.0)]}
-
-    async def test_a_batch_repeated_later_changes_nothing(self, samples: Samples) -> None:
-        batches = [columns(load("web-1", NOW_MS + i, float(i)), load("web-1", NOW_MS + i + 1, i + 1.0)) for i in (0, 2, 4)]
-        for batch in (*batches, *reversed(batches)):
-            await samples.append(batch, NOW_MS)
-        assert await held(samples) == {WEB_1: [(NOW_MS + i, float(i)) for i in range(6)]}
-
-    async def test_of_two_values_for_one_time_the_first_stays(self, samples: Samples) -> None:
-        await samples.append(columns(load("web-1", NOW_MS - SECOND, 1.0), load("web-1", NOW_MS, 2.0)), NOW_MS)
-        assert await samples.append(columns(load("web-1", NOW_MS, 9.0)), NOW_MS) == Appended(accepted=0, conflicts=1)
-        await samples.append(columns(load("web-1", NOW_MS - SECOND, 8.0)), NOW_MS)
-        assert await held(samples) == {WEB_1: [(NOW_MS - SECOND, 1.0), (NOW_MS, 2.0)]}
-
-    async def test_inside_a_batch_the_same_rules_hold(self, samples: Samples) -> None:
-        batch = columns(
-            load("web-1", NOW_MS, 1.0),
-            load("web-1", NOW_MS - SECOND, 0.5),
-            load("web-1", NOW_MS, 1.0),
-            load("web-1", NOW_MS, 7.0),
-        )
-        assert await samples.append(batch, NOW_MS) == Appended(accepted=2, duplicates=1, conflicts=1)
-        assert await held(samples) == {WEB_1: [(NOW_MS - SECOND, 0.5), (NOW_MS, 1.0)]}
-
-    async def test_late_samples_find_their_place(self, samples: Samples) -> None:
-        for minute in (0, 10, 5, 7, 2):
-            await samples.append(columns(load("web-1", NOW_MS + minute * MINUTE, float(minute))), NOW_MS + 10 * MINUTE)
-        assert await held(samples) == {WEB_1: [(NOW_MS + minute * MINUTE, float(minute)) for minute in (0, 2, 5, 7, 10)]}
-
-    async def test_what_is_much_older_than_its_series_is_refused_and_the_rest_stays(self, samples: Samples) -> None:
-        await samples.append(columns(load("web-1", NOW_MS, 1.0)), NOW_MS)
-        batch = columns(load("web-1", NOW_MS - 2 * HOUR, 0.1), load("web-2", NOW_MS - 2 * HOUR, 0.2))
-        appended = await samples.append(batch, NOW_MS)
-        assert (appended.accepted, appended.refused) == (1, {"too_old": 1})
-        assert 'host="web-1"' in appended.problem
-        assert await held(samples) == {WEB_1: [(NOW_MS, 1.0)], WEB_2: [(NOW_MS - 2 * HOUR, 0.2)]}
-
-    async def test_a_series_that_was_away_for_a_day_comes_back(self, samples: Samples) -> None:
-        await samples.append(columns(load("web-1", NOW_MS - 2 * DAY, 1.0), load("web-2", NOW_MS, 1.0)), NOW_MS)
-        assert await samples.append(columns(load("web-1", NOW_MS - DAY, 2.0)), NOW_MS) == Appended(accepted=1)
-
-    async def test_what_is_far_in_the_future_is_refused(self, samples: Samples) -> None:
-        ahead = NOW_MS + 10 * MINUTE
-        appended = await samples.append(columns(load("web-1", ahead, 1.0), load("web-1", ahead + 1, 2.0)), NOW_MS)
-        assert (appended.accepted, appended.refused) == (1, {"too_far_ahead": 1})
-        assert "clock" in appended.problem
 
     async def test_a_bad_series_does_not_lose_its_neighbours(self, samples: Samples) -> None:
         good, bad = ((METRIC, "good"),), (("host", "web-1"),)
@@ -141,11 +98,6 @@ class SamplesContract:
         await samples.append(columns(load("web-1", NOW_MS, 1.0), load("web-1", NOW_MS + MINUTE, STALE)), NOW_MS)
         assert values_of(await samples.instant("node_load1", NOW_MS + MINUTE - 1)) == {WEB_1: 1.0}
         assert values_of(await samples.instant("node_load1", NOW_MS + MINUTE)) == {}
-
-    async def test_a_range_leaves_out_its_left_end(self, samples: Samples) -> None:
-        await samples.append(columns(*(load("web-1", NOW_MS + i * SECOND, float(i)) for i in range(4))), NOW_MS)
-        found = await held(samples, "node_load1", until_ms=NOW_MS + 2 * SECOND, reach="2s")
-        assert found == {WEB_1: [(NOW_MS + SECOND, 1.0), (NOW_MS + 2 * SECOND, 2.0)]}
 
     async def test_a_range_query_gives_one_value_a_step(self, samples: Samples) -> None:
         await samples.append(columns(*(load("web-1", NOW_MS + i * MINUTE, float(i)) for i in range(10))), NOW_MS)
@@ -208,6 +160,66 @@ class SamplesContract:
         figures = samples.own_samples()
         assert figures
         assert all(name.startswith("gwanje_store_") and isinstance(value, int | float) for name, value in figures.items())
+
+
+class SamplesContract(StoreContract):
+    """What a store of our own does besides: order is a matter of each series, and everything that is not kept is counted."""
+
+    async def test_a_repeated_batch_changes_nothing(self, samples: Samples) -> None:
+        batch = columns(load("web-1", NOW_MS, 2.0), load("web-2", NOW_MS, STALE))
+        await samples.append(batch, NOW_MS)
+        assert await samples.append(batch, NOW_MS) == Appended(accepted=0, duplicates=2)
+        assert await held(samples) == {WEB_1: [(NOW_MS, 2.0)]}
+
+    async def test_a_batch_repeated_later_changes_nothing(self, samples: Samples) -> None:
+        batches = [columns(load("web-1", NOW_MS + i, float(i)), load("web-1", NOW_MS + i + 1, i + 1.0)) for i in (0, 2, 4)]
+        for batch in (*batches, *reversed(batches)):
+            await samples.append(batch, NOW_MS)
+        assert await held(samples) == {WEB_1: [(NOW_MS + i, float(i)) for i in range(6)]}
+
+    async def test_of_two_values_for_one_time_the_first_stays(self, samples: Samples) -> None:
+        await samples.append(columns(load("web-1", NOW_MS - SECOND, 1.0), load("web-1", NOW_MS, 2.0)), NOW_MS)
+        assert await samples.append(columns(load("web-1", NOW_MS, 9.0)), NOW_MS) == Appended(accepted=0, conflicts=1)
+        await samples.append(columns(load("web-1", NOW_MS - SECOND, 8.0)), NOW_MS)
+        assert await held(samples) == {WEB_1: [(NOW_MS - SECOND, 1.0), (NOW_MS, 2.0)]}
+
+    async def test_inside_a_batch_the_same_rules_hold(self, samples: Samples) -> None:
+        batch = columns(
+            load("web-1", NOW_MS, 1.0),
+            load("web-1", NOW_MS - SECOND, 0.5),
+            load("web-1", NOW_MS, 1.0),
+            load("web-1", NOW_MS, 7.0),
+        )
+        assert await samples.append(batch, NOW_MS) == Appended(accepted=2, duplicates=1, conflicts=1)
+        assert await held(samples) == {WEB_1: [(NOW_MS - SECOND, 0.5), (NOW_MS, 1.0)]}
+
+    async def test_late_samples_find_their_place(self, samples: Samples) -> None:
+        for minute in (0, 10, 5, 7, 2):
+            await samples.append(columns(load("web-1", NOW_MS + minute * MINUTE, float(minute))), NOW_MS + 10 * MINUTE)
+        assert await held(samples) == {WEB_1: [(NOW_MS + minute * MINUTE, float(minute)) for minute in (0, 2, 5, 7, 10)]}
+
+    async def test_what_is_much_older_than_its_series_is_refused_and_the_rest_stays(self, samples: Samples) -> None:
+        await samples.append(columns(load("web-1", NOW_MS, 1.0)), NOW_MS)
+        batch = columns(load("web-1", NOW_MS - 2 * HOUR, 0.1), load("web-2", NOW_MS - 2 * HOUR, 0.2))
+        appended = await samples.append(batch, NOW_MS)
+        assert (appended.accepted, appended.refused) == (1, {"too_old": 1})
+        assert 'host="web-1"' in appended.problem
+        assert await held(samples) == {WEB_1: [(NOW_MS, 1.0)], WEB_2: [(NOW_MS - 2 * HOUR, 0.2)]}
+
+    async def test_a_series_that_was_away_for_a_day_comes_back(self, samples: Samples) -> None:
+        await samples.append(columns(load("web-1", NOW_MS - 2 * DAY, 1.0), load("web-2", NOW_MS, 1.0)), NOW_MS)
+        assert await samples.append(columns(load("web-1", NOW_MS - DAY, 2.0)), NOW_MS) == Appended(accepted=1)
+
+    async def test_what_is_far_in_the_future_is_refused(self, samples: Samples) -> None:
+        ahead = NOW_MS + 10 * MINUTE
+        appended = await samples.append(columns(load("web-1", ahead, 1.0), load("web-1", ahead + 1, 2.0)), NOW_MS)
+        assert (appended.accepted, appended.refused) == (1, {"too_far_ahead": 1})
+        assert "clock" in appended.problem
+
+    async def test_a_range_leaves_out_its_left_end(self, samples: Samples) -> None:
+        await samples.append(columns(*(load("web-1", NOW_MS + i * SECOND, float(i)) for i in range(4))), NOW_MS)
+        found = await held(samples, "node_load1", until_ms=NOW_MS + 2 * SECOND, reach="2s")
+        assert found == {WEB_1: [(NOW_MS + SECOND, 1.0), (NOW_MS + 2 * SECOND, 2.0)]}
 
 
 class DurableSamplesContract:
