@@ -6,12 +6,16 @@ to kinds as `world.http`.
 
 from __future__ import annotations
 
+import asyncio
 import re
+import threading
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from types import SimpleNamespace
-from typing import Final
+from typing import Any, Final, TypeVar
 from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
 import aiohttp
@@ -19,33 +23,44 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from gwanje import __version__
-from gwanje.errors import TooLarge
+from gwanje.errors import RetryLater, TooLarge
 
 USER_AGENT: Final = f"gwanje/{__version__} (+https://github.com/gwanje/gwanje)"
 """Says who asks, so that whoever runs the other side can find us."""
 
 _FOR_ANYBODY: Final = frozenset({"accept", "accept-encoding", "accept-language", "content-type", "user-agent"})
 _CHUNK: Final = 64 * 1024
+_ERROR_BYTES: Final = 64 * 1024
+_SAID: Final = 300
+_REFUSED: Final = frozenset({400, 409, 413, 415, 422})
 
 
 def open_session(
-    *, timeout: timedelta = timedelta(seconds=30), connections: int = 100, per_host: int = 10
+    *,
+    timeout: timedelta = timedelta(seconds=30),
+    connections: int = 100,
+    per_host: int = 10,
+    socket_factory: aiohttp.SocketFactoryType | None = None,
 ) -> aiohttp.ClientSession:
     """A session for the running loop; whoever opens it closes it.
 
     It keeps no cookies, reads no proxy from the environment, follows redirects to HTTP(S) only and never from HTTPS to
     HTTP, and sends a kind's own headers only to the origin they were meant for. A request may set a shorter timeout.
+    `socket_factory` makes the socket for each address that a name leads to, and may refuse it with an OSError.
     """
     redirects = aiohttp.TraceConfig()
     redirects.on_request_redirect.append(_watch_redirect)
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=connections, limit_per_host=per_host),
+        connector=aiohttp.TCPConnector(limit=connections, limit_per_host=per_host, socket_factory=socket_factory),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": USER_AGENT},
         timeout=aiohttp.ClientTimeout(total=timeout.total_seconds(), sock_connect=10),
         trace_configs=[redirects],
         trust_env=False,
     )
+
+
+Found = TypeVar("Found")
 
 
 class HttpHolder:
@@ -63,6 +78,44 @@ class HttpHolder:
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
+
+
+class SessionThread:
+    """A session in a loop and a thread of its own, for a kind that callers on several loops share.
+
+    `hop` runs a coroutine there and waits for it here, in whichever loop here is.
+    """
+
+    def __init__(self, name: str, *, timeout: timedelta = timedelta(seconds=30)) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
+        self._thread.start()
+        self.session = asyncio.run_coroutine_threadsafe(_opened(timeout), self._loop).result()
+
+    async def hop(self, work: Coroutine[Any, Any, Found]) -> Found:
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Begin a task there; it ends with `close`."""
+        asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    async def close(self) -> None:
+        """Ends what runs there, and the thread."""
+        await self.hop(self._end())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        await asyncio.to_thread(self._thread.join)
+        self._loop.close()
+
+    async def _end(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self.session.close()
+
+
+async def _opened(wait: timedelta) -> aiohttp.ClientSession:
+    return open_session(timeout=wait)
 
 
 async def _watch_redirect(
@@ -107,6 +160,28 @@ async def read_limited(response: aiohttp.ClientResponse, limit: int) -> bytes:
 def _refuse(response: aiohttp.ClientResponse, limit: int) -> None:
     response.close()
     raise TooLarge(f"the answer has more than {limit:,} bytes, the limit that is set for it")
+
+
+async def post_body(
+    session: aiohttp.ClientSession, url: str, body: bytes, headers: Mapping[str, str], *, never: Sequence[str] = ()
+) -> str:
+    """POST a body of samples or events: empty when it was taken, else why it never will be.
+
+    Raises RetryLater when the other side cannot take it now. `never` are words by which it says, in whatever status, that
+    trying again does not help.
+    """
+    there = without_secrets(url)
+    try:
+        async with session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+            if answer.ok and answer.status < HTTPStatus.MULTIPLE_CHOICES:
+                return ""
+            said = (await read_limited(answer, _ERROR_BYTES)).decode(errors="replace").strip()[:_SAID]
+            status, after = answer.status, pause_asked(answer.headers.get("Retry-After"), datetime.now(UTC))
+    except (aiohttp.ClientError, TimeoutError, TooLarge) as error:
+        raise RetryLater(f"{there} does not answer ({type(error).__name__}); is it running?") from error
+    if status in _REFUSED or any(words in said for words in never):
+        return f"{there} refused it with {status}: {said}"
+    raise RetryLater(f"{there} answered {status}: {said}", after=after, status=status)
 
 
 def pause_asked(header: str | None, now: datetime) -> timedelta | None:

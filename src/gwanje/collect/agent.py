@@ -24,8 +24,6 @@ from gwanje.wire.remote_write.encode import encode
 
 log = structlog.get_logger(__name__)
 
-"""The value that says "this series stopped here"."""
-
 _OWN_JOB: Final = "agent"
 _SAMPLES_A_BATCH: Final = 10_000
 _WAITING_BYTES: Final = 64 * 1024 * 1024

@@ -6,14 +6,12 @@ a duplicate, how old a sample may be and how soon it is seen is its own matter.
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
 from collections import Counter
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
+from datetime import timedelta
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -22,24 +20,15 @@ from pydantic import Field, field_validator
 
 from gwanje import config, kinds
 from gwanje.errors import BadInput, BadQuery, GwanjeError, QueryLimit, Rejected, RetryLater
-from gwanje.http import open_session, pause_asked, read_limited, without_secrets
+from gwanje.http import SessionThread, post_body, read_limited, without_secrets
 from gwanje.keep.samples.base import Answer, Appended, Columns, Labels, Matrix, Scalar, Text, Vector
 from gwanje.wire.remote_write.decode import PROTOCOL
-from gwanje.wire.remote_write.encode import body_of
-
-Found = TypeVar("Found")
+from gwanje.wire.remote_write.encode import HEADERS, body_of
 
 _Series = tuple[Labels, list[tuple[int, float]]]
 
-_WRITE_HEADERS: Final = {
-    "Content-Encoding": "snappy",
-    "Content-Type": "application/x-protobuf",
-    "X-Prometheus-Remote-Write-Version": "0.1.0",
-}
 _EVERY_SERIES: Final = '{__name__!=""}'
 _KNOWN_KEYS: Final = 1_000_000
-_ERROR_BYTES: Final = 64 * 1024
-_REFUSED: Final = frozenset({400, 409, 413, 422})
 _NEVER: Final = ("too old sample", "out of bounds", "out of order sample", "duplicate sample for timestamp")
 """What Prometheus says, in some versions with status 500, of samples that it will never take."""
 
@@ -83,49 +72,43 @@ class RemoteSamples:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="remote samples", daemon=True)
-        self._thread.start()
-        self._http = self._called(_opened(settings)).result()
+        self._there = SessionThread("remote samples", timeout=settings.timeout)
         self._good: set[tuple[str, bytes]] = set()
         self._counts: Counter[str] = Counter()
 
     # --- the promise -----------------------------------------------------------------------------------------------------
 
     async def append(self, batch: Columns, now_ms: int) -> Appended:
-        return await self._hop(self._append(batch))
+        return await self._there.hop(self._append(batch))
 
     async def instant(self, query: str, at_ms: int) -> Answer:
-        return _answer(await self._hop(self._ask("query", {"query": query, "time": _seconds(at_ms)})))
+        return _answer(await self._there.hop(self._ask("query", {"query": query, "time": _seconds(at_ms)})))
 
     async def range(self, query: str, start_ms: int, end_ms: int, step_ms: int) -> Matrix:
         asked = {"query": query, "start": _seconds(start_ms), "end": _seconds(end_ms), "step": _seconds(step_ms)}
-        answer = _answer(await self._hop(self._ask("query_range", asked)))
+        answer = _answer(await self._there.hop(self._ask("query_range", asked)))
         if not isinstance(answer, Matrix):
             raise Rejected(f"{self._shown} answered a range query with no matrix")
         return answer
 
     async def series(self, matchers: Sequence[str], start_ms: int, end_ms: int) -> list[Labels]:
         asked = {"match[]": list(matchers) or [_EVERY_SERIES], **_between(start_ms, end_ms)}
-        return [_labels(one) for one in await self._hop(self._ask("series", asked))]
+        return [_labels(one) for one in await self._there.hop(self._ask("series", asked))]
 
     async def label_names(self, matchers: Sequence[str], start_ms: int, end_ms: int) -> list[str]:
         asked = {"match[]": list(matchers) or [_EVERY_SERIES], **_between(start_ms, end_ms)}
-        return sorted(await self._hop(self._ask("labels", asked)))
+        return sorted(await self._there.hop(self._ask("labels", asked)))
 
     async def label_values(self, name: str, matchers: Sequence[str], start_ms: int, end_ms: int) -> list[str]:
         asked = {"match[]": list(matchers) or [_EVERY_SERIES], **_between(start_ms, end_ms)}
-        return sorted(await self._hop(self._ask(f"label/{name}/values", asked, method="GET")))
+        return sorted(await self._there.hop(self._ask(f"label/{name}/values", asked, method="GET")))
 
     def own_samples(self) -> Mapping[str, float]:
         names = ("appended_samples", "refused_samples", "writes", "failed_writes", "queries")
         return {f"gwanje_store_remote_{name}_total": float(self._counts[name]) for name in names}
 
     async def close(self) -> None:
-        await self._hop(self._http.close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        await asyncio.to_thread(self._thread.join)
-        self._loop.close()
+        await self._there.close()
 
     # --- writing ---------------------------------------------------------------------------------------------------------
 
@@ -177,18 +160,10 @@ class RemoteSamples:
         self._counts["writes"] += 1
         url = self._settings.write_url or f"{self._settings.url}/api/v1/write"
         try:
-            async with self._http.post(url, data=body, headers={**_WRITE_HEADERS, **self._headers()}) as answer:
-                if answer.status < 300:
-                    return ""
-                said = (await read_limited(answer, _ERROR_BYTES)).decode(errors="replace").strip()
-                status, after = answer.status, pause_asked(answer.headers.get("Retry-After"), datetime.now(UTC))
-        except (aiohttp.ClientError, TimeoutError, BadInput) as error:
+            return await post_body(self._there.session, url, body, {**HEADERS, **self._headers()}, never=_NEVER)
+        except RetryLater:
             self._counts["failed_writes"] += 1
-            raise RetryLater(f"{self._shown} cannot be written to ({type(error).__name__}); is it running?") from error
-        if status in _REFUSED or any(words in said for words in _NEVER):
-            return f"{self._shown} refused it with {status}: {said[:300]}"
-        self._counts["failed_writes"] += 1
-        raise RetryLater(f"{self._shown} answered {status} to a write: {said[:300]}", after=after, status=status)
+            raise
 
     # --- asking ----------------------------------------------------------------------------------------------------------
 
@@ -196,9 +171,9 @@ class RemoteSamples:
         """The `data` of an answer. Raises BadQuery, QueryLimit, and RetryLater when there is none."""
         self._counts["queries"] += 1
         url = f"{self._settings.url}/api/v1/{path}"
-        form = {"params": _pairs(asked)} if method == "GET" else {"data": _pairs(asked)}
+        form: dict[str, Any] = {"params" if method == "GET" else "data": _pairs(asked)}
         try:
-            async with self._http.request(method, url, headers=self._headers(), **form) as answer:
+            async with self._there.session.request(method, url, headers=self._headers(), **form) as answer:
                 body = await read_limited(answer, self._settings.answer_bytes)
                 status = answer.status
         except BadInput as error:
@@ -223,8 +198,6 @@ class RemoteSamples:
             return QueryLimit(f"{self._shown}: {reason}") if "limit" in reason or "too many" in reason else BadQuery(reason)
         return RetryLater(f"{self._shown} answered {status}: {reason}", status=status)
 
-    # --- the loop of its own ---------------------------------------------------------------------------------------------
-
     @property
     def _shown(self) -> str:
         return without_secrets(self._settings.url)
@@ -235,13 +208,6 @@ class RemoteSamples:
         if settings.authorization is not None:
             headers["Authorization"] = settings.authorization.get_secret_value()
         return headers
-
-    def _called(self, work: Coroutine[Any, Any, Found]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
-
-    async def _hop(self, work: Coroutine[Any, Any, Found]) -> Found:
-        found: Found = await asyncio.wrap_future(self._called(work))
-        return found
 
 
 @dataclass(slots=True)
@@ -255,10 +221,6 @@ class _Told:
     def refuse(self, reason: str, problem: str, count: int) -> None:
         self.refused[reason] += count
         self.problem = self.problem or problem
-
-
-async def _opened(settings: Settings) -> aiohttp.ClientSession:
-    return open_session(timeout=settings.timeout)
 
 
 def _series(batch: Columns, indexes: Sequence[int]) -> list[_Series]:

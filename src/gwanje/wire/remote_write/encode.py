@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import cramjam
 
@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 
     from gwanje.model import Sample
     from gwanje.wire.columns import Labels
+
+HEADERS: Final = {
+    "Content-Encoding": "snappy",
+    "Content-Type": "application/x-protobuf",
+    "X-Prometheus-Remote-Write-Version": "0.1.0",
+}
+"""What a sender of remote write 1.0 says of a body."""
 
 _NAME, _VALUE = b"\x0a", b"\x12"
 _SERIES, _LABEL, _SAMPLE = b"\x0a", b"\x0a", b"\x12"
