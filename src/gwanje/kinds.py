@@ -30,6 +30,7 @@ class Family:
 
 FAMILIES = {
     "probes": Family("gwanje.collect.probes", extra="gwanje"),
+    "discovery": Family("gwanje.collect.discovery", extra="gwanje[server]"),
     "sources": Family("gwanje.collect.sources", extra="gwanje[server]"),
     "transports": Family("gwanje.carry", extra="gwanje"),
     "updates": Family("gwanje.carry.updates", extra="gwanje[server]"),
