@@ -21,6 +21,8 @@ class Columns:
 
     A key is the series as the protocol spelled it (for remote write: the label messages' raw bytes), so that a known series
     is one dictionary look-up; `labels_of` reads the labels of a key, checks them, and raises BadInput.
+    `keys` is never changed afterwards; a decoder that knows the same series in the same order again gives the same object again,
+    and a store may then know their numbers without a look at each.
     `body` is what came in, compressed as it came; a store may log it instead of the columns.
     """
 

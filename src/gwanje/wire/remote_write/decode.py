@@ -10,7 +10,7 @@ import threading
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cramjam
 import numpy as np
@@ -23,7 +23,7 @@ from gwanje.wire.columns import Columns
 from gwanje.wire.remote_write.encode import label_message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 PROTOCOL = "remote_write"
 
 _MOST_SNAPPY_CAN = 22  # three bytes say "copy 64 bytes": nothing unpacks to more than 22 times itself
+_LAYOUTS, _LAYOUT_BYTES, _WORTH_KNOWING = 16, 16 << 20, 100
 _NAME, _VALUE = 0x0A, 0x12
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
@@ -54,7 +55,7 @@ def decode(body: bytes, limits: Limits | None = None) -> Columns:
     lose its neighbours. Metadata, exemplars and native histograms are passed over.
     """
     limits = limits or Limits()
-    series = _series(_unpacked(body, limits))
+    series = _series(unpacked(body, limits))
     samples = series.field("samples")
     counts = np.diff(samples.offsets.to_numpy()).astype(np.int64)
     rows = samples.values
@@ -75,7 +76,12 @@ def decode(body: bytes, limits: Limits | None = None) -> Columns:
 
 def labels_of(key: bytes) -> Labels:
     """Read and check the labels of a key: sorted by name, those without a value left out. Raises BadInput."""
-    labels = tuple(sorted((name, value) for name, value in _pairs(key) if value))
+    return checked(_pairs(key))
+
+
+def checked(pairs: Iterable[tuple[str, str]]) -> Labels:
+    """The same labels sorted by name, those without a value left out. Raises BadInput for what is no series."""
+    labels = tuple(sorted((name, value) for name, value in pairs if value))
     names = [name for name, _ in labels]
     if len(set(names)) < len(names):
         twice = next(name for name, following in pairwise(names) if name == following)
@@ -90,7 +96,8 @@ def labels_of(key: bytes) -> Labels:
     return labels
 
 
-def _unpacked(body: bytes, limits: Limits) -> bytes:
+def unpacked(body: bytes, limits: Limits) -> bytes:
+    """What a body in snappy's block format holds. Raises TooLarge before it takes more room than allowed, and BadInput."""
     try:
         size = cramjam.snappy.decompress_raw_len(body)
     except cramjam.DecompressionError as error:
@@ -121,12 +128,54 @@ def _keys(labels: Any) -> list[bytes]:
     _, cut_buffer, data_buffer = messages.buffers()
     cuts = np.frombuffer(cut_buffer, dtype=np.int32)[messages.offset : messages.offset + len(messages) + 1]
     data = data_buffer.to_pybytes() if data_buffer else b""
+    return _layouts.keys(data, cuts, of_series)
+
+
+def _cut(data: bytes, cuts: NDArray[np.int32], of_series: NDArray[np.int32]) -> list[bytes]:
     ends = cuts[of_series].tolist()
     keys = [data[start:end] for start, end in pairwise(ends)]
     for series in _with_odd_labels(data, cuts, of_series):
         first, last = of_series[series], of_series[series + 1]
         keys[series] = b"".join(_canonical(data[cuts[i] : cuts[i + 1]]) for i in range(first, last))
     return keys
+
+
+class _Layout(NamedTuple):
+    """All labels of a body, exactly as they stood, and the keys they are."""
+
+    data: bytes
+    cuts: NDArray[np.int32]
+    of_series: NDArray[np.int32]
+    keys: list[bytes]
+
+    def fits(self, data: bytes, cuts: NDArray[np.int32], of_series: NDArray[np.int32]) -> bool:
+        same = len(data) == len(self.data) and len(cuts) == len(self.cuts) and len(of_series) == len(self.of_series)
+        return same and bool((of_series == self.of_series).all() and (cuts == self.cuts).all() and data == self.data)
+
+
+class _Layouts:
+    """The layouts that came last: a sender writes the same series again and again. May be asked from several threads."""
+
+    def __init__(self) -> None:
+        self._known: tuple[_Layout, ...] = ()
+
+    def keys(self, data: bytes, cuts: NDArray[np.int32], of_series: NDArray[np.int32]) -> list[bytes]:
+        """The keys; the same list for the same labels."""
+        for layout in self._known:
+            if layout.fits(data, cuts, of_series):
+                return layout.keys
+        layout = _Layout(data, cuts.copy(), of_series.copy(), _cut(data, cuts, of_series))
+        if len(layout.keys) < _WORTH_KNOWING:
+            return layout.keys
+        known = (layout, *self._known[: _LAYOUTS - 1])
+        # Two that remember at once may lose one another's: it is cut once more.
+        while known and sum(len(one.data) for one in known) > _LAYOUT_BYTES:
+            known = known[:-1]
+        self._known = known
+        return layout.keys
+
+
+_layouts = _Layouts()
 
 
 def _with_odd_labels(data: bytes, cuts: NDArray[np.int32], of_series: NDArray[np.int32]) -> list[int]:

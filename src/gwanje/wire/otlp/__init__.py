@@ -1,0 +1,1 @@
+"""OpenTelemetry's metrics over HTTP (OTLP), protobuf and JSON."""
