@@ -8,14 +8,16 @@ import tracemalloc
 from contextlib import suppress
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gwanje.errors import BadInput, TooLarge
 from gwanje.wire.columns import Labels
 from gwanje.wire.influx.decode import Decoded, Limits, decode, labels_of, unpacked
+from gwanje.wire.influx.plain import Layouts
 
 NOW_MS = 1_800_000_000_000
+KNOWN = Layouts()
 
 Row = tuple[dict[str, str], int, float]
 
@@ -338,6 +340,7 @@ def field(value: float | str | bool) -> str:  # noqa: FBT001 - one of the protoc
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+@settings(deadline=None)
 @given(lines=LINES)
 @example(lines=[("a", {"b": "c"}, {"d": 1.5}, 1), ("a", {"b": "c"}, {"d": 2.5, "e": 1}, 2)])
 def test_what_is_written_is_read(lines: list[tuple[str, dict[str, str], dict[str, float | str], int]]) -> None:
@@ -375,6 +378,7 @@ def test_mutated_bodies_are_read_or_refused_line_by_line(whole: bytes) -> None:
         check(bytes(body))
 
 
+@settings(deadline=None)
 @given(
     body=st.one_of(
         st.binary(max_size=60), st.lists(st.sampled_from([b"a", b"=", b",", b" ", b"\\", b'"', b"\n", b"1"])).map(b"".join)
@@ -395,12 +399,12 @@ def check(body: bytes) -> None:
         with suppress(BadInput):
             read_labels: Labels = decoded.columns.labels_of(key)
             assert dict(read_labels)["__name__"]
-    # Both ways of reading say the same.
-    other = decode(b"#\n" + body, "ms", NOW_MS)
-    assert list(other.columns.keys) == list(decoded.columns.keys)
-    assert other.columns.times.tolist() == decoded.columns.times.tolist()
-    assert other.columns.values.tolist() == decoded.columns.values.tolist()
-    assert (other.lines - 1).tolist() == decoded.lines.tolist()
+    # Every way of reading says the same, also where the layout came before.
+    for other, before in ((decode(b"#\n" + body, "ms", NOW_MS), 1), (decode(body, "ms", NOW_MS, layouts=KNOWN), 0)):
+        assert list(other.columns.keys) == list(decoded.columns.keys)
+        assert other.columns.times.tolist() == decoded.columns.times.tolist()
+        assert other.columns.values.tolist() == decoded.columns.values.tolist()
+        assert (other.lines - before).tolist() == decoded.lines.tolist()
 
 
 def test_quotes_beyond_number_take_no_time_beyond_measure() -> None:

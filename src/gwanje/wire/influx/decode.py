@@ -7,20 +7,21 @@ is refused as a whole and loses no other. `\` stands before `,`, `=`, a blank, `
 from __future__ import annotations
 
 import re
-import zlib
 from dataclasses import dataclass, field, replace
-from itertools import chain, pairwise, repeat
-from operator import mul
+from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gwanje.errors import BadInput, TooLarge
 from gwanje.model import METRIC
+from gwanje.wire import gzip
 from gwanje.wire.columns import Columns
+from gwanje.wire.influx import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -83,10 +84,17 @@ class Decoded:
     """How many fields are text and so no samples; they were passed over."""
 
 
-def decode(body: bytes, precision: str = "", now_ms: int = 0, limits: Limits | None = None) -> Decoded:
+def decode(
+    body: bytes,
+    precision: str = "",
+    now_ms: int = 0,
+    limits: Limits | None = None,
+    layouts: plain.Layouts | None = None,
+) -> Decoded:
     """Read a whole body; lines without a time are of `now_ms`. Raises TooLarge over a limit, BadInput for an unknown precision.
 
-    What stands before the blank is not looked at here: `labels_of` does it for keys that nobody knows yet.
+    What stands before the blank is not looked at here: `labels_of` does it for keys that nobody knows yet. Bodies of a layout
+    that `layouts` know share one sequence of keys.
     """
     limits = limits or Limits()
     scale = _PRECISIONS.get(precision)
@@ -97,29 +105,13 @@ def decode(body: bytes, precision: str = "", now_ms: int = 0, limits: Limits | N
         raise TooLarge(f"the body has more than the {limits.body_bytes} bytes that are allowed; send smaller requests")
     if body.count(b"\n") > limits.samples:
         raise TooLarge(f"the body has more than the {limits.samples} lines that are allowed; send fewer")
-    return _of_plain_lines(body, scale, limits) or _line_by_line(body, _Terms(scale, now_ms, limits))
+    terms = _Terms(scale, now_ms, limits)
+    return _of_plain_lines(body, terms, layouts or plain.Layouts()) or _line_by_line(body, terms)
 
 
 def unpacked(body: bytes, limits: Limits | None = None) -> bytes:
     """What a gzip body holds. Raises TooLarge before it takes more room than allowed, and BadInput for what is no gzip."""
-    most = (limits or Limits()).body_bytes
-    parts: list[bytes] = []
-    size = 0
-    while body:
-        member = zlib.decompressobj(wbits=31)
-        try:
-            parts.append(member.decompress(body, most - size + 1))
-        except zlib.error as error:
-            raise BadInput(f"not gzip: {error}; send `Content-Encoding: gzip` with such a body only") from error
-        size += len(parts[-1])
-        if size > most:
-            raise TooLarge(f"the body unpacks to more than the {most} bytes that are allowed; send smaller requests")
-        if not member.eof:
-            raise BadInput("the gzip body ends too early; send it again")
-        body = member.unused_data
-        if len(parts) > _BAD_LINES_NAMED:
-            raise BadInput(f"the gzip body has more than {_BAD_LINES_NAMED} members; send one")
-    return b"".join(parts)
+    return gzip.unpacked(body, (limits or Limits()).body_bytes)
 
 
 def labels_of(key: bytes) -> Labels:
@@ -143,82 +135,29 @@ def labels_of(key: bytes) -> Labels:
 # --- plain lines, all at once ------------------------------------------------------------------------------------------------
 
 
-def _others(separators: bytes) -> bytes:
-    return bytes(byte for byte in range(256) if byte not in separators)
-
-
-_BETWEEN_TOKENS, _NO_TOKEN_SEPARATORS = b"  \n", _others(b" \n")
-_BETWEEN_FIELDS, _NO_FIELD_SEPARATORS = b"=,", _others(b"=,")
-_OF_NUMBERS = b"0123456789.eE+-"
-_OF_TIMES = b"0123456789-"
-
-
-def _of_plain_lines(body: bytes, scale: tuple[int, int], limits: Limits) -> Decoded | None:
-    """The body, if every line is `head fields time` without escapes, strings and mistakes; else None."""
-    text = body.replace(b"\r\n", b"\n") if b"\r" in body else body
-    if any(sign in text for sign in (b"\\", b'"', b"\t", b"\r", b"\n#")) or text[:1] == b"#":
+def _of_plain_lines(body: bytes, terms: _Terms, layouts: plain.Layouts) -> Decoded | None:
+    """The body, if every line is plain; else None."""
+    found = plain.read(body, layouts, _number)
+    if found is None:
         return None
-    text = text if text.endswith(b"\n") else text + b"\n"
-    if not _repeats(text.translate(None, _NO_TOKEN_SEPARATORS), _BETWEEN_TOKENS):
+    layout = found.layout
+    _check_samples(len(layout.keys), terms.limits)
+    _check_keys(layout.key_bytes, terms.limits)
+    lines = np.arange(1, len(found.fields) + 1)
+    times = np.full(len(lines), terms.now_ms, np.int64) if found.stamps is None else _in_ms(found.stamps, terms.scale)
+    if times is None:
         return None
-    tokens = text.replace(b"\n", b" ").split(b" ")
-    heads, fields, stamps = tokens[:-1:3], tokens[1::3], tokens[2::3]
-    pairs = b",".join(fields) + b","
-    if b"" in heads or not _repeats(pairs.translate(None, _NO_FIELD_SEPARATORS), _BETWEEN_FIELDS):
-        return None
-    counts = np.ones(len(heads), np.int64)
-    owners: Sequence[bytes] = heads
-    if (samples := pairs.count(b",")) != len(heads):
-        _check_samples(samples, limits)
-        of_lines = [one.count(b",") + 1 for one in fields]
-        counts = np.array(of_lines, np.int64)
-        _check_keys(sum(map(mul, map(len, heads), of_lines)), limits)
-        owners = list(chain.from_iterable(map(repeat, heads, of_lines)))
-    halves = pairs.replace(b"=", b",").split(b",")
-    names, times, values = halves[:-1:2], _plain_times(stamps, scale), _plain_values(halves[1::2])
-    if b"" in names or times is None or values is None:
-        return None
-    keys = list(map(b" ".join, zip(owners, names, strict=True)))
-    return _decoded(body, keys, np.repeat(times, counts), values, np.repeat(np.arange(1, len(heads) + 1), counts))
+    if len(layout.keys) > len(lines):
+        times, lines = np.repeat(times, found.fields), np.repeat(lines, found.fields)
+    return _decoded(body, layout.keys, times, found.values, lines)
 
 
-def _repeats(text: bytes, pattern: bytes) -> bool:
-    return text == pattern * (len(text) // len(pattern))
-
-
-def _plain_times(stamps: Sequence[bytes], scale: tuple[int, int]) -> Times | None:
-    if b"".join(stamps).translate(None, _OF_TIMES):
-        return None
+def _in_ms(stamps: Times, scale: tuple[int, int]) -> Times | None:
+    """None for one that is too far away."""
     factor, divisor = scale
-    try:
-        numbers = np.array(list(map(int, stamps)), np.int64)
-    except (ValueError, OverflowError):
+    if len(stamps) and max(-int(stamps.min()), int(stamps.max())) > _FARTHEST_MS // factor:
         return None
-    if len(numbers) and max(-int(numbers.min()), int(numbers.max())) > _FARTHEST_MS // factor:
-        return None
-    return numbers * factor if divisor == 1 else numbers // divisor
-
-
-def _plain_values(texts: Sequence[bytes]) -> Values | None:
-    others = b"".join(texts).translate(None, _OF_NUMBERS)
-    try:
-        values = np.array(list(map(_reader(others), texts)), np.float64)
-    except ValueError:
-        return None
-    # A whole number that is too large is for the reader of lines to find.
-    most = np.abs(values).max(initial=0)
-    return values if most < (1 << 63 if others else np.inf) else None
-
-
-def _reader(others: bytes) -> Callable[[bytes], float]:
-    """The quickest that reads values which have these characters beside those of numbers."""
-    if not others:
-        return float
-    return _number if others.strip(b"i") else _whole_or_float
-
-
-def _whole_or_float(text: bytes) -> float:
-    return int(text[:-1]) if text.endswith(b"i") else float(text)
+    return stamps * factor if divisor == 1 else stamps // divisor
 
 
 # --- line by line ------------------------------------------------------------------------------------------------------------
@@ -393,6 +332,7 @@ def _check_keys(key_bytes: int, limits: Limits) -> None:
 _TOKEN = re.compile(rb"\\.|.", re.DOTALL)
 _ESCAPE = re.compile(r'\\([,= "\\])')
 _NOT_OF_NAMES = re.compile(r"[^a-zA-Z0-9_]")
+_LONGEST_REMEMBERED = 128
 
 
 def _split(text: bytes, by: bytes) -> list[bytes]:
@@ -418,12 +358,22 @@ def _pair(tag: bytes, key: bytes) -> tuple[str, str]:
 
 def _read(part: bytes, key: bytes) -> str:
     try:
-        return _ESCAPE.sub(r"\1", part.decode())
+        text = part.decode()
     except UnicodeDecodeError as error:
         raise BadInput("a name or tag that is not UTF-8", where=_shown(key)) from error
+    return _ESCAPE.sub(r"\1", text) if "\\" in text else text
 
 
 def _as_name(text: str) -> str:
+    return _made_name(text) if len(text) > _LONGEST_REMEMBERED else _remembered_name(text)
+
+
+@lru_cache(maxsize=4096)  # a sender names the same few tags again and again
+def _remembered_name(text: str) -> str:
+    return _made_name(text)
+
+
+def _made_name(text: str) -> str:
     name = _NOT_OF_NAMES.sub("_", text)
     return f"_{name}" if name[:1].isdigit() else name
 

@@ -1,0 +1,257 @@
+"""A body of plain lines, read as a whole: no loop over lines, and nothing of a layout that came before is read again.
+
+Plain is `head fields time` with one blank between, or all lines without a time; no escape, no text, no mistake. Every other body
+is for the reader of lines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain, pairwise, repeat
+from operator import mul
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from gwanje.wire.columns import Times, Values
+
+    Positions = NDArray[np.intp]
+
+_NEWLINE, _BLANK, _EQUALS, _COMMA, _HASH = b"\n =,#"
+_NOT_PLAIN: Final = (b"\\", b'"', b"\t", b"\r")
+_OF_NUMBERS: Final = b"0123456789.eE+-"
+_OF_TIMES: Final = b"0123456789-"
+_BETWEEN_FIELDS: Final = b"=,"
+_NO_FIELD_SEPARATORS: Final = bytes(byte for byte in range(256) if byte not in _BETWEEN_FIELDS)
+_LAYOUTS: Final = 16
+_LAYOUT_BYTES: Final = 32 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A body without its values and times, and the keys that it means."""
+
+    skeleton: bytes
+    keys: Sequence[bytes]
+    key_bytes: int
+    """Of all heads, each as often as it has fields."""
+
+
+class Layouts:
+    """The layouts that came last. A sender writes the same series again and again; then their keys are known without a look.
+
+    May be asked from several threads at once.
+    """
+
+    def __init__(self) -> None:
+        self._known: tuple[Layout, ...] = ()
+
+    def find(self, skeleton: bytes) -> Layout | None:
+        return next((one for one in self._known if one.skeleton == skeleton), None)
+
+    def remember(self, layout: Layout) -> None:
+        known = (layout, *self._known[: _LAYOUTS - 1])
+        # Two that remember at once may lose one another's: it is read once more.
+        while known and sum(len(one.skeleton) for one in known) > _LAYOUT_BYTES:
+            known = known[:-1]
+        self._known = known
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """What such a body says. A time is as it was written; without any, they are None."""
+
+    layout: Layout
+    fields: Positions
+    """How many each line has."""
+    stamps: Times | None
+    values: Values
+
+
+def read(body: bytes, layouts: Layouts, number: Callable[[bytes], float]) -> Plain | None:
+    """Read a body; None where it is not plain. `number` reads values that no more than digits make up, or raises ValueError."""
+    text = body.replace(b"\r\n", b"\n") if b"\r" in body else body
+    if any(sign in text for sign in _NOT_PLAIN):
+        return None
+    text = text if text.endswith(b"\n") else text + b"\n"
+    spans = _spans(np.frombuffer(text, np.uint8))
+    if spans is None:
+        return None
+    values = _values(spans.texts(text, spans.of_values), number)
+    stamps = _stamps(spans.texts(text, spans.of_stamps)) if len(spans.of_stamps) else None
+    if values is None or (stamps is None and len(spans.of_stamps)):
+        return None
+    skeleton = spans.rest(text)
+    layout = layouts.find(skeleton)
+    if layout is None:
+        layout = _layout(skeleton, spans.fields, stamped=stamps is not None)
+        if layout is None:
+            return None
+        layouts.remember(layout)
+    return Plain(layout, spans.fields, stamps, values)
+
+
+# --- where things stand ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Spans:
+    """The values and times of a body, in the order in which they stand."""
+
+    cuts: NDArray[np.int32]
+    """Where each begins and ends, after a 0 and before the end of the body."""
+    fields: Positions
+    of_values: Positions
+    of_stamps: Positions
+
+    def texts(self, text: bytes, which: Positions) -> Any:
+        """Some of them, as an array of Arrow."""
+        return self._all(text).take(pa.array(which * 2 + 1))
+
+    def rest(self, text: bytes) -> bytes:
+        """The body without them."""
+        return _bytes_of(self._all(text).take(pa.array(np.arange(0, len(self.cuts) - 1, 2))))
+
+    def _all(self, text: bytes) -> Any:
+        return pa.StringArray.from_buffers(len(self.cuts) - 1, pa.py_buffer(self.cuts), pa.py_buffer(text))
+
+
+def _spans(signs: NDArray[np.uint8]) -> _Spans | None:
+    """None where a line has not the blanks, names and values that a plain one has."""
+    ends, blanks = np.flatnonzero(signs == _NEWLINE), np.flatnonzero(signs == _BLANK)
+    stamped = len(blanks) == 2 * len(ends)
+    if not stamped and len(blanks) != len(ends):
+        return None
+    first, last = (blanks[::2], blanks[1::2]) if stamped else (blanks, ends)
+    in_order = _rise(first, last, ends) if stamped else _rise(first, ends)
+    if not in_order or signs[0] == _HASH or (signs[ends[:-1] + 1] == _HASH).any():
+        return None
+    found = _fields(signs, first, last)
+    if found is None:
+        return None
+    fields, begins, closes = found
+    stamps = np.cumsum(fields) + np.arange(len(ends)) if stamped else np.empty(0, np.intp)
+    values = np.delete(np.arange(len(begins) + len(stamps)), stamps)
+    if stamped:
+        begins, closes = _sorted(begins, last + 1), _sorted(closes, ends)
+    if not _rise(begins, closes):
+        return None
+    cuts = np.empty(2 * len(begins) + 2, np.int32)
+    cuts[0], cuts[1:-1:2], cuts[2:-1:2], cuts[-1] = 0, begins, closes, len(signs)
+    return _Spans(cuts, fields, values, stamps)
+
+
+def _fields(signs: NDArray[np.uint8], first: Positions, last: Positions) -> tuple[Positions, Positions, Positions] | None:
+    """How many fields stand between the blanks of each line, and where every value begins and ends."""
+    equals = np.flatnonzero(signs == _EQUALS)
+    low, high = np.searchsorted(equals, first), np.searchsorted(equals, last)
+    fields = high - low
+    if not (fields > 0).all():
+        return None
+    begins = _between(equals, low, high) + 1
+    if len(begins) == len(first):
+        return fields, begins, last
+    commas = np.flatnonzero(signs == _COMMA)
+    low, high = np.searchsorted(commas, first), np.searchsorted(commas, last)
+    if not np.array_equal(high - low, fields - 1):
+        return None
+    return fields, begins, _sorted(_between(commas, low, high), last)
+
+
+def _rise(*columns: Positions) -> bool:
+    """Whether rows of positions follow one another, each from left to right."""
+    steps = all(bool((one < other).all()) for one, other in pairwise(columns))
+    return steps and bool((columns[-1][:-1] < columns[0][1:]).all())
+
+
+def _between(positions: Positions, low: Positions, high: Positions) -> Positions:
+    """The positions from each `low` up to its `high`."""
+    counts = high - low
+    starts = np.repeat(low - np.cumsum(counts) + counts, counts)
+    found: Positions = positions[starts + np.arange(len(starts))]
+    return found
+
+
+def _sorted(one: Positions, other: Positions) -> Positions:
+    # Two runs that rise: a stable sort merges them.
+    return np.sort(np.concatenate((one, other)), kind="stable")
+
+
+# --- what stands there -------------------------------------------------------------------------------------------------------
+
+
+def _values(texts: Any, number: Callable[[bytes], float]) -> Values | None:
+    others = _bytes_of(texts).translate(None, _OF_NUMBERS)
+    try:
+        if not others:
+            values = _floats(texts)
+        elif not others.strip(b"i"):
+            values = _floats_and_whole(texts, len(others))
+        else:
+            values = np.array(list(map(number, texts.cast(pa.binary()).to_pylist())), np.float64)
+    except ValueError:
+        return None
+    # A number that is too large is for the reader of lines to find.
+    most = np.abs(values).max(initial=0)
+    return values if most < (1 << 63 if others else np.inf) else None
+
+
+def _floats(texts: Any) -> Values:
+    try:
+        found: Values = texts.cast(pa.float64()).to_numpy()
+    except pa.ArrowInvalid:  # such as a plus, which Arrow does not know
+        found = np.array(list(map(float, texts.to_pylist())), np.float64)
+    return found
+
+
+def _floats_and_whole(texts: Any, marks: int) -> Values:
+    """Raise ValueError where an `i` stands elsewhere than behind a whole number."""
+    whole = pc.ends_with(texts, "i")
+    if pc.sum(whole).as_py() != marks:
+        raise ValueError("an i within a number")
+    values = np.empty(len(texts), np.float64)
+    are_whole = whole.to_numpy(zero_copy_only=False)
+    values[are_whole] = pc.utf8_rtrim(texts.filter(whole), "i").cast(pa.int64()).to_numpy()
+    values[~are_whole] = _floats(texts.filter(pc.invert(whole)))
+    return values
+
+
+def _stamps(texts: Any) -> Times | None:
+    if _bytes_of(texts).translate(None, _OF_TIMES):
+        return None
+    try:
+        found: Times = texts.cast(pa.int64()).to_numpy()
+    except pa.ArrowInvalid:
+        return None
+    return found
+
+
+def _bytes_of(texts: Any) -> bytes:
+    """All of an array's texts, one behind the other."""
+    _, cuts, signs = texts.buffers()
+    end = np.frombuffer(cuts, np.int32)[len(texts)]
+    return bytes(memoryview(signs)[:end]) if signs else b""
+
+
+def _layout(skeleton: bytes, fields: Positions, *, stamped: bool) -> Layout | None:
+    """The keys of a body without values; None for a head or a name that is none."""
+    tokens = skeleton.replace(b"\n", b" ").split(b" ")[:-1]
+    heads, of_lines = tokens[:: 3 if stamped else 2], tokens[1 :: 3 if stamped else 2]
+    pairs = b",".join(of_lines) + b","
+    separators = pairs.translate(None, _NO_FIELD_SEPARATORS)
+    if b"" in heads or separators != _BETWEEN_FIELDS * (len(separators) // 2):
+        return None
+    names = pairs.replace(b"=", b"").split(b",")[:-1]
+    if b"" in names:
+        return None
+    counts = fields.tolist()
+    owners = heads if len(names) == len(heads) else chain.from_iterable(map(repeat, heads, counts))
+    keys = list(map(b" ".join, zip(owners, names, strict=True)))
+    return Layout(skeleton, keys, sum(map(mul, map(len, heads), counts)))
