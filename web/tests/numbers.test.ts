@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { amount, axis, round, roundUp, text, UNKNOWN, type Unit } from '../src/lib/numbers';
+import { amount, amountWith, axis, round, roundUp, text, UNKNOWN, type Unit } from '../src/lib/numbers';
 
 describe('a measured value', () => {
   test.each<[number, Unit, string]>([
@@ -17,6 +17,13 @@ describe('a measured value', () => {
     [12_000, 'milliseconds', '12.0\u2009s'],
     [71, 'seconds', '71\u2009s'],
     [0.5, 'seconds', '0.5\u2009s'],
+    [0.0042, 'seconds', '4.2\u2009ms'],
+    [0.042, 'seconds', '42\u2009ms'],
+    [900, 'seconds', '15\u2009min'],
+    [9000, 'seconds', '2.5\u2009h'],
+    [864_000, 'seconds', '10.0\u2009d'],
+    [40, 'percent', '40.0\u2009%'],
+    [45.27, 'celsius', '45.3\u2009°C'],
     [0.7447, 'load', '0.74'],
     [212_480, 'per_second', '212,480\u2009/s'],
     [0, 'per_second', '0\u2009/s'],
@@ -35,6 +42,9 @@ test.each<[number, Unit, string]>([
   [0.925, 'ratio', '92.5\u2009%'],
   [2 * 2 ** 30, 'bytes', '2\u2009GiB'],
   [60, 'seconds', '60\u2009s'],
+  [1.25, 'seconds', '1.25\u2009s'],
+  [0.005, 'seconds', '5\u2009ms'],
+  [80, 'percent', '80\u2009%'],
   [9500, 'count', '9,500'],
 ])('a threshold of %d as %s is %s', (value, unit, said) => {
   expect(text(round(value, unit))).toBe(said);
@@ -59,4 +69,18 @@ test.each<[number, Unit, number]>([
   [2 ** 30, 'bytes', 2 ** 30],
 ])('%d as %s is rounded up to %d', (value, unit, up) => {
   expect(roundUp(value, unit)).toBeCloseTo(up, 9);
+});
+
+test.each<[number, Unit, number | null, string]>([
+  [0.12345, 'ratio', 2, '12.35\u2009%'],
+  [1536, 'bytes', 0, '2\u2009KiB'],
+  [1536, 'bytes', 3, '1.500\u2009KiB'],
+  [-1536, 'bytes', 1, '-1.5\u2009KiB'],
+  [5400, 'seconds', 2, '90.00\u2009min'],
+  [0.005, 'seconds', 0, '5\u2009ms'],
+  [3, '', 1, '3.0'],
+  [3.14159, '', null, '3.14'],
+])('%d as %s with %s decimals is %s', (value, unit, decimals, said) => {
+  expect(text(amountWith(value, unit, decimals))).toBe(said);
+  expect(amountWith(null, unit, decimals)).toBe(UNKNOWN);
 });

@@ -10,6 +10,9 @@ test.each<[string, Route]>([
   ['/alerts/ep-1', { view: 'alert', id: 'ep-1' }],
   ['/collection', { view: 'collection' }],
   ['/fetches', { view: 'fetches' }],
+  ['/dashboards', { view: 'dashboards' }],
+  ['/dashboards/hosts', { view: 'dashboard', name: 'hosts' }],
+  ['/explore', { view: 'explore' }],
   ['/welcome', { view: 'welcome' }],
   ['/fetches/1', { view: 'unknown', path: '/fetches/1' }],
   ['/machines/a/b', { view: 'unknown', path: '/machines/a/b' }],
@@ -29,5 +32,8 @@ test('the path of a machine leads back to it, whatever its name', () => {
 test('a query keeps what is not changed, and drops what is emptied', () => {
   const query = changed(new URLSearchParams('q=web&state=critical'), { state: null, q: '', sort: 'cpu' });
   expect(query.toString()).toBe('sort=cpu');
+  const several = changed(new URLSearchParams('var-host=a&from=now-1h'), { 'var-host': ['b', 'c'] });
+  expect(several.toString()).toBe('from=now-1h&var-host=b&var-host=c');
+  expect(changed(several, { 'var-host': [] }).toString()).toBe('from=now-1h');
   expect(to.alerts({ state: 'ended', host: '' })).toBe('/alerts?state=ended');
 });

@@ -9,9 +9,11 @@ import {
   pathOf,
   rangeAround,
   rangeFromZero,
+  rangeWithin,
   stepFor,
   timeTicks,
   timesOf,
+  valueAtEnd,
 } from '../src/lib/series';
 
 const window = { start: 1000, end: 1100, step: 10 };
@@ -62,6 +64,13 @@ describe('a gap', () => {
   });
 });
 
+test('a value at the end may be a late sample old, and no older', () => {
+  const _ = null;
+  expect(valueAtEnd([1, 2, 3, _, _, _], window)).toBe(3);
+  expect(valueAtEnd([1, 2, _, _, _, _], window)).toBeNull();
+  expect(valueAtEnd([1, 2, _, _, _], { ...window, step: 600 })).toBeNull();
+});
+
 test('windows lie on round steps, so that a curve does not tremble', () => {
   expect(stepFor(3600)).toBe(15);
   expect(lastWindow(3600, 100_007)).toEqual({ start: 96_405, end: 100_005, step: 15 });
@@ -79,6 +88,19 @@ test('an axis from zero has room for the values and the thresholds', () => {
   expect(rangeFromZero({ lines: [[3, null, 7]] }, '')).toEqual({ low: 0, high: 10, ticks: [0, 5, 10] });
   expect(rangeFromZero({ lines: [[0.2]] }, 'ratio', 1).high).toBe(1);
   expect(rangeFromZero({ lines: [[1]], marks: [32] }, 'load').high).toBeGreaterThanOrEqual(32);
+});
+
+test('an axis ends at a round value, not at the next one above', () => {
+  expect(rangeFromZero({ lines: [[1]] }, '').high).toBe(1);
+  expect(rangeFromZero({ lines: [[0.99]] }, '').high).toBe(2);
+});
+
+test('an axis has the ends that somebody fixed', () => {
+  const natural = { low: 0, high: 10, ticks: [0, 5, 10] };
+  expect(rangeWithin(natural, null, null)).toEqual(natural);
+  expect(rangeWithin(natural, 4, null)).toEqual({ low: 4, high: 10, ticks: [4, 7, 10] });
+  expect(rangeWithin(natural, null, 100)).toEqual({ low: 0, high: 100, ticks: [0, 50, 100] });
+  expect(rangeWithin(natural, 20, null)).toEqual({ low: 20, high: 21, ticks: [20, 20.5, 21] });
 });
 
 test('an axis close around a ratio stays within 0 and 1 and shows the threshold', () => {

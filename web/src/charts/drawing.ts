@@ -1,34 +1,81 @@
 /** What a chart paints on its canvas besides the lines: the grid, the limits, and the colour that begins at them. */
 
 import uPlot from 'uplot';
-import type { Limit } from './line';
+import { coloursOf } from './colours';
+import type { Limit, Line } from './line';
 
-export interface Palette {
-  ink: string;
-  blue: string;
-  grey: string;
-  hair: string;
-  warning: string;
-  critical: string;
+export interface Palette extends Record<keyof typeof TOKENS, string> {
+  /** Of layers: neighbours differ in lightness, so that their edge is seen without a line. */
+  shades: string[];
 }
 
-/** Return the theme's colours; a canvas cannot read `light-dark()`, so the browser is asked for the computed ones. */
+const TOKENS = {
+  ink: '--s1',
+  blue: '--s2',
+  grey: '--s3',
+  hair: '--line',
+  warning: '--warn-fill',
+  critical: '--crit',
+  ground: '--bg',
+  faint: '--w4',
+  area: '--band',
+};
+const SHADES = { a: '--w5', b: '--w2', c: '--w4', d: '--w1', e: '--s3', f: '--w3' };
+
 export function paletteOf(element: HTMLElement): Palette {
-  const probe = element.appendChild(document.createElement('i'));
-  const computed = (name: string) => {
-    probe.style.color = `var(${name})`;
-    return getComputedStyle(probe).color;
+  return { ...coloursOf(element, TOKENS), shades: Object.values(coloursOf(element, SHADES)) };
+}
+
+interface Drawn {
+  lines: readonly Line[];
+  palette: Palette;
+  /** Filled with the lines' paths at each drawing, by their place among the series. */
+  strokes: Path2D[];
+  zoomable: boolean;
+  times: () => [number, number];
+  values: () => [number, number];
+  isLone: (series: number, from: number, to: number) => boolean;
+}
+
+export function optionsOf({ lines, palette, strokes, zoomable, times, values, isLone }: Drawn): uPlot.Options {
+  const linear = uPlot.paths.linear!();
+  const paths: uPlot.Series.PathBuilder = (u, series, from, to) => {
+    const path = linear(u, series, from, to);
+    if (path?.stroke instanceof Path2D) strokes[series] = path.stroke;
+    return path;
   };
-  const palette = {
-    ink: computed('--s1'),
-    blue: computed('--s2'),
-    grey: computed('--s3'),
-    hair: computed('--line'),
-    warning: computed('--warn-fill'),
-    critical: computed('--crit'),
+  const points: uPlot.Series.Points = { show: (_, series, from, to) => isLone(series, from, to) };
+  return {
+    width: 0,
+    height: 0,
+    padding: [0, 0, 0, 0],
+    legend: { show: false },
+    axes: [{ show: false }, { show: false }],
+    scales: { x: { time: false, range: times }, y: { range: values } },
+    cursor: {
+      y: false,
+      drag: { x: zoomable, y: false, setScale: false },
+      points: { show: lines.length <= 12, size: 5, width: 1.5 },
+    },
+    series: [{}, ...lines.map((line) => ({ ...lookOf(line, palette), paths, points }))],
   };
-  probe.remove();
-  return palette;
+}
+
+function lookOf({ look, shade = 0 }: Line, palette: Palette): uPlot.Series {
+  switch (look) {
+    case 'blue':
+      return { stroke: palette.blue, width: 1.5 };
+    case 'grey':
+      return { stroke: palette.grey, width: 1.5, dash: [4, 2] };
+    case 'faint':
+      return { stroke: palette.faint, width: 1 };
+    case 'area':
+      return { stroke: palette.ink, width: 1.5, fill: palette.area };
+    case 'layer':
+      return { stroke: palette.ground, width: 1, fill: palette.shades[shade % palette.shades.length]! };
+    default:
+      return { stroke: palette.ink, width: 1.5 };
+  }
 }
 
 export function drawGrid(u: uPlot, ticks: readonly number[], palette: Palette): void {

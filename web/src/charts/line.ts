@@ -1,9 +1,14 @@
 /** What a chart is told: its lines, and the limits they are held against. */
 
+/** Three looks can be told apart by name; more lines than that are faint. Layers are heaped, each on the one before it. */
+export type Look = 'ink' | 'blue' | 'grey' | 'faint' | 'area' | 'layer';
+
 export interface Line {
   name: string;
   values: (number | null)[];
-  look: 'ink' | 'blue' | 'grey';
+  look: Look;
+  /** Which of the shades a layer has, counted from its name, so that it keeps it while others come and go. */
+  shade?: number;
 }
 
 export interface Limit {

@@ -1,5 +1,7 @@
 /** The server's HTTP contract in types, and one function a path. */
 
+import { pointsOf, type InstantData } from './panels';
+
 export type Role = 'viewer' | 'operator' | 'admin';
 export type HostState = 'ok' | 'pending' | 'warning' | 'critical' | 'no_data';
 export type Severity = 'critical' | 'warning' | 'info';
@@ -222,6 +224,83 @@ export interface Series {
   values: [number, string][];
 }
 
+export type PanelKind = 'line' | 'area' | 'stat' | 'gauge' | 'donut' | 'bar' | 'table' | 'heatmap' | 'status';
+export type PanelUnit =
+  | 'none'
+  | 'ratio'
+  | 'percent'
+  | 'bytes'
+  | 'bytes_per_second'
+  | 'seconds'
+  | 'milliseconds'
+  | 'count'
+  | 'per_second'
+  | 'cores'
+  | 'celsius';
+
+export interface Variable {
+  name: string;
+  title: Bilingual;
+  /** Its values are those of `label` in the series of `metric{matchers}`; without a metric, `options`. */
+  metric: string;
+  label: string;
+  matchers: string;
+  options: string[];
+  multiple: boolean;
+  all: boolean;
+  default: string;
+}
+
+export interface PanelQuery {
+  expr: string;
+  legend: string;
+  instant: boolean;
+}
+
+export interface Mapping {
+  value: number;
+  text: Bilingual;
+  severity: 'ok' | 'warning' | 'critical' | 'unknown';
+}
+
+export interface Panel {
+  title: Bilingual;
+  description: Bilingual;
+  kind: PanelKind;
+  width: number;
+  height: number;
+  unit: PanelUnit;
+  decimals: number | null;
+  min: number | null;
+  max: number | null;
+  stacked: boolean;
+  queries: PanelQuery[];
+  thresholds: { at: number; severity: Severity }[];
+  /** True when it is bad to be above a threshold; else below. */
+  above: boolean;
+  mappings: Mapping[];
+  columns: { label: string; title: Bilingual }[];
+  sort: 'value' | '-value' | 'label' | '';
+  limit: number;
+}
+
+export interface DashboardName {
+  name: string;
+  title: Bilingual;
+  tags: string[];
+  from: 'ready' | 'folder';
+}
+
+export interface Dashboard {
+  name: string;
+  title: Bilingual;
+  description: Bilingual;
+  span_seconds: number;
+  refresh_seconds: number;
+  variables: Variable[];
+  panels: Panel[];
+}
+
 /** The server (or the network on the way to it) did not do what was asked. */
 export class Refusal extends Error {
   constructor(
@@ -269,6 +348,34 @@ export const api = {
     return answer.data.result;
   },
 
+  query: async (query: string, time: number, signal?: AbortSignal) => {
+    const answer = await ask<{ data: InstantData }>(
+      'GET',
+      withQuery('/api/v1/query', { query, time }),
+      undefined,
+      signal,
+    );
+    return pointsOf(answer.data);
+  },
+
+  labelValues: async (label: string, match: string, start: number | null, end: number | null, signal?: AbortSignal) => {
+    const path = `/api/v1/label/${encodeURIComponent(label)}/values`;
+    const answer = await ask<{ data: string[] }>(
+      'GET',
+      withQuery(path, { 'match[]': match, start, end }),
+      undefined,
+      signal,
+    );
+    return answer.data;
+  },
+
+  dashboards: async (signal?: AbortSignal) => {
+    const answer = await ask<{ dashboards: DashboardName[] }>('GET', '/api/v1/dashboards', undefined, signal);
+    return answer.dashboards;
+  },
+  dashboard: (name: string, signal?: AbortSignal) =>
+    ask<Dashboard>('GET', `/api/v1/dashboards/${encodeURIComponent(name)}`, undefined, signal),
+
   streamUrl: (topics: readonly string[]) => withQuery('/api/v1/stream', { topics: topics.join(',') }),
 };
 
@@ -301,7 +408,13 @@ async function refusalOf(response: Response, path: string): Promise<Refusal> {
   const wait = response.headers.get('Retry-After');
   const seconds = wait && /^\d+$/.test(wait) ? Number(wait) : null;
   const { what, where, todo } = said(await response.json().catch(() => null));
-  return new Refusal(response.status, what || `HTTP ${response.status}`, where || path, todo, seconds);
+  return new Refusal(
+    response.status,
+    what || `HTTP ${response.status}`,
+    where || path.replace(/\?.*/s, ''),
+    todo,
+    seconds,
+  );
 }
 
 /** Our own form of an error is an object; Prometheus's, and that of `/collect`, is a sentence. */

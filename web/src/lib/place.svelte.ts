@@ -1,6 +1,6 @@
 /** Where the viewer is: the address bar as state. Links are plain `<a href>`; clicks on ours stay in the page. */
 
-import { changed, parse, type Route } from './routes';
+import { changed, parse, type Changes, type Route } from './routes';
 
 class Place {
   route: Route = $state.raw(parse(location.pathname));
@@ -16,7 +16,7 @@ class Place {
   }
 
   /** Change the query of the address; `replace` for what is typed letter by letter. */
-  set(changes: Record<string, string | null>, { replace = false } = {}): void {
+  set(changes: Changes, { replace = false } = {}): void {
     const search = changed(this.query, changes).toString();
     const href = location.pathname + (search ? `?${search}` : '') + location.hash;
     if (href === location.pathname + location.search + location.hash) return;
@@ -27,6 +27,10 @@ class Place {
 
   get(key: string): string {
     return this.query.get(key) ?? '';
+  }
+
+  all(key: string): string[] {
+    return this.query.getAll(key);
   }
 
   listen(): () => void {

@@ -8,6 +8,9 @@ export type Route =
   | { view: 'alert'; id: string }
   | { view: 'collection' }
   | { view: 'fetches' }
+  | { view: 'dashboards' }
+  | { view: 'dashboard'; name: string }
+  | { view: 'explore' }
   | { view: 'welcome' }
   | { view: 'unknown'; path: string };
 
@@ -23,11 +26,14 @@ export function parse(path: string): Route {
       case 'alerts':
       case 'collection':
       case 'fetches':
+      case 'dashboards':
+      case 'explore':
       case 'welcome':
         return { view: first };
     }
   } else if (first === 'machines') return { view: 'machine', host: second };
   else if (first === 'alerts') return { view: 'alert', id: second };
+  else if (first === 'dashboards') return { view: 'dashboard', name: second };
   return { view: 'unknown', path };
 }
 
@@ -40,14 +46,20 @@ export const to = {
   alert: (id: string) => `/alerts/${encodeURIComponent(id)}`,
   collection: '/collection',
   fetches: (query: Record<string, string> = {}) => withQuery('/fetches', query),
+  dashboards: '/dashboards',
+  dashboard: (name: string) => `/dashboards/${encodeURIComponent(name)}`,
+  explore: (query: Record<string, string> = {}) => withQuery('/explore', query),
 };
 
-/** Return the query after `changes`; null and '' take a key away. */
-export function changed(query: URLSearchParams, changes: Record<string, string | null>): URLSearchParams {
+/** What becomes of a key of the query: one value, several, or none (null, '' and an empty list). */
+export type Changes = Record<string, string | readonly string[] | null>;
+
+/** Return the query after `changes`. */
+export function changed(query: URLSearchParams, changes: Changes): URLSearchParams {
   const next = new URLSearchParams(query);
   for (const [key, value] of Object.entries(changes)) {
-    if (value === null || value === '') next.delete(key);
-    else next.set(key, value);
+    next.delete(key);
+    for (const one of typeof value === 'string' ? [value] : (value ?? [])) if (one !== '') next.append(key, one);
   }
   return next;
 }

@@ -9,13 +9,12 @@ export interface Window {
   step: number;
 }
 
-export const SPANS = { '15m': 900, '1h': 3600, '6h': 21_600, '24h': 86_400 } as const;
-export type Span = keyof typeof SPANS;
+const STEPS = [5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800];
 
 /** Return the steps for a length of time: about 240 of them, at least 5 s apart, on round seconds. */
 export function stepFor(seconds: number): number {
   const wanted = seconds / 240;
-  return [5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600].find((step) => step >= wanted) ?? 7200;
+  return STEPS.find((step) => step >= wanted) ?? 604_800;
 }
 
 /** Return the last `seconds` until `now`, on round steps, so that a curve asked again does not tremble. */
@@ -64,9 +63,19 @@ export function gapsOf(lines: readonly (readonly (number | null)[])[], window: W
     if (index - last - 1 >= shortest) gaps.push({ start: times[last]!, end: times[index]!, where: 'middle' });
     last = index;
   }
-  if (times.length - 1 - last > Math.max(shortest, 30 / window.step))
+  if (times.length - 1 - last > longestWait(window, shortest))
     gaps.push({ start: times[last]!, end: window.end, where: 'end' });
   return gaps;
+}
+
+/** How many steps at the end may be missing before it is more than a late sample. */
+function longestWait({ step }: Window, shortest = 2): number {
+  return Math.max(shortest, 30 / step);
+}
+
+/** Return the value at the end; null when the last one known is too old to be still so. */
+export function valueAtEnd(values: readonly (number | null)[], window: Window): number | null {
+  return lastKnown(values.slice(-1 - Math.floor(longestWait(window))));
 }
 
 export function lastKnown(values: readonly (number | null)[]): number | null {
@@ -96,7 +105,9 @@ interface Drawn {
 export function rangeFromZero({ lines, marks = [] }: Drawn, unit: Unit, ceiling?: number): Range {
   const values = knownOf(lines, marks);
   const low = Math.min(0, ...values);
-  const high = Math.max(ceiling ?? roundUp(Math.max(0, ...values) * 1.02, unit), ...values);
+  const most = Math.max(0, ...values);
+  // A value on a round number needs no second one above it: ten of ten fill the chart.
+  const high = Math.max(ceiling ?? (roundUp(most, unit) === most ? most : roundUp(most * 1.02, unit)), most);
   return { low, high, ticks: [low, (low + high) / 2, high] };
 }
 
@@ -110,6 +121,15 @@ export function rangeAround({ lines, marks = [] }: Drawn, unit: Unit): Range {
   const high = Math.min(Math.ceil((most + step / 4) / step) * step, unit === 'ratio' && most <= 1 ? 1 : Infinity);
   const ticks = Array.from({ length: Math.floor((high - low) / step + 1e-9) + 1 }, (_, index) => low + index * step);
   return { low, high, ticks };
+}
+
+/** Return the value axis with the ends that somebody fixed; what is null stays as it is. */
+export function rangeWithin({ low, high, ticks }: Range, least: number | null, most: number | null): Range {
+  if (least === null && most === null) return { low, high, ticks };
+  const from = least ?? Math.min(low, most!);
+  const to = most ?? Math.max(high, least!);
+  const top = to > from ? to : from + 1;
+  return { low: from, high: top, ticks: [from, (from + top) / 2, top] };
 }
 
 function knownOf(lines: Drawn['lines'], marks: readonly number[]): number[] {

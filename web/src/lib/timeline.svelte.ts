@@ -1,52 +1,63 @@
-/** The stretch of time that all charts of a view share. It lives in the address: `?range=1h`, or `?from=…&to=…` after a zoom. */
+/** The stretch of time that all charts of a view share. It lives in the address: `?from=now-6h`, or `?from=…&to=…` after a zoom. */
 
+import { untrack } from 'svelte';
 import { live } from './live.svelte';
 import { place } from './place.svelte';
-import { SPANS, fixedWindow, stepFor, type Span, type Window } from './series';
+import type { Window } from './series';
+import { endOf, instantOf, isLive, lastSeconds, stretchOf, textOf, windowOf, type End, type Stretch } from './span';
 
-export const DEFAULT_SPAN: Span = '1h';
+const HOUR = 3600;
 
 class Timeline {
-  /** The span that moves with the time; null when zoomed. */
-  readonly span: Span | null = $derived.by(() => {
-    if (this.#fixed) return null;
-    const asked = place.get('range');
-    return asked in SPANS ? (asked as Span) : DEFAULT_SPAN;
-  });
-  readonly #fixed = $derived.by(() => {
-    const [from, to] = [Number(place.get('from')), Number(place.get('to'))];
-    return place.get('from') && to > from ? { from: from / 1000, to: to / 1000 } : null;
-  });
-  // A number, so that charts ask again only when a step has passed, not every second.
-  readonly #end = $derived.by(() => {
-    const step = stepFor(SPANS[this.span ?? DEFAULT_SPAN]);
-    return Math.floor(live.now / 1000 / step) * step;
-  });
-  readonly window: Window = $derived.by(() => {
-    if (this.#fixed) return fixedWindow(this.#fixed.from, this.#fixed.to);
-    const seconds = SPANS[this.span ?? DEFAULT_SPAN];
-    return { start: this.#end - seconds, end: this.#end, step: stepFor(seconds) };
+  /** What is shown while the address names no time, in seconds; a view that has a wish sets it. */
+  usual = $state(HOUR);
+  readonly #from = $derived(place.get('from'));
+  readonly #to = $derived(place.get('to'));
+  readonly stretch: Stretch = $derived(stretchOf(this.#from, this.#to, this.usual));
+  /** The length of a stretch that ends now; null for every other one. */
+  readonly span: number | null = $derived(lastSeconds(this.stretch));
+  readonly isLive: boolean = $derived(isLive(this.stretch));
+  // A text, so that charts ask again only when a step has passed, not every second.
+  readonly #steps = $derived(JSON.stringify(windowOf(this.stretch, live.now / 1000)));
+  readonly window: Window = $derived(JSON.parse(this.#steps) as Window);
+  /** The steps at the time when the stretch was chosen: for what need not follow every step. */
+  readonly windowThen: Window = $derived.by(() => {
+    const { stretch } = this;
+    return windowOf(stretch, untrack(() => live.now) / 1000);
   });
 
-  choose(span: Span): void {
-    place.set({ range: span === DEFAULT_SPAN ? null : span, from: null, to: null });
+  /** Show the last `seconds`. */
+  choose(seconds: number): void {
+    this.show({ from: { back: seconds }, to: { back: 0 } });
+  }
+
+  show({ from, to }: Stretch): void {
+    const isUsual = 'back' in from && from.back === this.usual && isLive({ from, to });
+    const until = 'back' in to && to.back === 0 ? null : textOf(to);
+    place.set({ from: isUsual ? null : textOf(from), to: until });
   }
 
   /** Show from…to (seconds) in all charts; the browser's back button leads out again. */
   zoom(from: number, to: number): void {
-    place.set({ from: String(Math.floor(from) * 1000), to: String(Math.ceil(to) * 1000) });
+    this.show({ from: { at: Math.floor(from) }, to: { at: Math.ceil(to) } });
   }
 
   /** Move by half of what is shown. */
   shift(direction: 1 | -1): void {
-    const { start, end } = this.window;
-    const by = ((end - start) / 2) * direction;
-    if (end + by >= live.now / 1000) this.leave();
-    else this.zoom(start + by, end + by);
+    const now = live.now / 1000;
+    const [from, to] = [this.stretch.from, this.stretch.to].map((end: End) => instantOf(end, now)) as [number, number];
+    const by = ((to - from) / 2) * direction;
+    if (to + by >= now) this.choose(Math.round(to - from));
+    else this.zoom(from + by, to + by);
   }
 
+  /** Show the usual stretch again. */
   leave(): void {
     place.set({ from: null, to: null });
+  }
+
+  get isUsual(): boolean {
+    return endOf(this.#from) === null;
   }
 }
 
