@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gwanje.errors import BadQuery, QueryLimit
-from gwanje.keep.promql import Limits, Matcher, Selected, instant, matchers, range_
+from gwanje.keep.promql import Abandoned, Limits, Matcher, Selected, Unanswerable, instant, matchers, range_
 from gwanje.keep.promql.conformance.memory import Memory
 from gwanje.keep.promql.conformance.script import STALE
 from gwanje.keep.promql.values import Matrix, Scalar, Text, Vector
@@ -188,7 +188,7 @@ def test_start_and_end_are_those_of_the_query() -> None:
         pytest.param("", "1:1: parse error: no expression found in input", id="nothing"),
         pytest.param("up, " * 101, "parse error: ", id="a mistake in a long query"),
         pytest.param("histogram_fraction(0, 1, up)", "function histogram_fraction() is not supported", id="unsupported function"),
-        pytest.param("limit_ratio(0.5, up)", "the aggregation limit_ratio is not supported yet", id="unsupported aggregation"),
+        pytest.param("limit_ratio(0.5, up)", "the aggregation limit_ratio is not supported", id="unsupported aggregation"),
         pytest.param('up{a="1" or b="2"}', "`or` between label matchers is not supported yet", id="unsupported matcher"),
         pytest.param("up @ -1", "`@` with a time before 1970 is not supported", id="a time the parser package panics at"),
         pytest.param("up @ 1e15", "the query has a time or a duration that is too large", id="a time no calendar has"),
@@ -359,3 +359,69 @@ def test_labels_that_only_names_told_apart_are_seen_to_be_the_same() -> None:
     assert len(vector(named_by_host)) == 2
     with pytest.raises(BadQuery, match="same labelset"):
         vector(f"abs({named_by_host})")
+
+
+@pytest.mark.parametrize(
+    ("query", "warnings", "infos"),
+    [
+        pytest.param("host_up", (), (), id="nothing to say"),
+        pytest.param(
+            "quantile(2, requests_total)", ("PromQL warning: quantile value should be between 0 and 1, got 2 (1:10)",), (), id="2"
+        ),
+        pytest.param(
+            "quantile_over_time(NaN, requests_total[5m])",
+            ("PromQL warning: quantile value should be between 0 and 1, got NaN (1:20)",),
+            (),
+            id="not a number",
+        ),
+        pytest.param("quantile(2, nosuch)", (), (), id="of nothing"),
+        pytest.param("rate(requests_total[5m])", (), (), id="a counter has a rate"),
+        pytest.param(
+            "sum(rate(host_up[5m]))",
+            (),
+            ('PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "host_up" (1:10)',),
+            id="a gauge has none",
+        ),
+        pytest.param(
+            "histogram_quantile(0.5, host_up)",
+            ('PromQL warning: bucket label "le" is missing or has a malformed value of "" for metric name "host_up" (1:25)',),
+            (),
+            id="no buckets",
+        ),
+    ],
+)
+def test_an_answer_says_what_may_be_wrong_with_the_question(
+    query: str, warnings: tuple[str, ...], infos: tuple[str, ...]
+) -> None:
+    answer = instant(query, 5 * MINUTE, store().fetch)
+
+    assert (answer.warnings, answer.infos) == (warnings, infos)
+
+
+def test_sorting_a_range_is_warned_of() -> None:
+    answer = range_("sort(host_up)", 0, MINUTE, MINUTE, store().fetch)
+
+    assert answer.warnings == (
+        "PromQL warning: sort is ineffective for range queries since results are always ordered by labels (1:6)",
+    )
+
+
+@pytest.mark.parametrize("query", ["sum(rate(requests_total[5m]))", "requests_total + 1"])
+def test_a_query_nobody_waits_for_ends_by_itself(query: str) -> None:
+    asked = []
+
+    def nobody_waits() -> bool:
+        asked.append(True)
+        return len(asked) > 2
+
+    with pytest.raises(Abandoned):
+        instant(query, 5 * MINUTE, store().fetch, watch=nobody_waits)
+    assert len(asked) == 3
+
+
+def test_a_question_that_cannot_be_read_and_one_without_an_answer_are_told_apart() -> None:
+    with pytest.raises(Unanswerable):
+        instant("requests_total + on (host) requests_total", 5 * MINUTE, store().fetch)
+    with pytest.raises(BadQuery) as error:
+        instant("limit_ratio(0.5, host_up)", 5 * MINUTE, store().fetch)
+    assert not isinstance(error.value, Unanswerable)

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from gwanje.keep.promql.evaluate import instant, range_
+from gwanje.keep.promql.evaluate import Watch, instant, range_
 from gwanje.keep.promql.plan import matchers
-from gwanje.keep.promql.selection import Fetch, Limits, Matcher, Selected
+from gwanje.keep.promql.selection import Abandoned, Fetch, Found, Limits, Matcher, Selected, Unanswerable
 
-__all__ = ["Fetch", "Limits", "Matcher", "Selected", "instant", "matchers", "range_"]
+__all__ = [
+    "Abandoned",
+    "Fetch",
+    "Found",
+    "Limits",
+    "Matcher",
+    "Selected",
+    "Unanswerable",
+    "Watch",
+    "instant",
+    "matchers",
+    "range_",
+]

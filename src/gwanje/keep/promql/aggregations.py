@@ -5,15 +5,18 @@ Series are put in order of their group once; groups of one size are then blocks 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gwanje.errors import BadQuery
+from gwanje.keep.promql.names import names_of
+from gwanje.keep.promql.notes import Notes
 from gwanje.keep.promql.over_time import outside_quantile
 from gwanje.keep.promql.plan import Aggregate
+from gwanje.keep.promql.selection import Unsupported
 from gwanje.keep.promql.sums import compensated_mean, compensated_sum
 from gwanje.keep.promql.table import Indices, Mask, Numbers, Table, empty, grouped, with_label
 from gwanje.model import METRIC
@@ -24,13 +27,14 @@ Floats = NDArray[np.float64]
 CELLS_AT_ONCE = 1 << 16
 
 
-def aggregate(node: Aggregate, table: Table, parameter: Numbers | str | None) -> Table:
+def aggregate(node: Aggregate, table: Table, parameter: Numbers | str | None, notes: Notes) -> Table:
     """Evaluate one aggregation. `parameter` is the number (one a step) or the text that stands before the vector."""
     if isinstance(parameter, str):
         return _count_values(node, table, parameter)
     if parameter is not None:
         _refuse_nan(node.operator, parameter)
         if node.operator == "quantile":
+            notes.quantile("quantile", parameter[table.present.any(axis=0)])
             return _reduced(node, table, lambda rows, mask, steps: _quantile(rows, mask, parameter[steps]))
         chosen = _CHOSEN.get(node.operator)
         return chosen(node, table, parameter) if chosen else _unsupported(node)
@@ -57,25 +61,29 @@ class Groups:
 
 
 def _groups(node: Aggregate, table: Table) -> Groups:
-    of_row, labels = _without_groups(node, table) if node.without else _by_groups(node, table)
+    return names_of(table.labels).once(("groups", node.without, node.labels), lambda labels: _grouped(node, labels))
+
+
+def _grouped(node: Aggregate, own: Sequence[Labels]) -> Groups:
+    of_row, labels = _without_groups(node, own) if node.without else _by_groups(node, own)
     sizes = np.bincount(of_row, minlength=len(labels))
     return Groups(of_row, np.argsort(of_row, kind="stable"), np.cumsum(sizes) - sizes, sizes, labels)
 
 
-def _without_groups(node: Aggregate, table: Table) -> tuple[Indices, list[Labels]]:
-    return grouped(group_labels(node, own) for own in table.labels)
+def _without_groups(node: Aggregate, every: Sequence[Labels]) -> tuple[Indices, list[Labels]]:
+    return grouped(group_labels(node, own) for own in every)
 
 
-def _by_groups(node: Aggregate, table: Table) -> tuple[Indices, list[Labels]]:
+def _by_groups(node: Aggregate, every: Sequence[Labels]) -> tuple[Indices, list[Labels]]:
     """Only the values of the labels are compared; the group's labels are put together once."""
     names = sorted(set(node.labels))
     if not names:
-        return np.zeros(len(table.labels), np.int64), [()] if table.labels else []
+        return np.zeros(len(every), np.int64), [()] if every else []
     if len(names) == 1:
         (name,) = names
-        of_row, values = grouped([dict(own).get(name, "") for own in table.labels])
+        of_row, values = grouped([dict(own).get(name, "") for own in every])
         return of_row, [((name, value),) if value else () for value in values]
-    of_row, keys = grouped([tuple([get(name, "") for name in names]) for get in (dict(own).get for own in table.labels)])
+    of_row, keys = grouped([tuple([get(name, "") for name in names]) for get in (dict(own).get for own in every)])
     return of_row, [tuple((name, value) for name, value in zip(names, key, strict=True) if value) for key in keys]
 
 
@@ -235,7 +243,7 @@ def _refuse_nan(operator: str, parameter: Numbers) -> None:
 
 
 def _unsupported(node: Aggregate) -> Table:
-    raise BadQuery(f"the aggregation {node.operator} is not supported yet")
+    raise Unsupported(f"the aggregation {node.operator} is not supported")
 
 
 _REDUCED: Mapping[str, Reduce] = {

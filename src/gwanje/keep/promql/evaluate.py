@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -11,6 +12,8 @@ from gwanje.errors import BadQuery, QueryLimit
 from gwanje.keep.promql.aggregations import aggregate
 from gwanje.keep.promql.binary import binary
 from gwanje.keep.promql.functions import Asked, Value, call
+from gwanje.keep.promql.names import names_of
+from gwanje.keep.promql.notes import Notes
 from gwanje.keep.promql.plan import (
     Aggregate,
     AtTime,
@@ -26,11 +29,11 @@ from gwanje.keep.promql.plan import (
     fixed,
     plan,
 )
-from gwanje.keep.promql.selection import Fetch, Limits, Selected
-from gwanje.keep.promql.table import Numbers, Steps, Table, at, drop_names
+from gwanje.keep.promql.selection import Abandoned, Fetch, Found, Limits, Selected, Tile, Unanswerable, Unsupported
+from gwanje.keep.promql.table import Indices, Mask, Numbers, Steps, Table, at, drop_names
 from gwanje.keep.promql.values import Answer, Matrix, Scalar, Text, Vector
-from gwanje.keep.promql.windows import Windows, newest, windows
-from gwanje.wire.columns import Times
+from gwanje.keep.promql.windows import TILE_CELLS, Ranged, newest, side_by_side, stale
+from gwanje.wire.columns import Labels, Times
 
 LOOK_BACK_MS = 5 * 60 * 1000
 """How long a sample stands for its series when no newer one came."""
@@ -38,24 +41,39 @@ SUBQUERY_STEP_MS = 60 * 1000
 """The step of a subquery that names none."""
 
 
-def instant(query: str, at_ms: int, fetch: Fetch, limits: Limits | None = None) -> Answer:
+Watch = Callable[[], bool]
+"""True when nobody waits for the answer any more. Asked from the thread that evaluates."""
+
+
+def _nobody() -> bool:
+    return False
+
+
+def instant(query: str, at_ms: int, fetch: Fetch, limits: Limits | None = None, watch: Watch = _nobody) -> Answer:
     """Answer a query at one instant; a range vector gives its raw samples.
+
+    `watch` is asked again and again on the way; when it says True, the query ends with Abandoned.
 
     Raises BadQuery for what does not parse, is not supported or has no answer, QueryLimit for what would touch too much.
     """
     limits = limits or Limits()
     with np.errstate(all="ignore"):  # NaN and Inf are answers
-        value = Evaluation(fetch, at(at_ms), limits).value(plan(query, limits.query_length), at(at_ms))
-    if isinstance(value, Windows):
-        return _raw(value)
+        node = plan(query, limits.query_length)
+        notes = Notes(query)
+        value = _evaluated(Evaluation(fetch, at(at_ms), limits, watch, notes), node)
+        if isinstance(value, Ranged):
+            return _raw(value)
     if isinstance(value, Table):
         there = value.rows(value.present[:, 0])
-        return Vector(there.labels, np.ascontiguousarray(there.values[:, 0]), at_ms)
-    return Text(value, at_ms) if isinstance(value, str) else Scalar(float(value[0]), at_ms)
+        values = np.ascontiguousarray(there.values[:, 0])
+        return Vector(there.labels, values, at_ms, warnings=tuple(notes.warnings), infos=tuple(notes.infos))
+    if isinstance(value, str):
+        return Text(value, at_ms)
+    return Scalar(float(value[0]), at_ms, warnings=tuple(notes.warnings), infos=tuple(notes.infos))
 
 
 def range_(  # noqa: PLR0917 -- the order of Prometheus's own API
-    query: str, start_ms: int, end_ms: int, step_ms: int, fetch: Fetch, limits: Limits | None = None
+    query: str, start_ms: int, end_ms: int, step_ms: int, fetch: Fetch, limits: Limits | None = None, watch: Watch = _nobody
 ) -> Matrix:
     """Answer a query at every step from start to end; series in order of their labels. Raises as `instant` does."""
     limits = limits or Limits()
@@ -67,21 +85,34 @@ def range_(  # noqa: PLR0917 -- the order of Prometheus's own API
     if steps.count > limits.steps:
         raise QueryLimit(f"exceeded maximum resolution of {limits.steps:,} points per series; give a larger step")
     with np.errstate(all="ignore"):
-        value = Evaluation(fetch, steps, limits).value(plan(query, limits.query_length), steps)
-    if isinstance(value, Windows | str):
+        node = plan(query, limits.query_length)
+        notes = Notes(query)
+        value = _evaluated(Evaluation(fetch, steps, limits, watch, notes), node)
+    if isinstance(value, Ranged | str):
         what = "string" if isinstance(value, str) else "range vector"
         raise BadQuery(f'invalid expression type "{what}" for range query, must be Scalar or instant Vector')
     if not isinstance(value, Table):
         value = Table([()], value[None, :], np.ones((1, steps.count), np.bool_))
-    return _matrix(value, steps)
+    return replace(_matrix(value, steps), warnings=tuple(notes.warnings), infos=tuple(notes.infos))
+
+
+def _evaluated(evaluation: Evaluation, node: Node) -> Value:
+    try:
+        return evaluation.value(node, evaluation.query)
+    except Unsupported:
+        raise
+    except BadQuery as error:
+        raise Unanswerable(str(error)) from error
 
 
 class Evaluation:
     """One query on its way: what it may still read, and the range that `@ start()` and its like mean."""
 
-    def __init__(self, fetch: Fetch, query: Steps, limits: Limits) -> None:
+    def __init__(self, fetch: Fetch, query: Steps, limits: Limits, watch: Watch, notes: Notes) -> None:
         self._fetch = fetch
-        self._query = query
+        self._watch = watch
+        self._notes = notes
+        self.query = query
         self._limits = limits
         self._samples_left = limits.samples
 
@@ -93,6 +124,7 @@ class Evaluation:
         return self._value(node, steps)
 
     def _value(self, node: Node, steps: Steps) -> Value:  # noqa: PLR0911 -- one answer a sort of node
+        self._go_on()
         match node:
             case Number():
                 return np.full(steps.count, node.value)
@@ -116,7 +148,7 @@ class Evaluation:
 
     def _aggregate(self, node: Aggregate, steps: Steps) -> Table:
         parameter = self.value(node.parameter, steps) if node.parameter is not None else None
-        return aggregate(node, cast("Table", self.value(node.expression, steps)), cast("Any", parameter))
+        return aggregate(node, cast("Table", self.value(node.expression, steps)), cast("Any", parameter), self._notes)
 
     def _call(self, node: Call, steps: Steps) -> Value:
         if node.function == "timestamp" and isinstance(node.arguments[0], Select):
@@ -125,21 +157,36 @@ class Evaluation:
         if node.function == "timestamp":
             table = cast("Table", self.value(node.arguments[0], steps))
             return drop_names(replace(table, values=np.broadcast_to(steps.times / 1000, table.values.shape)))
-        return call(Asked(node, [self.value(argument, steps) for argument in node.arguments], steps, self._query))
+        return call(Asked(node, [self.value(argument, steps) for argument in node.arguments], steps, self.query, self._notes))
 
     def _newest(self, node: Select, steps: Steps) -> tuple[Table, Times]:
         ends = self._ends(node.at, node.offset_ms, steps)
-        selected = self._read(node, int(ends.min()) - LOOK_BACK_MS, int(ends.max()), steps)
-        return newest(selected, ends, LOOK_BACK_MS, one_metric=node.one_metric)
+        found = self._find(node, int(ends.min()) - LOOK_BACK_MS, int(ends.max()), steps)
+        names, shape = found.names, (len(found.names), steps.count)
+        if ends[0] == ends[-1]:
+            times, values = found.last()
+            self._read(len(times))
+            present = (times > ends[0] - LOOK_BACK_MS) & ~stale(values)
+            column = (np.broadcast_to(own[:, None], shape) for own in (values, present, times))
+            values, present, times = column
+            return Table(names, values, present, node.one_metric), times
+        values, present, times = np.zeros(shape), np.zeros(shape, np.bool_), np.zeros(shape, np.int64)
 
-    def _range(self, node: Range, steps: Steps) -> Windows:
+        def work(tile: Tile) -> None:
+            selected = tile.read()
+            self._take(selected)
+            table, times[tile.rows] = newest(selected, ends, LOOK_BACK_MS, one_metric=node.one_metric)
+            values[tile.rows], present[tile.rows] = table.values, table.present
+
+        side_by_side(work, found.tiles(max(1, TILE_CELLS // steps.count)))
+        return Table(names, values, present, node.one_metric), times
+
+    def _range(self, node: Range, steps: Steps) -> Ranged:
         ends = self._ends(node.select.at, node.select.offset_ms, steps)
-        oldest, newest_end = int(ends.min()), int(ends.max())
-        selected = self._read(node.select, oldest - node.range_ms, newest_end, steps)
-        same = oldest == newest_end
-        return windows(selected, ends, steps.times, node.range_ms, one_metric=node.select.one_metric, exact=same)
+        found = self._find(node.select, int(ends.min()) - node.range_ms, int(ends.max()), steps)
+        return Ranged(found, ends, steps.times, node.range_ms, node.select.one_metric, self._take)
 
-    def _subquery(self, node: Subquery, steps: Steps) -> Windows:
+    def _subquery(self, node: Subquery, steps: Steps) -> Ranged:
         """Evaluate below at multiples of the subquery's step, and take the answers as samples."""
         ends = self._ends(node.at, node.offset_ms, steps)
         step = node.step_ms or SUBQUERY_STEP_MS
@@ -151,26 +198,36 @@ class Evaluation:
         offsets = np.concatenate(([0], np.cumsum(table.present.sum(axis=1))))
         times = np.broadcast_to(inner.times, table.values.shape)[table.present]
         selected = Selected(table.labels, offsets, times, table.values[table.present])
-        return windows(selected, ends, steps.times, node.range_ms, one_metric=table.one_metric)
+        return Ranged(selected, ends, steps.times, node.range_ms, table.one_metric)
 
     def _ends(self, fixed_at: AtTime, offset_ms: int, steps: Steps) -> Times:
         times = steps.times
         if fixed_at is not None:
-            named = {"start": self._query.start_ms, "end": self._query.end_ms}
+            named = {"start": self.query.start_ms, "end": self.query.end_ms}
             times = np.full(len(times), named[fixed_at] if isinstance(fixed_at, str) else fixed_at)
         return times - offset_ms
 
-    def _read(self, node: Select, start_ms: int, end_ms: int, steps: Steps) -> Selected:
-        selected = self._fetch(node.matchers, start_ms, end_ms)
-        self._samples_left -= len(selected.times)
-        if self._samples_left < 0:
-            raise QueryLimit(f"the query reads more than {self._limits.samples:,} samples; select fewer series or less time")
-        if len(selected.labels) * steps.count > self._limits.cells:
+    def _find(self, node: Select, start_ms: int, end_ms: int, steps: Steps) -> Found:
+        found = self._fetch(node.matchers, start_ms, end_ms)
+        if len(found.names) * steps.count > self._limits.cells:
             raise QueryLimit(
-                f"{len(selected.labels):,} series at {steps.count:,} steps are more than {self._limits.cells:,} values; "
+                f"{len(found.names):,} series at {steps.count:,} steps are more than {self._limits.cells:,} values; "
                 "select fewer series or give a larger step"
             )
-        return selected
+        return found
+
+    def _take(self, tile: Selected) -> None:
+        self._go_on()
+        self._read(len(tile.times))
+
+    def _read(self, samples: int) -> None:
+        self._samples_left -= samples
+        if self._samples_left < 0:
+            raise QueryLimit(f"the query reads more than {self._limits.samples:,} samples; select fewer series or less time")
+
+    def _go_on(self) -> None:
+        if self._watch():
+            raise Abandoned("the query was ended because nobody waits for its answer")
 
 
 def _negated(value: Value) -> Value:
@@ -188,17 +245,28 @@ def _everywhere(value: Value, steps: int) -> Value:
 
 
 def _matrix(table: Table, steps: Steps) -> Matrix:
-    there = np.flatnonzero(table.present.any(axis=1)).tolist()
-    table = table.rows(np.array(sorted(there, key=lambda row: table.labels[row]), np.int64))
+    order = names_of(table.labels).once("order", _in_order)
+    there: Mask = np.logical_or.reduce(table.present, axis=1)
+    table = table.rows(order[there[order]])
     offsets = np.concatenate(([0], np.cumsum(table.present.sum(axis=1))))
     times = np.broadcast_to(steps.times, table.values.shape)[table.present]
     return Matrix(table.labels, offsets, times, table.values[table.present])
 
 
-def _raw(window: Windows) -> Matrix:
+def _in_order(labels: Sequence[Labels]) -> Indices:
+    """The places of the series in order of their labels."""
+    return np.array(sorted(range(len(labels)), key=labels.__getitem__), np.int64)
+
+
+def _raw(ranged: Ranged) -> Matrix:
     """The samples of a range vector; series that have none are left out."""
-    there = np.flatnonzero(window.lengths[:, 0])
-    lengths = window.lengths[there, 0]
-    offsets = np.concatenate(([0], np.cumsum(lengths)))
-    index = np.repeat(window.first[there, 0] - offsets[:-1], lengths) + np.arange(offsets[-1])
-    return Matrix([window.selected.labels[row] for row in there.tolist()], offsets, window.times[index], window.values[index])
+    labels: list[Labels] = []
+    lengths, times, values = [np.zeros(1, np.int64)], [np.empty(0, np.int64)], [np.empty(0)]
+    for rows, window in ranged.tiles():
+        there = np.flatnonzero(window.lengths[:, 0])
+        own = window.lengths[there, 0]
+        ends = np.cumsum(own)
+        index = np.repeat(window.first[there, 0] - (ends - own), own) + np.arange(int(own.sum()))
+        labels += [ranged.names[rows.start + row] for row in there.tolist()]
+        lengths, times, values = [*lengths, own], [*times, window.times[index]], [*values, window.values[index]]
+    return Matrix(labels, np.cumsum(np.concatenate(lengths)), np.concatenate(times), np.concatenate(values))

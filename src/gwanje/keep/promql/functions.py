@@ -16,27 +16,29 @@ from numpy.typing import NDArray
 from gwanje.errors import BadQuery
 from gwanje.keep.promql import calendar, over_time, rates, trends
 from gwanje.keep.promql.histograms import histogram_quantile
+from gwanje.keep.promql.notes import Notes
 from gwanje.keep.promql.plan import Call, Range, Select
 from gwanje.keep.promql.regex import replace_full_match
-from gwanje.keep.promql.selection import Matcher
+from gwanje.keep.promql.selection import Column, Matcher, Unsupported
 from gwanje.keep.promql.table import Numbers, Steps, Table, drop_names, label, one_row, relabelled, with_label
-from gwanje.keep.promql.windows import Result, Windows, tiled
+from gwanje.keep.promql.windows import Ranged, Result
 from gwanje.model import METRIC
 from gwanje.wire.columns import Labels
 
 Floats = NDArray[np.float64]
-Value = Table | Numbers | str | Windows
+Value = Table | Numbers | str | Ranged
 """What an expression is worth: a vector, a scalar, a string, a range vector."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One call: its node, the values of its arguments, the steps it is evaluated at, and those of the whole query."""
+    """One call: its node, the values of its arguments, the steps it is evaluated at, those of the whole query, and its notes."""
 
     node: Call
     arguments: Sequence[Any]
     steps: Steps
     query: Steps
+    notes: Notes
 
     def numbers(self, place: int, otherwise: float = np.nan) -> Numbers:
         """A scalar argument, or its default where the call leaves it out."""
@@ -51,7 +53,7 @@ Function = Callable[[Asked], Value]
 def call(asked: Asked) -> Value:
     function = FUNCTIONS.get(asked.node.function)
     if function is None:
-        raise BadQuery(f"the function {asked.node.function}() is not supported yet")
+        raise Unsupported(f"the function {asked.node.function}() is not supported")
     return function(asked)
 
 
@@ -66,17 +68,34 @@ def each(change: Callable[..., Floats], *defaults: float) -> Function:
     return apply
 
 
-def over(reduce: Callable[..., Result], *, windows: int = 0, keeps_name: bool = False) -> Function:
-    """One value a window. `windows` is the place of the range vector; the arguments beside it are scalars."""
+def over(reduce: Callable[..., Result], *, keeps_name: bool = False, column: Column = "last") -> Function:
+    """One value a window. The arguments behind the range vector are scalars.
+
+    `column` is what of a rollup gives the same answer as the samples it stands for.
+    """
 
     def apply(asked: Asked) -> Table:
-        window: Windows = asked.arguments[windows]
-        others = [argument for place, argument in enumerate(asked.arguments) if place != windows]
-        values, present = tiled(window, lambda tile: reduce(tile, *others))
-        table = Table(window.selected.labels, values, present, window.one_metric)
+        ranged: Ranged = asked.arguments[0]
+        others = asked.arguments[1:]
+        table = ranged.reduced(lambda window: reduce(window, *others), column)
         return table if keeps_name else drop_names(table)
 
     return apply
+
+
+def _count_over_time(asked: Asked) -> Table:
+    ranged: Ranged = asked.arguments[0]
+    if ranged.found.rolled:
+        return drop_names(ranged.reduced(over_time.sum_, "count"))
+    return drop_names(ranged.reduced(over_time.count))
+
+
+def _avg_over_time(asked: Asked) -> Table:
+    ranged: Ranged = asked.arguments[0]
+    if not ranged.found.rolled:
+        return drop_names(ranged.reduced(over_time.mean))
+    total, count = ranged.reduced(over_time.sum_, "sum"), ranged.reduced(over_time.sum_, "count")
+    return drop_names(replace(total, values=total.values / count.values))
 
 
 def number(compute: Callable[[Asked], float | Numbers]) -> Function:
@@ -119,8 +138,8 @@ def _absent(asked: Asked) -> Table:
 
 
 def _absent_over_time(asked: Asked) -> Table:
-    window: Windows = asked.arguments[0]
-    return _where_absent(asked, np.logical_or.reduce(window.lengths > 0, axis=0))
+    ranged: Ranged = asked.arguments[0]
+    return _where_absent(asked, np.logical_or.reduce(ranged.reduced(over_time.present).present, axis=0))
 
 
 def _where_absent(asked: Asked, there: NDArray[np.bool_]) -> Table:
@@ -161,16 +180,38 @@ def _round(values: Floats, nearest: Numbers) -> Floats:
     return np.floor(values * inverse + 0.5) / inverse
 
 
+def _quantile_over_time(asked: Asked) -> Table:
+    fraction, ranged = asked.numbers(0), asked.arguments[1]
+    table = ranged.reduced(lambda window: over_time.quantile(window, fraction))
+    asked.notes.quantile("quantile_over_time", fraction[table.present.any(axis=0)])
+    return drop_names(table)
+
+
+def counting(reduce: Callable[..., Result]) -> Function:
+    """As `over`, for what is made of counters alone."""
+
+    def apply(asked: Asked) -> Table:
+        table = asked.arguments[0].reduced(reduce)
+        if table.labels and table.present.any():
+            asked.notes.rate(asked.node.function, label(table.labels[0], METRIC))
+        return drop_names(table)
+
+    return apply
+
+
 def _sorted(asked: Asked) -> Table:
-    return _in_order(asked.arguments[0], sign=1)
+    return _in_order(asked, sign=1)
 
 
 def _sorted_down(asked: Asked) -> Table:
-    return _in_order(asked.arguments[0], sign=-1)
+    return _in_order(asked, sign=-1)
 
 
-def _in_order(table: Table, sign: int) -> Table:
+def _in_order(asked: Asked, sign: int) -> Table:
     """By the value at the last step, NaN at the end. The order is lost in a range query."""
+    table: Table = asked.arguments[0]
+    if asked.query.count > 1:
+        asked.notes.sorted_range()
     if not table.labels:
         return table
     return table.rows(np.argsort(sign * table.values[:, -1], kind="stable"))
@@ -186,6 +227,8 @@ def _by_label_down(asked: Asked) -> Table:
 
 def _in_label_order(asked: Asked, *, reverse: bool) -> Table:
     table: Table = asked.arguments[0]
+    if asked.query.count > 1:
+        asked.notes.sorted_range()
     names: Sequence[str] = asked.arguments[1:]
 
     def key(row: int) -> tuple[list[Any], Labels]:
@@ -222,7 +265,7 @@ def _refuse_label(name: str, function: str) -> None:
 
 
 def _histogram_quantile(asked: Asked) -> Table:
-    return histogram_quantile(asked.numbers(0), asked.arguments[1])
+    return histogram_quantile(asked.numbers(0), asked.arguments[1], asked.notes)
 
 
 FUNCTIONS: Mapping[str, Function] = {
@@ -235,7 +278,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "asinh": each(np.arcsinh),
     "atan": each(np.arctan),
     "atanh": each(np.arctanh),
-    "avg_over_time": over(over_time.mean),
+    "avg_over_time": _avg_over_time,
     "ceil": each(np.ceil),
     "changes": over(rates.changes),
     "clamp": _clamped,
@@ -243,7 +286,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "clamp_min": each(np.maximum, np.nan),
     "cos": each(np.cos),
     "cosh": each(np.cosh),
-    "count_over_time": over(over_time.count),
+    "count_over_time": _count_over_time,
     "day_of_month": of_time(calendar.day_of_month),
     "day_of_week": of_time(calendar.day_of_week),
     "day_of_year": of_time(calendar.day_of_year),
@@ -259,7 +302,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "histogram_quantile": _histogram_quantile,
     "hour": of_time(calendar.hour),
     "idelta": over(rates.idelta),
-    "increase": over(rates.increase),
+    "increase": counting(rates.increase),
     "irate": over(rates.irate),
     "label_join": _label_join,
     "label_replace": _label_replace,
@@ -269,18 +312,18 @@ FUNCTIONS: Mapping[str, Function] = {
     "log2": each(np.log2),
     "mad_over_time": over(over_time.median_deviation),
     "max_of": number(lambda asked: np.maximum(asked.numbers(0), asked.numbers(1))),
-    "max_over_time": over(over_time.maximum),
+    "max_over_time": over(over_time.maximum, column="max"),
     "min_of": number(lambda asked: np.minimum(asked.numbers(0), asked.numbers(1))),
-    "min_over_time": over(over_time.minimum),
+    "min_over_time": over(over_time.minimum, column="min"),
     "minute": of_time(calendar.minute),
     "month": of_time(calendar.month),
     "pi": number(lambda _: np.pi),
     "predict_linear": over(trends.predicted),
     "present_over_time": over(over_time.present),
-    "quantile_over_time": over(over_time.quantile, windows=1),
+    "quantile_over_time": _quantile_over_time,
     "rad": each(np.radians),
     "range": number(lambda asked: (asked.query.end_ms - asked.query.start_ms) / 1000),
-    "rate": over(rates.rate),
+    "rate": counting(rates.rate),
     "resets": over(rates.resets),
     "round": each(_round, 1.0),
     "scalar": _scalar,
@@ -296,7 +339,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "stddev_over_time": over(over_time.deviation),
     "stdvar_over_time": over(over_time.variance),
     "step": number(lambda asked: asked.query.step_ms / 1000 if asked.query.count > 1 else 0.0),
-    "sum_over_time": over(over_time.sum_),
+    "sum_over_time": over(over_time.sum_, column="sum"),
     "tan": each(np.tan),
     "tanh": each(np.tanh),
     "time": number(lambda asked: asked.steps.times / 1000),

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from gwanje.keep.promql.notes import Notes
 from gwanje.keep.promql.table import Indices, Mask, Numbers, Table, empty, grouped, label, without_name
+from gwanje.model import METRIC
 from gwanje.wire.columns import Labels
 
 Floats = NDArray[np.float64]
@@ -17,9 +19,13 @@ TOLERANCE = 1e-12
 """Buckets that fall by less than this share are rounding, not a broken histogram."""
 
 
-def histogram_quantile(fraction: Numbers, table: Table) -> Table:
+def histogram_quantile(fraction: Numbers, table: Table, notes: Notes) -> Table:
     """The quantile of every group of buckets; series without a readable `le` do not take part."""
     bounds = np.array([_bound(labels) for labels in table.labels])
+    held = table.present.any(axis=1)
+    for row in np.flatnonzero(np.isnan(bounds) & held).tolist() if len(bounds) else ():
+        notes.bucket(label(table.labels[row], METRIC), label(table.labels[row], BOUND))
+    notes.quantile("histogram_quantile", fraction[table.present.any(axis=0)])
     rows = np.flatnonzero(~np.isnan(bounds)) if len(bounds) else np.empty(0, np.int64)
     if not len(rows):
         return empty(len(fraction))
@@ -33,7 +39,9 @@ def histogram_quantile(fraction: Numbers, table: Table) -> Table:
             chosen = own[held]
             if len(chosen):
                 counts = table.values[chosen[:, None], steps]
-                values[group, steps] = _quantile(fraction[steps], bounds[chosen], counts)
+                values[group, steps], forced = _quantile(fraction[steps], bounds[chosen], counts)
+                if forced:
+                    notes.not_rising(label(table.labels[chosen[0]], METRIC))
                 present[group, steps] = True
     return Table(labels, values, present, one_metric=True)
 
@@ -48,15 +56,18 @@ def _alike(mask: Mask) -> Iterator[tuple[Indices, Mask]]:
         yield np.flatnonzero(which.ravel() == number), patterns[:, number]
 
 
-def _quantile(fraction: Numbers, bounds: Floats, counts: Floats) -> Floats:
-    """The quantile at each step; `counts` is buckets by steps, bounds ascend."""
+def _quantile(fraction: Numbers, bounds: Floats, counts: Floats) -> tuple[Floats, bool]:
+    """The quantile at each step, and if counts had to be mended; `counts` is buckets by steps, bounds ascend."""
     bounds, counts = _merged(bounds, counts)
+    forced = False
     if not np.isposinf(bounds[-1]) or len(bounds) < 2:
         found = np.full(counts.shape[1], np.nan)
     else:
-        found = _interpolated(fraction, bounds, _rising(counts))
+        rising = _rising(counts)
+        forced = bool((rising - counts > TOLERANCE * np.maximum(np.abs(counts), np.abs(rising))).any())
+        found = _interpolated(fraction, bounds, rising)
     found = np.where(fraction < 0, -np.inf, np.where(fraction > 1, np.inf, found))
-    return np.where(np.isnan(fraction), np.nan, found)
+    return np.where(np.isnan(fraction), np.nan, found), forced
 
 
 def _interpolated(fraction: Numbers, bounds: Floats, counts: Floats) -> Floats:

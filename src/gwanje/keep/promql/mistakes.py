@@ -22,6 +22,7 @@ _TOKEN = re.compile(
     r"""|(?P<word>[A-Za-z_:][\w:]*|[0-9][\w.]*|\.[0-9][\w.]*)|(?P<sign>=~|!~|==|!=|<=|>=|.)""",
     re.DOTALL,
 )
+_ESCAPED_BYTE = re.compile(r"(?<!\\)(?:\\\\)*\\(?:x[89a-fA-F]|[23][0-7][0-7])")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -37,7 +38,16 @@ def parsed(query: str, limit: int) -> grammar.Expr:
         raise BadQuery(f"{_place(query, tokens, str(error))}parse error: {error}") from error
     if any(token == "@" and sign == "-" for (_, token), (_, sign) in pairwise(tokens)):  # noqa: S105 -- a word of a query
         raise BadQuery("`@` with a time before 1970 is not supported")
+    _refuse_bytes(tokens)
     return tree
+
+
+def _refuse_bytes(tokens: list[tuple[int, str]]) -> None:
+    """Texts hold characters; the parser package would read an escaped byte as one."""
+    for (_, before), (_, token) in pairwise([(0, ""), (0, ""), *tokens]):
+        if token[0:1] in {'"', "'"} and _ESCAPED_BYTE.search(token):
+            what = "invalid label name" if before in {"(", ","} else "bytes that are no character in the text"
+            raise BadQuery(f"{what} {token}")
 
 
 def _tokens(query: str) -> Iterator[tuple[int, str]]:

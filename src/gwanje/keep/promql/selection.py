@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from functools import partial
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gwanje.errors import BadQuery, QueryLimit
+from gwanje.keep.promql.names import Names, names_of
 from gwanje.keep.promql.regex import full_match
 from gwanje.wire.columns import Labels, Times, Values
 
@@ -35,24 +38,111 @@ class Matcher:
         return bool(self.select([""])[0])
 
 
+Column = Literal["last", "min", "max", "sum", "count"]
+"""What stands for samples that gave way to rollups."""
+
+NEVER = -(1 << 62)
+"""The time of a sample that there is not."""
+
+
+class Tile(NamedTuple):
+    """Some neighbouring series: which rows they are, and what reads their samples, from any thread.
+
+    Samples outside of the range may be among them.
+    """
+
+    rows: slice
+    read: Callable[[], Selected]
+
+
+class Found(Protocol):
+    """The series that a selector takes, and their samples when they are asked for."""
+
+    @property
+    def names(self) -> Names:
+        """No two series have the same labels. Series without a sample in the range may be among them."""
+        ...
+
+    @property
+    def rolled(self) -> bool:
+        """True where rollups stand for some of the samples; then it matters which column is read."""
+        ...
+
+    def tiles(self, rows: int, column: Column = "last") -> Sequence[Tile]:
+        """The samples, of so many series at a time or fewer, in order."""
+        ...
+
+    def last(self) -> tuple[Times, Values]:
+        """Time and value of the newest sample of each series in the range, a stale marker too; NEVER where there is none."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """The samples of several series. Series `i` owns `times[offsets[i]:offsets[i+1]]`: ascending, no time twice."""
+    """The samples of several series. Series `i` owns `times[offsets[i]:offsets[i+1]]`: ascending, no time twice.
+
+    With `past` it owns `times[offsets[i]:past[i]]`, and what follows up to the next series is nobody's.
+    """
 
     labels: Sequence[Labels]
     offsets: NDArray[np.int64]
     times: Times
     values: Values
+    past: NDArray[np.int64] | None = None
+
+    @property
+    def begins(self) -> NDArray[np.int64]:
+        return self.offsets[:-1]
+
+    @property
+    def ends(self) -> NDArray[np.int64]:
+        return self.offsets[1:] if self.past is None else self.past
+
+    @property
+    def names(self) -> Names:
+        return names_of(self.labels)
+
+    @property
+    def rolled(self) -> bool:
+        return False
+
+    def tiles(self, rows: int, _column: Column = "last") -> Sequence[Tile]:
+        spans = [slice(start, min(start + rows, len(self.begins))) for start in range(0, len(self.begins), rows)]
+        return [Tile(span, partial(self._of, span)) for span in spans]
+
+    def _of(self, span: slice) -> Selected:
+        own = self.offsets[span.start : span.stop + 1]
+        samples = slice(int(own[0]), int(own[-1]))
+        past = None if self.past is None else self.past[span] - own[0]
+        return Selected(self.labels[span], own - own[0], self.times[samples], self.values[samples], past)
+
+    def last(self) -> tuple[Times, Values]:
+        there = self.ends > self.begins
+        if not len(self.times):
+            return np.full(len(there), NEVER, np.int64), np.zeros(len(there))
+        at = np.where(there, self.ends - 1, 0)
+        return np.where(there, self.times[at], NEVER), self.values[at]
 
 
 class Fetch(Protocol):
-    """Reads the samples of the series that all matchers take, `start_ms < time <= end_ms`.
+    """Looks for the series that all matchers take, and their samples with `start_ms < time <= end_ms`.
 
     Called once per selector of a query, from the thread that evaluates. Stale markers are included, their bits kept.
-    Series without a sample in the range may be left out. No two series have the same labels.
     """
 
-    def __call__(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, /) -> Selected: ...
+    def __call__(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, /) -> Found: ...
+
+
+class Unsupported(BadQuery):
+    """The query asks for something of the language that there is not here; the message names it."""
+
+
+class Unanswerable(BadQuery):
+    """The query can be read, but these samples have no answer to it."""
+
+
+class Abandoned(QueryLimit):
+    """The query was ended because nobody waits for its answer any more."""
 
 
 @dataclass(frozen=True, slots=True)

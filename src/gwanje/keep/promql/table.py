@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwanje.errors import BadQuery
+from gwanje.keep.promql.names import Names, names_of
 from gwanje.model import METRIC
 from gwanje.wire.columns import Labels, Times
 
@@ -59,6 +60,8 @@ class Table:
 
     def rows(self, chosen: Indices | Mask) -> Table:
         """Only some of the series."""
+        if chosen.dtype == np.bool_ and chosen.all():
+            return self
         numbers = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen
         labels = [self.labels[row] for row in numbers.tolist()]
         return replace(self, labels=labels, values=self.values[numbers], present=self.present[numbers])
@@ -94,9 +97,18 @@ def without_name(labels: Labels) -> Labels:
 
 def drop_names(table: Table) -> Table:
     """The table without metric names, as after everything that changes what a value means."""
-    # The name comes first in nearly every series; seeing so without a call halves the time.
-    labels = [own[1:] if own and own[0][0] == METRIC else without_name(own) for own in table.labels]
+    labels = names_of(table.labels).once("without name", _without_names)
     return replace(relabelled(table, labels, unique=table.one_metric), one_metric=True)
+
+
+def _without_names(labels: Sequence[Labels]) -> Names:
+    # The name comes first in nearly every series; seeing so without a call halves the time.
+    return Names([own[1:] if own and own[0][0] == METRIC else without_name(own) for own in labels])
+
+
+def differ(labels: Sequence[Labels]) -> bool:
+    """True when no two series have the same labels."""
+    return names_of(labels).once("differ", lambda rows: len(set(rows)) == len(rows))
 
 
 def relabelled(table: Table, labels: Sequence[Labels], *, unique: bool = False) -> Table:
@@ -104,7 +116,7 @@ def relabelled(table: Table, labels: Sequence[Labels], *, unique: bool = False) 
 
     Raises BadQuery where two of them have a value at the same step.
     """
-    if unique or len(set(labels)) == len(labels):
+    if unique or differ(labels):
         return replace(table, labels=labels, one_metric=unique)
     groups, members = grouped(labels)
     if (group_counts(table.present, groups, len(members)) > 1).any():

@@ -11,8 +11,16 @@ from numpy.typing import NDArray
 from gwanje.wire.columns import Labels, Times, Values
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """What there is to say of an answer beside it, in Prometheus's words."""
+
+    warnings: tuple[str, ...] = ()
+    infos: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
-class Matrix:
+class Matrix(Noted):
     """Several series over time. Series `i` owns `times[offsets[i]:offsets[i+1]]`, in order of time; no stale markers."""
 
     labels: Sequence[Labels]
@@ -22,7 +30,7 @@ class Matrix:
 
 
 @dataclass(frozen=True, slots=True)
-class Vector:
+class Vector(Noted):
     """One value for each of several series, at one instant."""
 
     labels: Sequence[Labels]
@@ -31,13 +39,13 @@ class Vector:
 
 
 @dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(Noted):
     value: float
     at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class Text(Noted):
     value: str
     at_ms: int
 

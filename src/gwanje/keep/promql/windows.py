@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gwanje.keep.promql.selection import Selected
+from gwanje.keep.promql.names import Names
+from gwanje.keep.promql.selection import Column, Found, Selected, Tile
 from gwanje.keep.promql.table import Indices, Mask, Table
 from gwanje.model import STALE_NAN_BITS
 from gwanje.wire.columns import Times, Values
 
+MANY_TILES = 8
 TILE_CELLS = 1 << 15
 """Series times steps worked on at once, so that the arrays of one tile stay in the processor's cache."""
 
@@ -50,20 +53,21 @@ Result = tuple[NDArray[np.float64], Mask]
 """Values and presence, series by steps."""
 
 
-def edges(times: Times, offsets: Indices, ends: Times) -> Indices:
+def edges(selected: Selected, ends: Times) -> Indices:
     """Per series and end: the index of the first sample after the end."""
-    found = np.empty((len(offsets) - 1, len(ends)), np.int64)
+    begins, past = selected.begins, selected.ends
+    found = np.empty((len(begins), len(ends)), np.int64)
     size = max(1, TILE_CELLS // max(1, len(ends)))
     for start in range(0, len(found), size):
-        found[start : start + size] = _edges(times, offsets[start : start + size + 1], ends)
+        rows = slice(start, start + size)
+        found[rows] = _edges(selected.times, begins[rows, None], past[rows, None], ends)
     return found
 
 
-def _edges(times: Times, offsets: Indices, ends: Times) -> Indices:
+def _edges(times: Times, first: Indices, past: Indices, ends: Times) -> Indices:
     """Guess as if the samples were evenly spaced, move by one where that misses, and search where it still does."""
-    first, past = offsets[:-1, None], offsets[1:, None]
     if not len(times) or not len(ends):
-        return np.broadcast_to(first, (len(offsets) - 1, len(ends)))
+        return np.broadcast_to(first, (len(first), len(ends)))
     last = len(times) - 1
     oldest = times[np.minimum(first, last)]
     newest = times[np.clip(past - 1, 0, last)]
@@ -75,14 +79,14 @@ def _edges(times: Times, offsets: Indices, ends: Times) -> Indices:
     guess -= early
     moved = np.flatnonzero(late | early)
     if len(moved):
-        _search(times, offsets, ends, guess, moved)
+        _search(times, first[:, 0], past[:, 0], ends, guess, moved)
     return guess
 
 
-def _search(times: Times, offsets: Indices, ends: Times, found: Indices, cells: Indices) -> None:
+def _search(times: Times, first: Indices, past: Indices, ends: Times, found: Indices, cells: Indices) -> None:  # noqa: PLR0917 -- arrays that belong together
     """Bisect those of the cells whose place was not found by moving one sample."""
     series, step = np.divmod(cells, len(ends))
-    low, high, end = offsets[series], offsets[series + 1], ends[step]
+    low, high, end = first[series], past[series], ends[step]
     flat = found.reshape(-1)
     place = flat[cells]
     last = len(times) - 1
@@ -108,8 +112,18 @@ def without_stale(selected: Selected) -> Selected:
     if not marked.any():
         return selected
     kept = ~marked
+    if selected.past is not None:
+        kept &= _owned(selected)
     before = np.concatenate(([0], np.cumsum(kept)))
     return Selected(selected.labels, before[selected.offsets], selected.times[kept], selected.values[kept])
+
+
+def _owned(selected: Selected) -> Mask:
+    """Which samples belong to a series."""
+    ends = np.zeros(len(selected.times) + 1, np.int64)
+    np.add.at(ends, selected.begins, 1)
+    np.add.at(ends, selected.ends, -1)
+    return np.cumsum(ends)[:-1] > 0
 
 
 def windows(selected: Selected, ends: Times, now: Times, range_ms: int, *, one_metric: bool, exact: bool = False) -> Windows:
@@ -117,8 +131,8 @@ def windows(selected: Selected, ends: Times, now: Times, range_ms: int, *, one_m
     clean = without_stale(selected)
     if exact:
         shape = (len(clean.labels), len(ends))
-        first = np.broadcast_to(clean.offsets[:-1, None], shape)
-        past = np.broadcast_to(clean.offsets[1:, None], shape)
+        first = np.broadcast_to(clean.begins[:, None], shape)
+        past = np.broadcast_to(clean.ends[:, None], shape)
     else:
         first, past = _both_edges(clean, ends, range_ms)
     return Windows(clean, first, past, ends, now, range_ms, one_metric)
@@ -129,9 +143,9 @@ def _both_edges(selected: Selected, ends: Times, range_ms: int) -> tuple[Indices
     step_ms = int(ends[1] - ends[0]) if len(ends) > 1 else 0
     ahead, rest = divmod(range_ms, step_ms) if step_ms > 0 else (0, 1)
     if rest or ahead >= len(ends):
-        return edges(selected.times, selected.offsets, ends - range_ms), edges(selected.times, selected.offsets, ends)
+        return edges(selected, ends - range_ms), edges(selected, ends)
     all_ends = ends[0] - range_ms + step_ms * np.arange(ahead + len(ends), dtype=np.int64)
-    found = edges(selected.times, selected.offsets, all_ends)
+    found = edges(selected, all_ends)
     return found[:, : len(ends)], found[:, ahead:]
 
 
@@ -140,8 +154,8 @@ def newest(selected: Selected, ends: Times, look_back_ms: int, *, one_metric: bo
 
     Also gives the times of those samples.
     """
-    past = edges(selected.times, selected.offsets, ends)
-    present = past > selected.offsets[:-1, None]
+    past = edges(selected, ends)
+    present = past > selected.begins[:, None]
     index = np.where(present, past - 1, 0)
     if not len(selected.times):
         return Table(selected.labels, np.zeros(past.shape), present, one_metric), np.zeros(past.shape, np.int64)
@@ -152,28 +166,61 @@ def newest(selected: Selected, ends: Times, look_back_ms: int, *, one_metric: bo
     return Table(selected.labels, values, present, one_metric), times
 
 
-def tiled(whole: Windows, function: Callable[[Windows], Result]) -> Result:
-    """Apply a function to some series at a time."""
-    series, steps = whole.first.shape
-    size = max(1, TILE_CELLS // max(1, steps))
-    if series <= size:
-        return function(whole)
-    results = [function(tile) for tile in _tiles(whole, size)]
-    return np.concatenate([values for values, _ in results]), np.concatenate([present for _, present in results])
+@dataclass(frozen=True, slots=True)
+class Ranged:
+    """A range vector at every step: the windows of what was found, made of some series at a time."""
+
+    found: Found
+    ends: Times
+    now: Times
+    range_ms: int
+    one_metric: bool
+    look: Callable[[Selected], None] = lambda _: None
+    """Told of every tile before it is worked on; may end the query."""
+
+    @property
+    def names(self) -> Names:
+        return self.found.names
+
+    def tiles(self, column: Column = "last") -> Iterator[tuple[slice, Windows]]:
+        """The windows of the series one after another, and which rows they are."""
+        for tile in self._tiles(column):
+            yield tile.rows, self._windows(tile)
+
+    def reduced(self, reduce: Callable[[Windows], Result], column: Column = "last") -> Table:
+        """One value a window, under the series' own labels."""
+        shape = (len(self.names), len(self.ends))
+        values, present = np.zeros(shape), np.zeros(shape, np.bool_)
+
+        def work(tile: Tile) -> None:
+            with np.errstate(all="ignore"):  # each thread has its own
+                values[tile.rows], present[tile.rows] = reduce(self._windows(tile))
+
+        side_by_side(work, self._tiles(column))
+        return Table(self.names, values, present, self.one_metric)
+
+    def _tiles(self, column: Column) -> Sequence[Tile]:
+        return self.found.tiles(max(1, TILE_CELLS // max(1, len(self.ends))), column)
+
+    def _windows(self, tile: Tile) -> Windows:
+        selected = tile.read()
+        self.look(selected)
+        return windows(selected, self.ends, self.now, self.range_ms, one_metric=self.one_metric)
 
 
-def _tiles(whole: Windows, size: int) -> Iterator[Windows]:
-    offsets = whole.selected.offsets
-    for start in range(0, len(offsets) - 1, size):
-        rows = slice(start, start + size)
-        own = offsets[start : start + size + 1]
-        samples = slice(int(own[0]), int(own[-1]))
-        yield Windows(
-            Selected(whole.selected.labels[rows], own - own[0], whole.times[samples], whole.values[samples]),
-            whole.first[rows] - own[0],
-            whole.past[rows] - own[0],
-            whole.ends,
-            whole.now,
-            whole.range_ms,
-            whole.one_metric,
-        )
+def side_by_side(work: Callable[[Tile], None], tiles: Sequence[Tile]) -> None:
+    """Work on all tiles; on many by two threads, for numpy lets both run."""
+    if len(tiles) < MANY_TILES:
+        for tile in tiles:
+            work(tile)
+        return
+    with ThreadPoolExecutor(2, thread_name_prefix="samples-tiles") as threads:
+        # In halves: neighbouring tiles share row groups.
+        running = [threads.submit(_each, work, half) for half in (tiles[: len(tiles) // 2], tiles[len(tiles) // 2 :])]
+        for half in running:
+            half.result()
+
+
+def _each(work: Callable[[Tile], None], tiles: Sequence[Tile]) -> None:
+    for tile in tiles:
+        work(tile)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -38,13 +38,23 @@ class Clear:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """A warning or an information that an answer must carry, or (`no`) must not."""
+
+    no: bool = False
+    message: str = ""
+    pattern: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Expected:
     """What an `eval` expects. `message` and `pattern` belong to a failure."""
 
     fails: bool = False
     message: str = ""
     pattern: str = ""
-    annotated: bool = False
+    warns: Said | None = None
+    informs: Said | None = None
     ordered: bool = False
     text: str | None = None
     scalar: float | None = None
@@ -167,7 +177,8 @@ def _expected(sort: str, body: Sequence[str]) -> Expected:
         fails="fail" in said or sort == "_fail",
         message=failure.removeprefix("msg:").strip() if failure.startswith("msg:") else "",
         pattern=failure.removeprefix("regex:").strip() if failure.startswith("regex:") else "",
-        annotated="warn" in said or "info" in said or sort in ("_warn", "_info"),
+        warns=_note(said, "warn", sort),
+        informs=_note(said, "info", sort),
         ordered="ordered" in said or sort == "_ordered",
         text=_unquoted(said["string"]) if "string" in said else None,
         scalar=float(scalar) if scalar else None,
@@ -175,6 +186,16 @@ def _expected(sort: str, body: Sequence[str]) -> Expected:
         raw=_raw_range(said["range vector"]) if "range vector" in said else None,
         series=tuple(series),
     )
+
+
+def _note(said: Mapping[str, str], word: str, sort: str) -> Said | None:
+    if word in said:
+        text = said[word]
+        message = text.removeprefix("msg:").strip() if text.startswith("msg:") else ""
+        return Said(message=message, pattern=text.removeprefix("regex:").strip() if text.startswith("regex:") else "")
+    if sort == f"_{word}":
+        return Said()
+    return Said(no=True) if f"no_{word}" in said else None
 
 
 def _raw_range(text: str) -> tuple[int, int, int]:
