@@ -1,0 +1,1 @@
+"""Dashboards: what stands in `dashboards/*.yaml`, those that every folder has, and their form for Grafana."""
