@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -42,20 +42,6 @@ from gwanje.wire.remote_write.decode import decode
 from gwanje.wire.remote_write.encode import body_of
 
 Reopen = Callable[..., LocalSamples]
-
-
-@pytest.fixture
-async def reopen(tmp_path: Path) -> AsyncIterator[Reopen]:
-    """Opens the store of the test's folder; what is still open at the end is closed."""
-    stores: list[LocalSamples] = []
-
-    def opened(**settings: Any) -> LocalSamples:
-        stores.append(create(Settings(**settings), World(tmp_path)))
-        return stores[-1]
-
-    yield opened
-    for store in stores:
-        await store.close()
 
 
 class TestInTheHead(SamplesContract):
@@ -144,12 +130,16 @@ async def test_of_two_values_for_one_time_the_block_keeps_the_first(reopen: Reop
 
 async def test_any_parquet_reader_opens_a_block(reopen: Reopen, tmp_path: Path) -> None:
     store = reopen()
-    await store.append(columns(load("web-1", NOW_MS, 1.5), load("web-2", NOW_MS, 2.5)), NOW_MS)
+    await store.append(columns(load("web-1", NOW_MS, 1.5), load("web-2", NOW_MS, 1 / 3)), NOW_MS)
     await store.write_block()
-    (block,) = (tmp_path / "samples" / "blocks").iterdir()
+    (block,) = (tmp_path / "samples" / "blocks").glob("*/0*")
     series_table, samples_table = (duckdb.read_parquet(f"{block}/{name}.parquet") for name in ("series", "samples"))
-    joined = samples_table.join(series_table, "series").order("series").project("labels['host'], time_ms, value")
-    assert joined.fetchall() == [("web-1", NOW_MS, 1.5), ("web-2", NOW_MS, 2.5)]
+    joined = (
+        samples_table.join(series_table, "series")
+        .order("series")
+        .project("labels['host'], time_ms, coalesce(value, scaled / 10 ** decimals)")
+    )
+    assert joined.fetchall() == [("web-1", NOW_MS, 1.5), ("web-2", NOW_MS, 1 / 3)]
 
 
 async def test_many_row_groups_are_found_again(reopen: Reopen) -> None:
@@ -166,11 +156,11 @@ async def test_many_row_groups_are_found_again(reopen: Reopen) -> None:
 
 
 async def test_a_block_is_written_by_itself_when_the_head_is_full_or_old(reopen: Reopen) -> None:
-    store = reopen(block_span=timedelta(hours=2))
+    store = reopen(block_span=timedelta(hours=1))
     await store.append(columns(load("web-1", NOW_MS, 1.0)), NOW_MS)
-    await store.append(columns(load("web-1", NOW_MS + 2 * HOUR, 2.0)), NOW_MS + 2 * HOUR)
+    await store.append(columns(load("web-1", NOW_MS + HOUR, 2.0)), NOW_MS + HOUR)
     assert store.own_samples()["gwanje_store_head_samples"] == 2
-    await store.append(columns(load("web-1", NOW_MS + 2 * HOUR + 1, 3.0)), NOW_MS + 2 * HOUR + 1)
+    await store.append(columns(load("web-1", NOW_MS + HOUR + 1, 3.0)), NOW_MS + HOUR + 1)
     await store.write_block()  # waits for the one on its way
     assert store.own_samples()["gwanje_store_blocks"] == 1
 
@@ -186,10 +176,11 @@ async def test_log_segments_go_when_their_block_stands(reopen: Reopen, tmp_path:
 
 
 async def test_blocks_past_the_retention_go_whole(reopen: Reopen) -> None:
-    store = reopen(retention=timedelta(days=2))
+    store = reopen(retention=timedelta(days=2), rollups={})
     for day in range(5):
         await store.append(columns(load("web-1", NOW_MS + day * DAY, float(day))), NOW_MS + day * DAY)
         await store.write_block()
+    await store.compact()
     figures = store.own_samples()
     assert figures["gwanje_store_blocks"] == 3
     assert await held(store, until_ms=NOW_MS + 5 * DAY) == {WEB_1: [(NOW_MS + day * DAY, float(day)) for day in (2, 3, 4)]}
@@ -381,7 +372,7 @@ async def test_a_block_that_lost_its_end_stops_the_start(reopen: Reopen, tmp_pat
     await store.append(columns(load("web-1", NOW_MS, 1.0)), NOW_MS)
     await store.write_block()
     await store.close()
-    (block,) = (tmp_path / "samples" / "blocks").iterdir()
+    (block,) = (tmp_path / "samples" / "blocks").glob("*/0*")
     (block / file).write_bytes((block / file).read_bytes()[:-9])
     with pytest.raises(Damaged, match=rf"{block.name}.*backup"):
         reopen()
@@ -393,7 +384,7 @@ async def test_a_flipped_bit_in_a_block_is_damage_and_never_a_wrong_answer(reope
     await store.append(raw(WEB_1, wanted), NOW_MS)
     await store.write_block()
     await store.close()
-    (path,) = (tmp_path / "samples" / "blocks").glob("*/samples.parquet")
+    (path,) = (tmp_path / "samples" / "blocks").glob("*/*/samples.parquet")
     whole = path.read_bytes()
     outcomes: set[bool | str] = set()
     for at in range(0, len(whole), 61):

@@ -15,31 +15,39 @@ from gwanje.keep.promql import Matcher
 from gwanje.keep.samples.local import LocalSamples, Settings, create
 from gwanje.kinds import World
 from gwanje.model import Sample
-from gwanje.testing.samples import NOW_MS, WEB_1, WEB_2, columns, held, load
+from gwanje.testing.samples import DAY, NOW_MS, WEB_1, WEB_2, columns, held, load
 
-# Appends, writes a block, appends again; the audit hook kills the process at its n-th touch of the folder. A child is forked
-# for each n before the store has any thread.
+# Appends, writes a block, appends again; the audit hook kills the process at its n-th touch of the folder, or lets that touch
+# fail as a disk would. A child is forked for each n before the store has any thread.
 AT_EVERY_STEP = """
-import asyncio, os, signal, sys
+import asyncio, errno, os, signal, sys
 from pathlib import Path
 import pyarrow.parquet
+from gwanje.errors import Damaged, StoreFull
 from gwanje.keep.samples.local import Settings, create
 from gwanje.kinds import World
-from gwanje.testing.samples import NOW_MS, columns, load
+from gwanje.testing.samples import DAY, NOW_MS, columns, load
 
-TOUCHES = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate", "shutil.rmtree"}
+TOUCHES = {"open", "os.mkdir", "os.link", "os.rename", "os.remove", "os.rmdir", "os.truncate", "shutil.rmtree"}
 
 def kill_at(step, folder, acknowledged):
     seen = 0
     def hook(event, arguments):
+        global armed
         nonlocal seen
+        if event == "open" and not (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR):
+            return  # a look changes nothing
         if event in TOUCHES and armed and str(folder) in str(arguments[0] if event != "os.truncate" else folder):
             seen += 1
-            if seen == step:
+            if seen == step and sys.argv[3] == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
+            if seen == step:
+                armed = False
+                (folder / "failed").touch()
+                raise OSError(errno.ENOSPC, "No space left on device")
     sys.addaudithook(hook)
 
-async def story(folder, acknowledged):
+async def blocks(folder, acknowledged):
     store = create(Settings(segment_bytes=400), World(folder))
     for i in range(5):
         await store.append(columns(load("web-1", NOW_MS + i, float(i)), load("web-2", NOW_MS + i, 0.0)), NOW_MS)
@@ -48,8 +56,41 @@ async def story(folder, acknowledged):
             await store.write_block()
     await store.close()
 
-armed = True
-root = Path(sys.argv[1])
+async def merging(folder, acknowledged):
+    store = create(Settings(), World(folder))
+    for i in range(5):
+        await store.append(columns(load("web-1", NOW_MS + i, float(i)), load("web-2", NOW_MS + i, 0.0)), NOW_MS)
+        os.write(acknowledged, b"x")
+        if i < 4:
+            await store.write_block()
+            arm(i == 3)
+    await kept_trying(store.compact)
+    await store.close()
+
+async def rolling(folder, acknowledged):
+    store = create(Settings(), World(folder))
+    for i in range(5):
+        at_ms = NOW_MS + i + 16 * DAY * (i == 4)
+        await store.append(columns(load("web-1", at_ms, float(i)), load("web-2", at_ms, 0.0)), at_ms)
+        os.write(acknowledged, b"x")
+        if i in (1, 3):
+            await store.write_block()
+    arm(True)
+    await kept_trying(store.compact)
+    await store.close()
+
+async def kept_trying(work):
+    try:
+        await work()
+    except (OSError, StoreFull, Damaged):
+        await work()
+
+def arm(now):
+    global armed
+    armed = armed or now
+
+armed = sys.argv[2] == "blocks"
+root, story = Path(sys.argv[1]), globals()[sys.argv[2]]
 for step in range(1, 1000):
     folder = root / f"killed-at-{step:03}"
     folder.mkdir()
@@ -60,21 +101,56 @@ for step in range(1, 1000):
         asyncio.run(story(folder, acknowledged))
         os._exit(0)
     _, status = os.waitpid(child, 0)
-    os.close(acknowledged)
-    if not os.WIFSIGNALED(status):
+    if sys.argv[3] == "kill" and not os.WIFSIGNALED(status):
         sys.exit(os.waitstatus_to_exitcode(status))
+    if sys.argv[3] == "fail" and (status or os.stat(acknowledged).st_size == 0):
+        sys.exit(f"step {step} ended with {status}")
+    failed = (folder / "failed").exists()
+    os.close(acknowledged)
+    if sys.argv[3] == "fail" and not failed:
+        sys.exit(0)
 """
 
 
 def test_a_kill_at_every_touch_of_the_disk_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-c", AT_EVERY_STEP, str(tmp_path)], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", AT_EVERY_STEP, str(tmp_path), "blocks", "kill"], check=True, timeout=120)
     folders = sorted(tmp_path.glob("killed-at-*"))
-    assert len(folders) > 30  # a block alone has a dozen steps
+    assert len(folders) > 20  # a block alone has half a dozen steps
     for folder in folders:
         count = (tmp_path / folder.name.replace("killed-at", "acknowledged")).stat().st_size
         assert found_in(folder) in (samples_of(count), samples_of(count + 1)), folder.name
         blocks, segments = ([int(path.stem) for path in (folder / "samples" / name).iterdir()] for name in ("blocks", "log"))
         assert max(blocks, default=0) < min(segments), "segments that a block covers are deleted at the next start"
+
+
+@pytest.mark.parametrize("way", ["kill", "fail"])
+def test_the_end_of_a_merge_at_any_step_loses_and_doubles_nothing(tmp_path: Path, way: str) -> None:
+    subprocess.run([sys.executable, "-c", AT_EVERY_STEP, str(tmp_path), "merging", way], check=True, timeout=120)
+    folders = sorted(tmp_path.glob("killed-at-*"))
+    assert any(list(folder.glob("samples/blocks/*.1")) for folder in folders), "a merge was among the steps"
+    for folder in folders:
+        count = (tmp_path / folder.name.replace("killed-at", "acknowledged")).stat().st_size
+        assert found_in(folder) in (samples_of(count), samples_of(count + 1)), folder.name
+
+
+@pytest.mark.parametrize("way", ["kill", "fail"])
+def test_the_end_of_a_roll_up_at_any_step_loses_and_doubles_nothing(tmp_path: Path, way: str) -> None:
+    subprocess.run([sys.executable, "-c", AT_EVERY_STEP, str(tmp_path), "rolling", way], check=True, timeout=120)
+    rolled = 0
+    for folder in sorted(tmp_path.glob("killed-at-*")):
+        count = (tmp_path / folder.name.replace("killed-at", "acknowledged")).stat().st_size
+        store = create(Settings(), World(folder))
+        matchers = [Matcher("host", "=", "web-1")]
+        last, counted = (store._store.fetch(matchers, 0, NOW_MS * 2, column) for column in ("last", "count"))
+        asyncio.run(store.close())
+        samples = list(zip((last.times - NOW_MS).tolist(), last.values.tolist(), strict=True))
+        raw = [(i + 16 * DAY * (i == 4), float(i)) for i in range(5)]
+        if samples == [raw[3], raw[4]]:
+            rolled += 1
+            assert counted.values.tolist() == [4.0, 1.0]
+        else:
+            assert samples in (raw[:count], raw[: count + 1]), folder.name
+    assert rolled > 5
 
 
 def samples_of(count: int) -> list[tuple[int, float]]:

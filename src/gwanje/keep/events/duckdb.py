@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -75,6 +76,10 @@ class DuckdbEvents:
         """Delete what is older; returns how many."""
         return await self._in_thread(lambda: self._forget(before_ms))
 
+    async def backup(self, to: Path) -> None:
+        """Copy all events into a folder that is not there yet. Raises OSError, and StoreFull."""
+        await self._in_thread(lambda: self._copy(to))
+
     async def close(self) -> None:
         """Write down what is in DuckDB's log and let go of the file."""
         await self._in_thread(self._close)
@@ -106,6 +111,12 @@ class DuckdbEvents:
         with self._connected() as connection:
             row = connection.execute("DELETE FROM events WHERE at_ms < ?", [before_ms]).fetchone()
         return int(row[0]) if row else 0
+
+    def _copy(self, to: Path) -> None:
+        with self._connected() as connection:
+            connection.execute("CHECKPOINT")  # all is in the one file, and nothing is written while this thread is here
+        to.mkdir(parents=True)
+        shutil.copy2(self._file, to / _FILE)
 
     @contextmanager
     def _connected(self) -> Iterator[duckdb.DuckDBPyConnection]:

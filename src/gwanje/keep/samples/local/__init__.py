@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+
+from pydantic import AfterValidator, Field
 
 from gwanje import config, kinds
 from gwanje.errors import StoreFull
@@ -15,26 +18,42 @@ from gwanje.keep.samples.local.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from gwanje.keep.samples.base import Answer, Appended, Columns, Labels, Matrix
 
 Result = TypeVar("Result")
 
 
+def _step(value: timedelta) -> timedelta:
+    if value < timedelta(minutes=1) or timedelta(days=1) % value:
+        raise ValueError(
+            f"{config.format_duration(value)} is no step of a rollup; a day must be made of whole steps, as of 5m or 1h"
+        )
+    return value
+
+
+Step = Annotated[config.Duration, AfterValidator(_step)]
+
+
 class Settings(config.Settings):
     """Samples in `samples/` of the data folder: for one machine, no service to install."""
 
     retention: config.Duration = timedelta(days=15)
-    """How long samples are kept; whole blocks are deleted when all of a block is older."""
+    """How long samples are kept as they came; whole blocks go when all of a block is older."""
+    rollups: dict[Step, config.Duration] = Field(
+        default_factory=lambda: {timedelta(minutes=5): timedelta(days=90), timedelta(hours=1): timedelta(days=730)}
+    )
+    """What is kept of samples past their retention: min, max, sum, count and last of each step, and for how long."""
     fsync: Literal["every second", "always"] = "every second"
     """When the log reaches the disk: a killed process loses nothing either way, a power cut the last second or nothing."""
-    head_bytes: int = 128 << 20
+    head_bytes: int = 64 << 20
     """How much memory the recent past may take before a block is written."""
     block_span: config.Duration = timedelta(hours=2)
     """After how long a block is written even when the head is not full."""
     segment_bytes: int = 64 << 20
     """How large a file of the log becomes."""
-    cache_bytes: int = 64 << 20
+    cache_bytes: int = 96 << 20
     """How much of the blocks read last stays in memory."""
     out_of_order: config.Duration = timedelta(hours=1)
     """How much older than its series' newest a sample may be."""
@@ -80,14 +99,13 @@ class LocalSamples:
         return appended
 
     async def instant(self, query: str, at_ms: int) -> Answer:
-        return await _in(self._readers, partial(promql.instant, query, at_ms, self._store.fetch, self._limits))
+        return await self._asked(partial(promql.instant, query, at_ms, self._store.find, self._limits))
 
     async def range(self, query: str, start_ms: int, end_ms: int, step_ms: int) -> Matrix:
-        ask = partial(promql.range_, query, start_ms, end_ms, step_ms, self._store.fetch, self._limits)
-        return await _in(self._readers, ask)
+        return await self._asked(partial(promql.range_, query, start_ms, end_ms, step_ms, self._store.find, self._limits))
 
     async def series(self, matchers: Sequence[str], start_ms: int, end_ms: int) -> list[Labels]:
-        return await _in(self._readers, partial(self._series, matchers, start_ms, end_ms))
+        return await self._ask(partial(self._series, matchers, start_ms, end_ms))
 
     async def label_names(self, matchers: Sequence[str], start_ms: int, end_ms: int) -> list[str]:
         found = await self.series(matchers, start_ms, end_ms)
@@ -101,6 +119,14 @@ class LocalSamples:
         """Write the head into a block now: for tools that read blocks, such as a backup."""
         await _in(self._writer, self._store.write_block)
 
+    async def compact(self) -> None:
+        """Merge, roll up and delete blocks now, as far as there is something to do."""
+        await _in(self._readers, self._store.compact)
+
+    async def backup(self, to: Path) -> None:
+        """Copy everything that was answered, by hard links where that is possible, into a folder that is not there yet."""
+        await _in(self._readers, partial(self._store.backup, to))
+
     def own_samples(self) -> Mapping[str, float]:
         return self._store.own_samples()
 
@@ -112,6 +138,24 @@ class LocalSamples:
         await _in(self._writer, self._store.close)
         self._writer.shutdown()
         self._readers.shutdown()
+
+    async def _ask(self, ask: Callable[[], Result]) -> Result:
+        """Answer a question in a thread of the readers, with series that mean the same to its end."""
+
+        def looking() -> Result:
+            with self._store.looking():
+                return ask()
+
+        return await _in(self._readers, looking)
+
+    async def _asked(self, evaluate: Callable[[promql.Watch], Result]) -> Result:
+        """Evaluate in a thread, which stops soon when the caller is cancelled."""
+        nobody_waits = threading.Event()
+        try:
+            return await self._ask(partial(evaluate, nobody_waits.is_set))
+        except asyncio.CancelledError:
+            nobody_waits.set()
+            raise
 
     def _series(self, matchers: Sequence[str], start_ms: int, end_ms: int) -> list[Labels]:
         return self._store.series([promql.matchers(selector) for selector in matchers], start_ms, end_ms)

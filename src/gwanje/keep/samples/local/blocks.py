@@ -1,12 +1,19 @@
-"""Blocks: the older past, one folder each, never changed after it got its name.
+"""Blocks: the older past, one folder each, never changed after it got its name. Any Parquet reader can open them.
 
-`blocks/0000000007/` holds `samples.parquet` (series, time_ms, value, sorted so), `series.parquet` (series, labels and the series'
-stretch in the other file) and `block.json`. Any Parquet reader can open them. The number is that of the last log segment the
-block covers. Row groups end where a series ends, so that a series' rows are known without reading the column that names it.
+A block holds one period of samples, or of rollups, in three files.
+
+- `samples.parquet` is sorted by series and time. A sample stands in `value`, or, where a series' values are decimals of few
+  digits, as an integer in `scaled`: the value is `scaled / 10 ** decimals`, exactly. Integers take a third of the space.
+- `series.parquet` names the series, and says how many samples each has, its newest, and its `decimals`.
+- `block.json` says what the block is, with the checksums of the files.
+
+Series are sorted by their labels as they are spelled in a request, so that blocks are merged by reading each once from front to
+back. Row groups end where a series ends, so that a series' rows are known without reading the column that names it.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -14,29 +21,37 @@ import threading
 import zlib
 from collections import OrderedDict
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gwanje.errors import Damaged
+from gwanje.keep.samples.local import decimals
 from gwanje.keep.samples.local.log import sync_folder
-from gwanje.keep.samples.local.runs import Ids, Offsets, Part, Run, assemble, bounds, first_after, slices
+from gwanje.keep.samples.local.packed import Packed, pack
+from gwanje.keep.samples.local.rollups import COLUMNS, Rolled, counted
+from gwanje.keep.samples.local.runs import Ids, Offsets, Part, bounds, first_after, slices
+from gwanje.keep.samples.local.tiles import OfGroups
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from gwanje.wire.columns import Labels, Times, Values
+    from gwanje.wire.columns import Times, Values
 
-_UNFINISHED, _GONE = "unfinished-", "gone-"
-_ROWS_OF_GROUP = 64 * 1024
-_VERSION = 1
+_VERSION = 2
+RAW = 0
+"""The step of a block that holds samples as they came."""
 
-_SAMPLES = pa.schema([("series", pa.uint32()), ("time_ms", pa.int64()), ("value", pa.float64())])
+_COMMON = [("series", pa.uint32()), ("time_ms", pa.int64())]
+_SAMPLES = pa.schema([*_COMMON, ("value", pa.float64()), ("scaled", pa.int64())])
+_ROLLUP = pa.schema([*_COMMON, ("last_ms", pa.int64()), ("count", pa.int64()), *((name, pa.float64()) for name in COLUMNS)])
 _SERIES = pa.schema(
     [
         ("series", pa.uint32()),
@@ -45,86 +60,121 @@ _SERIES = pa.schema(
         ("samples", pa.int64()),
         ("newest_ms", pa.int64()),
         ("newest_value", pa.float64()),
+        ("decimals", pa.int8()),
     ]
 )
+_READ = ("key", "samples", "newest_ms", "newest_value", "decimals")
+_OPTIONS = {"compression": "zstd", "compression_level": 3, "write_page_checksum": True, "store_schema": False}
+_ENCODINGS = {
+    "time_ms": "DELTA_BINARY_PACKED",
+    "last_ms": "DELTA_BINARY_PACKED",
+    "count": "DELTA_BINARY_PACKED",
+    "scaled": "DELTA_BINARY_PACKED",
+    "value": "BYTE_STREAM_SPLIT",
+    **dict.fromkeys(COLUMNS, "BYTE_STREAM_SPLIT"),
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """What a block is made of. `keys` are the labels in the form in which they are looked up at start."""
+class Tile(NamedTuple):
+    """Neighbouring series that fill a row group together: series `i` owns `[offsets[i]:offsets[i+1]]`, at least one sample."""
 
-    runs: Sequence[Run]
-    ids: Ids
-    labels: Sequence[Labels]
-    keys: Sequence[bytes]
+    offsets: Offsets
+    times: Times
+    values: Values
 
-    @property
-    def start_ms(self) -> int:
-        return min(run.start_ms for run in self.runs)
 
-    @property
-    def end_ms(self) -> int:
-        return max(run.end_ms for run in self.runs)
+class About(NamedTuple):
+    """What a block says of itself."""
+
+    step_ms: int
+    period_ms: int
+    """When its period begins."""
+    start_ms: int
+    end_ms: int
+    rows: int
 
 
 class Stretches(NamedTuple):
-    """For each series of a block: how many samples, and the newest of them."""
+    """For each series of a block: how many samples, the newest of them, and its decimals (-1: none)."""
 
     counts: NDArray[np.int64]
     newest_ms: Times
     newest_values: Values
+    decimals: NDArray[np.int8]
 
 
 class Cache:
-    """Row groups read last, bounded by bytes. For several threads."""
+    """Columns of row groups read last, bounded by bytes. For several threads."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
-        self._held: OrderedDict[tuple[int, int], tuple[Times, Values]] = OrderedDict()
+        self._held: OrderedDict[tuple[int, str, int], Packed] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def get(self, key: tuple[int, int]) -> tuple[Times, Values] | None:
+    def get(self, key: tuple[int, str, int]) -> Packed | None:
         with self._lock:
             found = self._held.get(key)
             if found is not None:
                 self._held.move_to_end(key)
             return found
 
-    def put(self, key: tuple[int, int], columns: tuple[Times, Values]) -> None:
+    def put(self, key: tuple[int, str, int], columns: Packed) -> None:
         with self._lock:
             if key in self._held:
                 return
             self._held[key] = columns
-            self._bytes += _nbytes(columns)
+            self._bytes += columns.nbytes
             while self._bytes > self._limit:
-                self._bytes -= _nbytes(self._held.popitem(last=False)[1])
+                self._bytes -= self._held.popitem(last=False)[1].nbytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
     """A source on disk."""
 
-    number: int
     path: Path
+    identity: int
+    """Of its files in this process, wherever they are linked. An inode would not do: a deleted block's is given to the next."""
+    about: About
     nbytes: int
-    rows: int
-    start_ms: int
-    end_ms: int
     ids: Ids
     offsets: Offsets
     """Where each series lies in the file, in the file's order."""
     order: NDArray[np.int64] | None
     """The place of `ids[i]` in the file's order, None when it is `i`."""
+    decimals: NDArray[np.int8]
+    """Of each series, in the file's order."""
     groups: Offsets
     """The row at which each row group begins, and the end."""
     file: Any
     metadata: Any
     cache: Cache
 
-    def select(self, wanted: Ids, after_ms: int, until_ms: int) -> Part:
-        low, high = self._rows_of(wanted)
-        times, values, low, high = self._read(low, high)
+    @property
+    def rows(self) -> int:
+        return self.about.rows
+
+    @property
+    def start_ms(self) -> int:
+        return self.about.start_ms
+
+    @property
+    def end_ms(self) -> int:
+        return self.about.end_ms
+
+    @property
+    def in_file_order(self) -> Ids:
+        """The series as they lie in the file."""
+        if self.order is None:
+            return self.ids
+        ids = np.empty_like(self.ids)
+        ids[self.order] = self.ids
+        return ids
+
+    def select(self, wanted: Ids, after_ms: int, until_ms: int, column: str = "last") -> Part:
+        """The samples of some series in a stretch of time; of a rollup the `column`, which a block of samples does not have."""
+        times, values, low, high = self._read(*self.rows_of(wanted), column if self.about.step_ms else "value")
         if self.start_ms <= after_ms:
             low = first_after(times, low, high, after_ms)
         if self.end_ms > until_ms:
@@ -133,10 +183,11 @@ class Block:
 
     def count(self, wanted: Ids) -> int:
         """How many samples of these series the block holds."""
-        low, high = self._rows_of(wanted)
+        low, high = self.rows_of(wanted)
         return int((high - low).sum())
 
-    def _rows_of(self, wanted: Ids) -> tuple[Offsets, Offsets]:
+    def rows_of(self, wanted: Ids) -> tuple[Offsets, Offsets]:
+        """From which row to which each series lies in the file."""
         if self.order is None:
             return bounds(self.ids, self.offsets, wanted)
         at = np.minimum(np.searchsorted(self.ids, wanted), len(self.ids) - 1)
@@ -144,14 +195,26 @@ class Block:
         low = self.offsets[place]
         return low, np.where(self.ids[at] == wanted, self.offsets[place + 1], low)
 
-    def _read(self, low: Offsets, high: Offsets) -> tuple[Times, Values, Offsets, Offsets]:
+    def with_cache(self, cache: Cache) -> Block:
+        """The same block, read past the cache that queries use."""
+        return open_block(self.path, self.in_file_order, Stretches(np.diff(self.offsets), *_NOTHING, self.decimals), cache)
+
+    def keys(self) -> tuple[Any, Any]:
+        """The columns `key` and `labels`, in the file's order."""
+        table = _checked(
+            self.path,
+            lambda: pq.read_table(self.path / "series.parquet", columns=["key", "labels"], page_checksum_verification=True),
+        )
+        return table.column(0).combine_chunks(), table.column(1).combine_chunks()
+
+    def _read(self, low: Offsets, high: Offsets, column: str) -> tuple[Times, Values, Offsets, Offsets]:
         """The row groups that hold these rows, and where the rows lie in them."""
         group_of = np.searchsorted(self.groups, low, side="right") - 1
         needed = np.unique(group_of[high > low])
         if not len(needed):
             nothing = np.zeros(len(low), np.int64)
             return np.empty(0, np.int64), np.empty(0, np.float64), nothing, nothing
-        columns = self._groups(needed.tolist())
+        columns = self._groups(needed.tolist(), column)
         sizes = self.groups[needed + 1] - self.groups[needed]
         shift = np.zeros(len(self.groups), np.int64)
         shift[needed] = np.cumsum(sizes) - sizes - self.groups[needed]
@@ -161,70 +224,121 @@ class Block:
             return *columns[0], low, high
         return np.concatenate([one[0] for one in columns]), np.concatenate([one[1] for one in columns]), low, high
 
-    def _groups(self, needed: list[int]) -> list[tuple[Times, Values]]:
-        held = {group: self.cache.get((self.number, group)) for group in needed}
+    def part(self, wanted: Ids) -> OfGroups:
+        """What the block holds of some series, packed."""
+        low, high = self.rows_of(wanted)
+        there = np.flatnonzero(high > low)
+        group_of = np.searchsorted(self.groups, low[there], side="right") - 1
+        order = np.argsort(group_of, kind="stable")
+        edges = np.flatnonzero(np.diff(group_of[order], prepend=-1, append=len(self.groups)))
+        rows = [there[order[start:end]] for start, end in pairwise(edges.tolist())]
+        needed = group_of[order[edges[:-1]]].tolist() if len(there) else []
+        packed = self._packed(needed, "value")
+        groups = [
+            (one, np.searchsorted(one.begins, low[own] - self.groups[group]), own)
+            for one, group, own in zip(packed, needed, rows, strict=True)
+        ]
+        return OfGroups(groups, high - low)
+
+    def _groups(self, needed: list[int], column: str) -> list[tuple[Times, Values]]:
+        return [packed.columns() for packed in self._packed(needed, column)]
+
+    def _packed(self, needed: list[int], column: str) -> list[Packed]:
+        held = {group: self.cache.get((self.identity, column, group)) for group in needed}
         missing = [group for group, columns in held.items() if columns is None]
         if missing:
-            for group, columns in _checked(self.path, lambda: _columns(self.file, self.metadata, missing)):
-                held[group] = columns
-                self.cache.put((self.number, group), columns)
+            for group, columns in zip(missing, _checked(self.path, lambda: self._columns(missing, column)), strict=True):
+                first, end = np.searchsorted(self.offsets, self.groups[group : group + 2]).tolist()
+                offsets = self.offsets[first : end + 1] - self.offsets[first]
+                places = int(self.decimals[first:end].max()) if column == "value" else -1
+                times, values = columns
+                packed = held[group] = pack(offsets, times, values, places)
+                self.cache.put((self.identity, column, group), packed)
         return [held[group] for group in needed]  # type: ignore[misc]  # every group is there now
 
+    def _columns(self, groups: list[int], column: str) -> list[tuple[Times, Values]]:
+        reader = pq.ParquetFile(self.file, metadata=self.metadata, page_checksum_verification=True)
+        names = {"value": ["time_ms", "value", "scaled"], "last": ["last_ms", "last"]}.get(column, ["time_ms", column, "count"])
+        read = [(group, reader.read_row_group(group, columns=names, use_threads=False)) for group in groups]
+        return [(_plain(table, names[0]), self._values(group, table, column)) for group, table in read]
 
-def write(folder: Path, number: int, contents: Contents) -> Path:
-    """Write a block; it gets its name when everything of it is on the disk. Raises OSError; then there is no block."""
-    unfinished, path = folder / f"{_UNFINISHED}{number:010d}", folder / f"{number:010d}"
-    remove_unfinished(folder)
-    if path.exists():  # from a try that failed at the very end
-        delete(path)
-    unfinished.mkdir()
-    stretches = _write_samples(unfinished / "samples.parquet", contents)
-    _write_series(unfinished / "series.parquet", contents, stretches)
+    def _values(self, group: int, table: Any, column: str) -> Values:
+        if column == "last":
+            return np.asarray(_plain(table, column))
+        if column != "value":
+            return counted(_plain(table, column).astype(np.float64), _plain(table, "count"))
+        scaled = table.column("scaled")
+        if scaled.null_count == len(scaled):
+            return np.asarray(_plain(table, column))
+        first, end = np.searchsorted(self.offsets, self.groups[group : group + 2]).tolist()
+        values = decimals.unscaled(
+            pc.fill_null(scaled, 0).to_numpy(), self.decimals[first:end], np.diff(self.offsets[first : end + 1])
+        )
+        if scaled.null_count:
+            there = pc.is_valid(scaled).to_numpy()
+            values = np.where(there, values, pc.fill_null(table.column("value"), 0.0).to_numpy())
+        return values
+
+
+def write(path: Path, about: tuple[int, int], series: tuple[Any, Any], tiles: Iterable[Tile | Rolled]) -> None:
+    """Write a block of `(step_ms, period_ms)` whose series are `(keys, labels)`, and bring it to the disk. Raises OSError.
+
+    Row group by row group, so that the memory is that of one.
+    """
+    step_ms, period_ms = about
+    path.mkdir()
+    stretches, start_ms, end_ms = _write_samples(path / "samples.parquet", step_ms, tiles)
+    _write_series(path / "series.parquet", series, stretches)
     rows = int(stretches.counts.sum())
-    about = {"version": _VERSION, "covers_log_until": number, "rows": rows, "series": len(contents.ids)}
-    times = {"start_ms": contents.start_ms, "end_ms": contents.end_ms}
-    sums = {"footer_crc32": _footer_sum(unfinished / "samples.parquet"), "series_crc32": _sum(unfinished / "series.parquet")}
-    about = about | times | sums
-    (unfinished / "block.json").write_text(json.dumps(about | {"crc32": _sum_of(about)}, indent=1) + "\n", encoding="utf-8")
-    for file in unfinished.iterdir():
+    facts: dict[str, int] = {"version": _VERSION, "step_ms": step_ms, "period_ms": period_ms, "rows": rows}
+    facts |= {"series": len(stretches.counts), "start_ms": start_ms, "end_ms": end_ms}
+    facts |= {"footer_crc32": _footer_sum(path / "samples.parquet"), "series_crc32": _sum(path / "series.parquet")}
+    (path / "block.json").write_text(summed(facts), encoding="utf-8")
+    for file in path.iterdir():
         _sync(file)
-    sync_folder(unfinished)
-    unfinished.rename(path)
-    sync_folder(folder)
-    return path
+    sync_folder(path)
+
+
+def link(block: Block, path: Path) -> None:
+    """The same block at another place: its files have one more name."""
+    path.mkdir()
+    for file in block.path.iterdir():
+        try:
+            os.link(file, path / file.name)
+        except OSError:  # a file system without hard links
+            shutil.copy2(file, path / file.name)
+            _sync(path / file.name)
+    sync_folder(path)
 
 
 def read_series(path: Path) -> tuple[list[bytes], Stretches]:
     """The keys of a block's series, in the order of the file, and their stretches. Raises Damaged."""
     _checked(path, lambda: _about(path))
-    columns = ["key", "samples", "newest_ms", "newest_value"]
-    table = _checked(path, lambda: pq.read_table(path / "series.parquet", columns=columns, page_checksum_verification=True))
-    counts, newest_ms, values = (table.column(i).to_numpy() for i in (1, 2, 3))
-    return table.column(0).to_pylist(), Stretches(counts, newest_ms, values)
+    table = _checked(path, lambda: pq.read_table(path / "series.parquet", columns=list(_READ), page_checksum_verification=True))
+    return table.column(0).to_pylist(), Stretches(*(table.column(i).to_numpy() for i in range(1, len(_READ))))
 
 
-def open_block(path: Path, ids: Ids, counts: NDArray[np.int64], cache: Cache) -> Block:
+def open_block(path: Path, ids: Ids, stretches: Stretches, cache: Cache) -> Block:
     """Open a block whose series have these numbers, in the order of its file. Raises Damaged."""
     about = _checked(path, lambda: _about(path))
-    file = _checked(path, lambda: pa.memory_map(str(path / "samples.parquet")))
-    metadata = _checked(path, lambda: pq.ParquetFile(file).metadata)
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
-    sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
     if about.get("version") != _VERSION:
         raise _damaged(path, f"is of version {about.get('version')}, which this version of gwanje does not know")
+    file = _checked(path, lambda: pa.memory_map(str(path / "samples.parquet")))
+    metadata = _checked(path, lambda: pq.ParquetFile(file).metadata)
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(stretches.counts)])
+    sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
     if not offsets[-1] == sum(sizes) == about["rows"]:
         raise _damaged(path, f"holds {sum(sizes)} samples, its series have {offsets[-1]}")
     order = None if (ids[1:] > ids[:-1]).all() else np.argsort(ids, kind="stable")
     return Block(
-        number=int(path.name),
         path=path,
+        identity=next(_identities),
+        about=About(*(about[name] for name in About._fields)),
         nbytes=sum(entry.stat().st_size for entry in path.iterdir()),
-        rows=about["rows"],
-        start_ms=about["start_ms"],
-        end_ms=about["end_ms"],
         ids=ids if order is None else ids[order],
         offsets=offsets,
         order=order,
+        decimals=stretches.decimals,
         groups=np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)]),
         file=file,
         metadata=metadata,
@@ -232,79 +346,67 @@ def open_block(path: Path, ids: Ids, counts: NDArray[np.int64], cache: Cache) ->
     )
 
 
-def found(folder: Path) -> list[Path]:
-    """The finished blocks, oldest first; what a crash left unfinished or half deleted is removed."""
-    remove_unfinished(folder)
-    return sorted(entry for entry in folder.iterdir() if entry.name.isdigit())
+def summed(facts: Mapping[str, Any]) -> str:
+    """The text of a small file of facts that carries its own checksum."""
+    return json.dumps({**facts, "crc32": _sum_of(facts)}, indent=1) + "\n"
 
 
-def remove_unfinished(folder: Path) -> None:
-    for entry in folder.iterdir():
-        if entry.name.startswith((_UNFINISHED, _GONE)):
-            shutil.rmtree(entry)
+def read_summed(path: Path) -> dict[str, Any]:
+    """What `summed` wrote. Raises ValueError, OSError or LookupError where it is not whole."""
+    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if facts.pop("crc32") != _sum_of(facts):
+        raise ValueError(f"{path.name} does not fit its checksum")
+    return facts
 
 
-def delete(path: Path) -> None:
-    """Delete a block. Queries that read it go on reading."""
-    gone = path.with_name(_GONE + path.name)
-    path.rename(gone)
-    sync_folder(path.parent)
-    shutil.rmtree(gone)
+_identities = itertools.count()
+_NOTHING = (np.empty(0, np.int64), np.empty(0, np.float64))
 
 
-def _write_samples(path: Path, contents: Contents) -> Stretches:
-    """Row group by row group, so that the memory is that of one."""
-    stretches = []
-    options = {"compression": "zstd", "compression_level": 3, "write_page_checksum": True, "store_schema": False}
-    columns = {"use_dictionary": ["series"], "column_encoding": {"time_ms": "DELTA_BINARY_PACKED"}}
-    with pq.ParquetWriter(path, _SAMPLES, **options, **columns) as writer:
-        first = 0
-        for ids in _tiles(contents):
-            parts = [run.select(ids, contents.start_ms - 1, contents.end_ms) for run in contents.runs]
-            offsets, times, values = assemble(parts)
-            counts = np.diff(offsets)
-            series = np.repeat(np.arange(first, first + len(ids), dtype=np.uint32), counts)
-            writer.write_table(pa.table([series, times, values], schema=_SAMPLES), row_group_size=len(series))
-            stretches.append(Stretches(counts, times[offsets[1:] - 1], values[offsets[1:] - 1]))
-            first += len(ids)
-    return Stretches(*(np.concatenate(column) for column in zip(*stretches, strict=True)))
+def _write_samples(path: Path, step_ms: int, tiles: Iterable[Tile | Rolled]) -> tuple[Stretches, int, int]:
+    schema = _ROLLUP if step_ms else _SAMPLES
+    encodings = {name: encoding for name, encoding in _ENCODINGS.items() if name in schema.names}
+    stretches: list[Stretches] = []
+    start_ms, end_ms, first = (1 << 63) - 1, -(1 << 63), 0
+    with pq.ParquetWriter(path, schema, use_dictionary=["series"], column_encoding=encodings, **_OPTIONS) as writer:
+        for tile in tiles:
+            counts = np.diff(tile.offsets)
+            series = pa.array(np.repeat(np.arange(first, first + len(counts), dtype=np.uint32), counts))
+            columns, stretch = _rolled(tile) if isinstance(tile, Rolled) else _scaled(tile)
+            writer.write_table(pa.table([series, *columns], schema=schema), row_group_size=len(series))
+            stretches.append(Stretches(counts, *stretch))
+            earliest = tile.last_ms if isinstance(tile, Rolled) else tile.times
+            start_ms, end_ms = min(start_ms, int(earliest.min())), max(end_ms, int(tile.times.max()))
+            first += len(counts)
+    return Stretches(*(np.concatenate(column) for column in zip(*stretches, strict=True))), start_ms, end_ms
 
 
-def _tiles(contents: Contents) -> Iterator[Ids]:
-    """Neighbouring series that fill a row group together."""
-    rows = np.zeros(len(contents.ids), np.int64)
-    for run in contents.runs:
-        low, high = bounds(run.ids, run.offsets, contents.ids)
-        rows += high - low
-    group = (np.cumsum(rows) - 1) // _ROWS_OF_GROUP
-    cuts = np.flatnonzero(np.diff(group)) + 1
-    yield from np.split(contents.ids, cuts)
+def _scaled(tile: Tile) -> tuple[Sequence[Any], tuple[Times, Values, NDArray[np.int8]]]:
+    last = tile.offsets[1:] - 1
+    of, scaled, there = decimals.scaled(tile.offsets, tile.values)
+    columns = [pa.array(tile.times), pa.array(tile.values, mask=there), pa.array(scaled, mask=~there)]
+    return columns, (tile.times[last], tile.values[last], of)
 
 
-def _write_series(path: Path, contents: Contents, stretches: Stretches) -> None:
-    columns = [
-        pa.array(np.arange(len(contents.ids), dtype=np.uint32)),
-        pa.array(contents.labels, _SERIES.field("labels").type),
-        pa.array(contents.keys, pa.binary()),
-        *(pa.array(column) for column in stretches),
-    ]
-    table = pa.table(columns, schema=_SERIES)
-    pq.write_table(table, path, compression="zstd", write_page_checksum=True, store_schema=False)
+def _rolled(tile: Rolled) -> tuple[Sequence[Any], tuple[Times, Values, NDArray[np.int8]]]:
+    last = tile.offsets[1:] - 1
+    columns = [pa.array(column) for column in (tile.times, tile.last_ms, tile.counts, *(getattr(tile, name) for name in COLUMNS))]
+    return columns, (tile.last_ms[last], tile.last[last], np.full(len(last), -1, np.int8))
 
 
-def _columns(file: Any, metadata: Any, groups: list[int]) -> list[tuple[int, tuple[Times, Values]]]:
-    reader = pq.ParquetFile(file, metadata=metadata, page_checksum_verification=True)
-    tables = [reader.read_row_group(group, columns=["time_ms", "value"], use_threads=False) for group in groups]
-    return [
-        (group, (table.column(0).to_numpy(), table.column(1).to_numpy())) for group, table in zip(groups, tables, strict=True)
-    ]
+def _write_series(path: Path, series: tuple[Any, Any], stretches: Stretches) -> None:
+    keys, labels = series
+    columns = [pa.array(np.arange(len(keys), dtype=np.uint32)), labels, keys, *(pa.array(column) for column in stretches)]
+    pq.write_table(pa.table(columns, schema=_SERIES), path, compression="zstd", write_page_checksum=True, store_schema=False)
+
+
+def _plain(table: Any, name: str) -> Any:
+    return table.column(name).to_numpy()
 
 
 def _about(path: Path) -> dict[str, int]:
     """What `block.json` says, when all sums are right: Parquet's own cover its pages, and nothing else."""
-    about: dict[str, int] = json.loads((path / "block.json").read_text(encoding="utf-8"))
-    if about.pop("crc32") != _sum_of(about):
-        raise ValueError("block.json does not fit its checksum")
+    about: dict[str, int] = read_summed(path / "block.json")
     if about["footer_crc32"] != _footer_sum(path / "samples.parquet"):
         raise ValueError("the footer of samples.parquet does not fit its checksum")
     if about["series_crc32"] != _sum(path / "series.parquet"):
@@ -312,8 +414,8 @@ def _about(path: Path) -> dict[str, int]:
     return about
 
 
-def _sum_of(about: Mapping[str, int]) -> int:
-    return zlib.crc32(json.dumps(about, sort_keys=True).encode())
+def _sum_of(facts: Mapping[str, Any]) -> int:
+    return zlib.crc32(json.dumps(facts, sort_keys=True).encode())
 
 
 def _sum(path: Path) -> int:
@@ -327,10 +429,6 @@ def _footer_sum(path: Path) -> int:
         length = int.from_bytes(file.read(4), "little")
         file.seek(max(end - length, 0))
         return zlib.crc32(file.read())
-
-
-def _nbytes(columns: tuple[Times, Values]) -> int:
-    return columns[0].nbytes + columns[1].nbytes
 
 
 def _sync(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from gwanje.keep.samples.local.admission import NEVER
 from gwanje.keep.samples.local.runs import BYTES_OF_SAMPLE, Ids, Rows, Run, Source
+from gwanje.keep.samples.local.stepped import stepped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 class View:
     """What queries read, at one moment; sources named first win where two hold the same time."""
 
+    rollups: tuple[Block, ...] = ()
     blocks: tuple[Block, ...] = ()
     leaving: tuple[Run, ...] = ()
     """The part of the head that is being written into a block."""
@@ -36,9 +39,12 @@ class View:
     def head_rows(self) -> int:
         return sum(len(run.times) for run in (*self.leaving, *self.runs)) + sum(len(rows.times) for rows in self.staged)
 
-    def sources(self, after_ms: int, until_ms: int) -> list[Source]:
-        """The sources that may hold samples of a time range; nothing may be staged any more."""
-        every: list[Source] = [*self.blocks, *self.leaving, *self.runs]
+    def sources(self, after_ms: int, until_ms: int, column: str = "last") -> list[Source]:
+        """The sources that may hold samples of a time range; nothing may be staged any more.
+
+        `column` is what rollups give in place of samples that are gone: `min`, `max`, `sum`, `count` or `last`.
+        """
+        every: list[Source] = [*stepped(self.rollups, column), *self.blocks, *self.leaving, *self.runs]
         return [source for source in every if source.end_ms > after_ms and source.start_ms <= until_ms]
 
 
@@ -51,6 +57,16 @@ class Newest:
     seen: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1024, np.int64))
 
     _marks: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1024, np.int64))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    """A time and its value change together."""
+
+    def at(self, ids: Ids) -> tuple[Times, Values]:
+        """The newest time and value of some series, at one moment; from any thread. NEVER where there is none yet."""
+        with self._lock:
+            if not len(ids) or int(ids.max()) < len(self.times):
+                return self.times[ids], self.values[ids]
+            known = np.minimum(ids, len(self.times) - 1)
+            return np.where(known == ids, self.times[known], NEVER), self.values[known]
 
     def grow(self, count: int) -> None:
         more = max(count, 2 * len(self.times)) - len(self.times)
@@ -66,13 +82,15 @@ class Newest:
         self._marks[ids] = places
         return bool((self._marks[ids] == places).all())
 
-    def take(self, rows: Rows) -> None:
-        """Note samples in any order; of one series the latest stays."""
-        newer = np.flatnonzero(rows.times > self.times[rows.series])
-        if len(newer) == len(rows.times) and self.each_once(rows.series):
-            self.times[rows.series], self.values[rows.series] = rows.times, rows.values
-            return
-        order = newer[np.argsort(rows.times[newer], kind="stable")]
+    def take(self, rows: Rows, *, all_new: bool = False) -> None:
+        """Note samples in any order; of one series the latest stays.
+
+        `all_new` says that they rise within each series and are newer than what is here.
+        """
         # Of an index that stands twice, numpy keeps what it assigns last: the latest time.
-        self.times[rows.series[order]] = rows.times[order]
-        self.values[rows.series[order]] = rows.values[order]
+        if not all_new:
+            newer = np.flatnonzero(rows.times > self.times[rows.series])
+            if len(newer) < len(rows.times) or not self.each_once(rows.series):
+                rows = rows.at(newer[np.argsort(rows.times[newer], kind="stable")])
+        with self._lock:
+            self.times[rows.series], self.values[rows.series] = rows.times, rows.values

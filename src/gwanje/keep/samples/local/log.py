@@ -112,7 +112,7 @@ class Log:
 
     def __init__(self, folder: Path, *, number: int, size: int, segment_bytes: int) -> None:
         """Open segment `number` to go on at `size`: 0 begins it anew."""
-        self._folder = folder
+        self.folder = folder
         self._segment_bytes = segment_bytes
         self._lock = threading.Lock()
         self._syncing = threading.Lock()
@@ -151,7 +151,7 @@ class Log:
         except OSError as error:
             self._try_to_cut()
             raise StoreFull(
-                f"the log in {self._folder} cannot be written ({error.strerror}); free some space, nothing of the batch was kept"
+                f"the log in {self.folder} cannot be written ({error.strerror}); free some space, nothing of the batch was kept"
             ) from error
         self._half = False
         self._size += _HEADER_BYTES + len(payload)
@@ -203,24 +203,29 @@ class Log:
 
     def delete(self, until: int) -> None:
         """Delete the segments up to a number: a block holds what they held."""
-        for segment in segments(self._folder):
+        for segment in segments(self.folder):
             if segment.number <= until:
                 segment.path.unlink()
                 self._sizes.pop(segment.number, None)
+
+    def cut(self) -> tuple[int, int]:
+        """The segment that is written now, and up to where it holds whole records. From any thread."""
+        number = self.number
+        return number, self._sizes.get(number, 0)
 
     def close(self) -> None:
         self.sync()
         os.close(self._file)
 
     def _opened(self, number: int, size: int) -> tuple[int, int]:
-        path = self._folder / f"{number:010d}.log"
+        path = self.folder / f"{number:010d}.log"
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             os.ftruncate(file, size)
             os.lseek(file, size, os.SEEK_SET)
             if not size:
                 _write_all(file, _MAGIC)
-            sync_folder(self._folder)
+            sync_folder(self.folder)
         except OSError:
             os.close(file)
             if not size:

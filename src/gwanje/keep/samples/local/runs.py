@@ -139,6 +139,11 @@ def assemble(parts: Sequence[Part]) -> Assembled:
     return _in_order(Assembled(offsets, times, values))
 
 
+def of_rows(ids: Ids, counts: NDArray[np.int64]) -> Ids:
+    """The series of each row."""
+    return ids if len(counts) and int(counts.min()) == int(counts.max()) == 1 else np.repeat(ids, counts)
+
+
 def bounds(ids: Ids, offsets: Offsets, wanted: Ids) -> tuple[Offsets, Offsets]:
     """Where each wanted series lies; an empty stretch for those that are not here."""
     if len(ids) == len(wanted) and np.array_equal(ids, wanted):

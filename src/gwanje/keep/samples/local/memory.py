@@ -1,0 +1,84 @@
+"""What the threads of a store share: which series there are, the newest of each, and where samples lie."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gwanje.keep.samples.local import blocks
+from gwanje.keep.samples.local.admission import NEVER
+from gwanje.keep.samples.local.head import Newest, View
+from gwanje.keep.samples.local.index import Index
+from gwanje.keep.samples.local.runs import Rows, Run, joined, merged, run_of
+
+if TYPE_CHECKING:
+    from gwanje.keep.samples.local import Settings
+
+_STAGED_PARTS = 256
+_STAGED_ROWS = 500_000
+_RUN_ROWS = 2_000_000
+
+
+class Memory:
+    """The index, the newest samples and the `View`, which is frozen and replaced whole."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.index = Index()
+        self.newest = Newest()
+        self.cache = blocks.Cache(settings.cache_bytes)
+        self.lock = threading.Lock()
+        self.settling = threading.Lock()
+        self.view = View()  # replaced under `lock`; replaced runs and a head that leaves also under `settling`
+        self.totals: Counter[str] = Counter()
+        self.generation = 2
+        """Counts the heads; a series is active while it was seen in this one or the one before."""
+        self.active = 0
+        self.head_since_ms = self.now_ms = NEVER
+
+    def take(self, rows: Rows, now_ms: int, *, all_new: bool = False) -> None:
+        """Make accepted samples part of the head: from here on queries see them.
+
+        `all_new` says that they rise within each series and are newer than what it has.
+        """
+        if not len(rows.times):
+            return
+        self.now_ms = max(self.now_ms, now_ms)
+        if not self.view.runs and not self.view.staged:
+            self.head_since_ms = now_ms
+        self.newest.take(rows, all_new=all_new)
+        asleep = rows.series[self.newest.seen[rows.series] < self.generation - 1]
+        self.active += len(np.unique(asleep))
+        self.newest.seen[rows.series] = self.generation
+        with self.lock:
+            self.view = view = replace(self.view, staged=(*self.view.staged, rows))
+        if len(view.staged) >= _STAGED_PARTS or sum(len(part.times) for part in view.staged) >= _STAGED_ROWS:
+            self.settled()
+
+    def settled(self) -> View:
+        """The view with nothing staged: what came is sorted into the last run, small runs are merged."""
+        with self.settling:
+            view = self.view
+            if not view.staged:
+                return view
+            runs = [*view.runs, run_of(joined(view.staged))]
+            while len(runs) > 1 and _small(runs[-2], runs[-1]):
+                runs[-2:] = [merged(runs[-2:])]
+            with self.lock:
+                staged = self.view.staged[len(view.staged) :]  # what came while we sorted
+                self.view = replace(self.view, runs=tuple(runs), staged=staged)
+                return replace(self.view, staged=())
+
+
+def _small(before: Run, last: Run) -> bool:
+    """Runs of like size are merged, so that there are few of them and no sample is moved often."""
+    return len(before.times) < 2 * len(last.times) and len(before.times) + len(last.times) <= _RUN_ROWS
+
+
+def in_ms(duration: timedelta) -> int:
+    return duration // timedelta(milliseconds=1)

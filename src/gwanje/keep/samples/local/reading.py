@@ -1,0 +1,236 @@
+"""What queries read: the samples of some series in a stretch of time, and which series there are.
+
+A query looks first (`find`), and reads when it needs samples, some series at a time. Which series a selector takes is remembered:
+dashboards and rules ask for the same ones again and again, and only the series that came since must be looked at.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from functools import partial, reduce
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from gwanje.errors import QueryLimit
+from gwanje.keep.promql import Matcher, Selected
+from gwanje.keep.promql.names import Names
+from gwanje.keep.promql.selection import NEVER, Tile
+from gwanje.keep.samples.local.blocks import Block
+from gwanje.keep.samples.local.runs import Assembled, Run, assemble, bounds
+from gwanje.keep.samples.local.stepped import Stepped, part_of
+from gwanje.keep.samples.local.tiles import OfColumns, together
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from gwanje.keep.promql.selection import Column
+    from gwanje.keep.samples.local.index import Index
+    from gwanje.keep.samples.local.memory import Memory
+    from gwanje.keep.samples.local.runs import Ids, Offsets, Source
+    from gwanje.keep.samples.local.tiles import Part
+    from gwanje.wire.columns import Labels, Times, Values
+
+_TILE_SAMPLES = 1 << 18
+_REMEMBERED_SELECTORS = 256
+_REMEMBERED_SERIES = 1_000_000
+_FEW = 1000
+
+
+class Reader:
+    """Reads, from any thread."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._chosen = _Remembered(memory.index)
+
+    def find(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Lying:
+        """The promise `Fetch` of PromQL."""
+        return Lying(self._memory, self._chosen.by(tuple(matchers)), start_ms, end_ms)
+
+    def fetch(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, column: str = "last") -> Selected:
+        """The samples of the series that all matchers take, `start_ms < time <= end_ms`; stale markers are among them.
+
+        Where samples gave way to rollups, `column` says what stands for them: `last`, `min`, `max`, `sum` or `count`
+        (`rollups.py` has which of PromQL's functions are exact by which). With `count` a sample that is there counts 1.
+        """
+        view = self._memory.settled()  # before the index: whatever stands in the view has its number by then
+        ids = self._memory.index.select(matchers)
+        sources = view.sources(start_ms, end_ms, column) if len(ids) else []
+        if not sources:
+            return Selected([], np.zeros(1, np.int64), np.empty(0, np.int64), np.empty(0, np.float64))
+        self._limit(sum(source.count(ids) for source in sources if isinstance(source, Block)))
+        parts = [part_of(source, ids, start_ms, end_ms, column) for source in sources]
+        self._limit(sum(len(part.times) for part in parts))
+        offsets, times, values = assemble(parts)
+        there = offsets[1:] > offsets[:-1]
+        return Selected(self._memory.index.labels(ids[there]), np.append(0, offsets[1:][there]), times, values)
+
+    def series(self, selectors: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int) -> list[Labels]:
+        """The series that one of the selectors takes (all, when there is none) and that a source of the time range holds."""
+        view = self._memory.settled()
+        every = [self._chosen.by(tuple(matchers)).ids for matchers in selectors or [[]]]
+        ids = reduce(np.union1d, every)
+        there = np.zeros(len(ids), np.bool_)
+        for source in view.sources(start_ms - 1, end_ms):
+            there |= np.isin(ids, source.ids, assume_unique=True)
+        return self._memory.index.labels(ids[there])
+
+    def _limit(self, samples: int) -> None:
+        allowed = self._memory.settings.query_samples
+        if samples > allowed:
+            raise QueryLimit(
+                f"the query touches {samples} samples, {allowed} are allowed (setting `query_samples`); "
+                "ask for fewer series or a shorter time"
+            )
+
+
+class Chosen(NamedTuple):
+    """The series that a selector takes, of the first `known` numbers of the index as it was in `revision`.
+
+    In order of their labels: so they lie in blocks, and so answers are given.
+    """
+
+    ids: Ids
+    names: Names
+    known: int
+    revision: int
+
+
+class _Remembered:
+    """Which series each selector took last. Of an index that has grown since, only the new series are looked at."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._held: OrderedDict[tuple[Matcher, ...], Chosen] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def by(self, matchers: tuple[Matcher, ...]) -> Chosen:
+        """The series that all matchers take."""
+        with self._lock:
+            held = self._held.get(matchers)
+        known, revision = len(self._index), self._index.revision
+        if held is not None and (held.known, held.revision) == (known, revision):
+            return held
+        if held is not None and held.revision == revision and known - held.known <= _FEW:
+            chosen = self._grown(held, matchers, known)
+        else:
+            chosen = self._sorted(self._index.select(matchers), known, revision)
+        self._keep(matchers, chosen)
+        return chosen
+
+    def _grown(self, held: Chosen, matchers: Sequence[Matcher], known: int) -> Chosen:
+        numbers = np.arange(held.known, known, dtype=np.int64)
+        labels = [dict(own) for own in self._index.labels(numbers)]
+        taken = np.ones(len(numbers), np.bool_)
+        for matcher in matchers:
+            taken &= matcher.select([own.get(matcher.name, "") for own in labels])
+        if not taken.any():
+            return held._replace(known=known)
+        return self._sorted(np.concatenate((held.ids, numbers[taken])), known, held.revision)
+
+    def _sorted(self, ids: Ids, known: int, revision: int) -> Chosen:
+        pairs = sorted(zip(self._index.labels(ids), ids.tolist(), strict=True))
+        return Chosen(np.array([number for _, number in pairs], np.int64), Names([own for own, _ in pairs]), known, revision)
+
+    def _keep(self, matchers: tuple[Matcher, ...], chosen: Chosen) -> None:
+        with self._lock:
+            self._held[matchers] = chosen
+            self._held.move_to_end(matchers)
+            series = sum(len(own.ids) for own in self._held.values())
+            while len(self._held) > 1 and (len(self._held) > _REMEMBERED_SELECTORS or series > _REMEMBERED_SERIES):
+                series -= len(self._held.popitem(last=False)[1].ids)
+
+
+class Lying:
+    """The promise `Found`: series whose samples lie in the store until they are asked for."""
+
+    def __init__(self, memory: Memory, chosen: Chosen, start_ms: int, end_ms: int) -> None:
+        self._memory = memory
+        self._ids, self._names = chosen.ids, chosen.names
+        self._start_ms, self._end_ms = start_ms, end_ms
+
+    @property
+    def names(self) -> Names:
+        return self._names
+
+    @property
+    def rolled(self) -> bool:
+        return any(isinstance(source, Stepped) for source in self._memory.view.sources(self._start_ms, self._end_ms))
+
+    def tiles(self, rows: int, column: Column = "last") -> Sequence[Tile]:
+        """Regular series are laid side by side without looking at each sample; others are put together one by one."""
+        if not len(self._ids):
+            return []
+        sources = self._memory.settled().sources(self._start_ms, self._end_ms, column)
+        places = {id(source): bounds(source.ids, source.offsets, self._ids) for source in sources if isinstance(source, Run)}
+        most = sum(_per_series(source, self._start_ms, self._end_ms) for source in sources)
+        rows = max(1, min(rows, round(_TILE_SAMPLES / max(1.0, most))))
+        spans = [slice(start, min(start + rows, len(self._ids))) for start in range(0, len(self._ids), rows)]
+        return [Tile(span, partial(self._tile, span, sources, places, column)) for span in spans]
+
+    def _tile(
+        self, here: slice, sources: Sequence[Source], places: Mapping[int, tuple[Offsets, Offsets]], column: Column
+    ) -> Selected:
+        labels, ids = self._names.rows[here], self._ids[here]
+        if not any(isinstance(source, Stepped) for source in sources):
+            laid = together(self._parts(sources, places, here), self._start_ms, self._end_ms)
+            if laid is not None:
+                return Selected(labels, laid.offsets, laid.times, laid.values, laid.past)
+        parts = [part_of(source, ids, self._start_ms, self._end_ms, column) for source in sources]
+        return Selected(labels, *(assemble(parts) if parts else _nothing(len(ids))))
+
+    def _parts(self, sources: Sequence[Source], places: Mapping[int, tuple[Offsets, Offsets]], here: slice) -> list[Part]:
+        """What each source holds of some of the series."""
+        parts: list[Part] = []
+        for source in sources:
+            if isinstance(source, Run):
+                low, high = places[id(source)]
+                parts.append(OfColumns(source.times, source.values, low[here], high[here] - low[here]))
+            elif isinstance(source, Block):
+                parts.append(source.part(self._ids[here]))
+        return parts
+
+    def last(self) -> tuple[Times, Values]:
+        """From the newest samples, which are at hand; only series whose newest is past the range are read."""
+        times, values = self._memory.newest.at(self._ids)
+        late = np.flatnonzero(times > self._end_ms)
+        times = np.where(times > self._start_ms, times, NEVER)
+        if len(late):
+            rows = Names([self._names.rows[row] for row in late.tolist()])
+            part = Lying(self._memory, Chosen(self._ids[late], rows, 0, 0), self._start_ms, self._end_ms)
+            times[late], values[late] = part.last_read()
+        return times, values
+
+    def last_read(self) -> tuple[Times, Values]:
+        """As `last`, from the samples themselves."""
+        times, values = np.full(len(self._ids), NEVER, np.int64), np.zeros(len(self._ids))
+        for rows, read in self.tiles(1 << 15):
+            tile = read()
+            begins, held = tile.begins, tile.ends.copy()
+            # A tile may hold samples past the range.
+            while (past := (held > begins) & (_before(tile.times, held) > self._end_ms)).any():
+                held -= past
+            there = (held > begins) & (_before(tile.times, held) > self._start_ms)
+            times[rows] = np.where(there, _before(tile.times, held), NEVER)
+            values[rows] = _before(tile.values, held)
+        return times, values
+
+
+def _before(column: NDArray[Any], places: Offsets) -> NDArray[Any]:
+    """What stands before each place; of the first place anything."""
+    return column[np.maximum(places, 1) - 1] if len(column) else np.zeros(len(places), column.dtype)
+
+
+def _nothing(series: int) -> Assembled:
+    return Assembled(np.zeros(series + 1, np.int64), np.empty(0, np.int64), np.empty(0))
+
+
+def _per_series(source: Source, start_ms: int, end_ms: int) -> float:
+    """About how many samples a series has in the range."""
+    samples = source.rows if isinstance(source, Block) else len(source.times) if isinstance(source, Run) else 0
+    share = min(1.0, (min(source.end_ms, end_ms) - max(source.start_ms, start_ms)) / max(1, source.end_ms - source.start_ms))
+    return samples * share / max(1, len(source.ids))

@@ -1,0 +1,172 @@
+"""The store's upkeep: a full head becomes blocks, in a thread of its own; another one merges blocks and lets old ones go."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from dataclasses import replace
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import structlog
+
+from gwanje.errors import Damaged, StoreFull
+from gwanje.keep.samples.local import making
+from gwanje.keep.samples.local.admission import NEVER
+from gwanje.keep.samples.local.compaction import Closing, Compaction
+from gwanje.keep.samples.local.forgetting import Forgetting
+from gwanje.keep.samples.local.generations import Name
+from gwanje.keep.samples.local.memory import in_ms
+from gwanje.keep.samples.local.runs import joined, run_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gwanje.keep.samples.local.log import Log
+    from gwanje.keep.samples.local.memory import Memory
+    from gwanje.keep.samples.local.shelf import Shelf
+
+_log = structlog.get_logger()
+
+_HOUSEKEEPING_MS = 10 * 60_000
+
+
+class Upkeep:
+    """Lets the head leave when it is full. `keep_house` and `keep_compact` each run in a thread of their own until `close`."""
+
+    def __init__(self, memory: Memory, log: Log, shelf: Shelf) -> None:
+        self._memory = memory
+        self._log = log
+        self._shelf = shelf
+        self._closing = threading.Event()
+        self._compaction = Compaction(memory, shelf, self._closing)
+        self._forgetting = Forgetting(memory)
+        self._housekeeping_ms = NEVER
+        self._leaving_until = 0
+        """The last log segment of the head that leaves; 0 when none does. Changed under `_written`."""
+        self._failing = False
+        self._work = threading.Event()
+        self._compact = threading.Event()
+        self._compacting = threading.Lock()
+        self._written = threading.Condition()
+
+    def make_room(self) -> None:
+        """Wait for a block that is being written when the head is twice as full as it should be; StoreFull if that fails."""
+        if self._leaving_until and self._memory.view.head_bytes > 2 * self._memory.settings.head_bytes:
+            with self._written:
+                self._written.wait_for(lambda: not self._leaving_until or self._failing, timeout=5)
+            if self._leaving_until:
+                raise StoreFull(
+                    "the head is full and its block cannot be written yet; look for the reason in the log, then send again"
+                )
+
+    def leave_when_full(self, now_ms: int) -> None:
+        """After each append: begin a new head when this one is full or old, and look after the blocks now and then."""
+        settings = self._memory.settings
+        full = self._memory.view.head_bytes > settings.head_bytes or now_ms - self._memory.head_since_ms > in_ms(
+            settings.block_span
+        )
+        if full and not self._leaving_until:
+            self._leave()
+        self._forgetting.step()
+        if self._memory.now_ms - self._housekeeping_ms > _HOUSEKEEPING_MS:
+            self._housekeeping_ms = self._memory.now_ms
+            self._compact.set()
+
+    def write_block(self) -> None:
+        """Write the whole head into a block now, and return when it stands there. Raises StoreFull when it could not."""
+        self._wait_written()
+        self._leave()
+        if self._memory.view.runs or self._memory.view.staged:
+            raise StoreFull(f"no new segment can be begun in {self._log.folder}; free some space, everything is still in the log")
+        self._wait_written()
+
+    def compact(self) -> None:
+        """Merge, roll up and delete blocks now, as far as there is something to do. Raises OSError, Damaged or ArrowException."""
+        with self._compacting, suppress(Closing):
+            while not self._closing.is_set() and self._compaction.step():
+                pass
+            self._forgetting.look()
+
+    def close(self) -> None:
+        self._closing.set()
+        self._work.set()
+        self._compact.set()
+
+    def keep_house(self) -> None:
+        while not self._closing.is_set():
+            self._work.wait(timeout=10 if self._leaving_until else None)  # a block that failed is tried again
+            self._work.clear()
+            logged(self._write_leaving, "the head could not be written into a block; it stays in memory and in the log")
+
+    def keep_compact(self) -> None:
+        while not self._closing.is_set():
+            self._compact.wait()
+            self._compact.clear()
+            if not logged(self.compact, "blocks could not be merged, rolled up or deleted; they stay as they are"):
+                self._memory.totals["failed_compactions"] += 1
+
+    def _leave(self) -> None:
+        """Begin a new log segment and a new head; the old head is on its way into a block that covers the segments so far."""
+        with self._memory.settling:
+            view = self._memory.view
+            runs = (*view.runs, run_of(joined(view.staged))) if view.staged else view.runs
+            if not runs:
+                return
+            try:
+                number = self._log.rotate()
+            except OSError as error:
+                _log.warning("no new log segment, the head stays", reason=str(error))
+                return
+            with self._written:
+                self._leaving_until = number
+            with self._memory.lock:
+                self._memory.view = replace(self._memory.view, leaving=runs, runs=(), staged=())
+        self._memory.generation += 1
+        self._memory.active = int(np.count_nonzero(self._memory.newest.seen >= self._memory.generation - 1))
+        self._work.set()
+
+    def _write_leaving(self) -> None:
+        if not self._leaving_until:
+            return
+        runs = self._memory.view.leaving
+        ids = reduce(np.union1d, [run.ids for run in runs])
+        series = making.series_of_labels(ids, self._memory.index.labels(ids))
+        try:
+            name = Name(self._leaving_until, 0)
+            self._shelf.make(name, lambda folder: making.write_head(folder, runs, series), left=True)
+        except (OSError, Damaged, pa.ArrowException):
+            with self._written:
+                self._failing = True
+                self._memory.totals["failed_blocks"] += 1
+                self._written.notify_all()
+            raise
+        try:
+            with self._shelf.standing_still:
+                self._log.delete(name.number)
+        finally:  # segments that stay are deleted with the next ones, or at the next start
+            with self._written:
+                self._leaving_until, self._failing = 0, False
+                self._written.notify_all()
+        self._compact.set()
+
+    def _wait_written(self) -> None:
+        failed = self._memory.totals["failed_blocks"]
+        self._work.set()
+        with self._written:
+            self._written.wait_for(lambda: not self._leaving_until or self._memory.totals["failed_blocks"] > failed)
+        if self._leaving_until:
+            raise StoreFull(f"no block could be written in {self._shelf.folder}; free some space, everything is still in the log")
+
+
+def logged(step: Callable[[], None], problem: str) -> bool:
+    """Do the step; False when it failed. The thread lives on and tries again."""
+    try:
+        step()
+    except (OSError, Damaged, pa.ArrowException) as error:
+        with suppress(OSError):  # our own log may lie on the same full disk; this thread must live on
+            _log.error(problem, reason=str(error))
+        return False
+    return True
