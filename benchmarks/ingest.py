@@ -1,128 +1,147 @@
-"""The local store alone, in one process: how fast samples go in, how fast it starts, how small it writes, how fast it answers.
+"""How fast samples go in, beside the peers: the same bodies to each program in turns, over HTTP, by four senders.
 
-Run `python benchmarks/ingest.py [BATCHES]` from the repository. 10,000 series, one sample of each in a batch: a third counters,
-a third gauges of two decimals, a third rarely changing; every 15 s ± 40 ms. Rates are of processor time of one thread.
+Run `python benchmarks/ingest.py [--protocol lines] [--bodies 600] [--turns 3] [--peers victoria-metrics,prometheus]`. 10,000
+series, 10,000 samples a body. Our program runs as a new user starts it, with its rules, and with a live page that listens.
 """
 
 from __future__ import annotations
 
-import asyncio
+import argparse
+import json
 import os
 import platform
+import statistics
+import subprocess
 import sys
 import tempfile
-import time
-from datetime import timedelta
-from itertools import pairwise
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from gwanje.keep.samples.local import LocalSamples, Settings, create
-from gwanje.kinds import World
-from gwanje.wire.remote_write.decode import decode
-from gwanje.wire.remote_write.encode import body_of
+import servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gwanje.wire.columns import Labels
+    from servers import Server
 
 SERIES = 10_000
-STEP_MS = 15_000
-BEGIN_MS = 1_700_000_000_000
-
-QUERIES = (
-    "m0",
-    "topk(10, m1)",
-    'count({__name__=~"m."})',
-    "sum by (host) (rate(m0[5m]))",
-    'sum by (host) (rate({__name__=~"m."}[5m]))',
-)
 
 
-def labels_of(number: int) -> Labels:
-    labels = {
-        "__name__": f"m{number // 2500}",
-        "container": f"c{number % 50}",
-        "host": f"web-{number // 800}",
-        "i": str(number),
-        "zone": "kr-1",
-    }
-    return tuple(labels.items())
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One program's turn: a fresh folder, every body once."""
+
+    name: str
+    rate: float
+    cpu_of_million: float
+    peak: int
+    end: int
+    disk_of_sample: float
 
 
-def bodies(count: int) -> Iterator[bytes]:
-    random = np.random.default_rng(1)
-    every = [labels_of(number) for number in range(SERIES)]
-    third = np.arange(SERIES) % 3
-    phase = random.integers(0, STEP_MS, SERIES)
-    counters, rare = np.zeros(SERIES), np.zeros(SERIES)
-    for batch in range(count):
-        counters += random.integers(0, 1000, SERIES)
-        changed = random.random(SERIES) < 0.01
-        rare[changed] = random.integers(0, 5, changed.sum())
-        values = np.choose(third, [counters, np.round(random.normal(50, 10, SERIES), 2), rare]).tolist()
-        times = (BEGIN_MS + batch * STEP_MS + phase + random.integers(-40, 41, SERIES)).tolist()
-        yield body_of((labels, [sample]) for labels, sample in zip(every, zip(times, values, strict=True), strict=True))
+@contextmanager
+def load(protocol: str, bodies: int) -> Iterator[subprocess.Popen[str]]:
+    """The load generator, with its bodies made."""
+    command = [sys.executable, str(Path(__file__).with_name("load.py")), protocol, str(SERIES), str(bodies)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process
+        process.stdin.close()
 
 
-async def append(store: LocalSamples, count: int) -> None:
-    decoding = appending = size = 0.0
-    for number, body in enumerate(bodies(count)):
-        marks = [time.thread_time()]
-        batch = decode(body)
-        marks.append(time.thread_time())
-        # The step that the store's own thread does, without the hand-over to it.
-        appended, _ = store._store.append(batch, BEGIN_MS + (number + 1) * STEP_MS)  # noqa: SLF001 - measured in this thread
-        marks.append(time.thread_time())
-        decoded, kept = (after - before for before, after in pairwise(marks))
-        decoding, appending, size = decoding + decoded, appending + kept, size + len(body)
-        if appended.accepted != SERIES:
-            raise SystemExit(f"not everything was accepted: {appended}")
-    total = count * SERIES
-    print(f"body              {size / total:8.1f} bytes/sample")
-    print(f"decode            {total / decoding / 1e6:8.2f} M samples/s")
-    print(f"append            {total / appending / 1e6:8.2f} M samples/s")
-    print(f"decode and append {total / (decoding + appending) / 1e6:8.2f} M samples/s")
+@contextmanager
+def live_page(server: Server) -> Iterator[None]:
+    """What a browser listens to."""
+    if server.name != "gwanje":
+        yield
+        return
+    connection = server.connection(10)
+    connection.request("GET", "/api/v1/stream?topics=overview,alerts", headers=dict(server.headers))
+    answer, ended = connection.getresponse(), threading.Event()
+
+    def listen() -> None:
+        while not ended.is_set() and answer.read1(65_536):
+            pass
+
+    thread = threading.Thread(target=listen, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        connection.close()
 
 
-async def ask(store: LocalSamples, at_ms: int, where: str) -> None:
-    for query in QUERIES:
-        taken = []
-        for _ in range(7):
-            begun = time.perf_counter()
-            await store.instant(query, at_ms)
-            taken.append(time.perf_counter() - begun)
-        print(f"{where}: {query:46} {min(taken) * 1000:8.1f} ms (first {taken[0] * 1000:.1f})")
+def turn(server: Server, process: subprocess.Popen[str], protocol: str) -> Turn:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    path = "/api/v1/write" if protocol == "remote_write" else server.lines_path
+    busy = server.cpu_seconds()
+    with live_page(server):
+        process.stdin.write(json.dumps({"port": server.port, "path": path, "headers": dict(server.headers)}) + "\n")
+        process.stdin.flush()
+        said: dict[str, Any] = json.loads(process.stdout.readline())
+        spent = server.cpu_seconds() - busy
+    if said["problems"]:
+        raise SystemExit(f"{server.name} refused bodies: {said['problems']}")
+    million = said["samples"] / 1e6
+    print(
+        f"{server.name}: {million / said['seconds']:.2f} M/s, {spent / million:.2f} s/M, "
+        f"the sender {said['cpu_seconds'] / million:.2f} s/M, asked again {said['again']} times",
+        file=sys.stderr,
+    )
+    return Turn(
+        server.name,
+        said["samples"] / said["seconds"],
+        spent / million,
+        server.memory("VmHWM"),
+        server.memory(),
+        server.on_disk() / said["samples"],
+    )
 
 
-def opened(folder: Path, what: str) -> LocalSamples:
-    begun, busy = time.perf_counter(), time.thread_time()
-    store = create(Settings(head_bytes=4 << 30, block_span=timedelta(days=30)), World(folder))
-    print(f"start {what}: {time.perf_counter() - begun:.2f} s ({time.thread_time() - busy:.2f} s of processor)")
-    return store
+def table(turns: list[Turn]) -> str:
+    """Medians of each program's turns, the first one's ratios to the others."""
+    names = list(dict.fromkeys(one.name for one in turns))
+    rates = {name: statistics.median(one.rate for one in turns if one.name == name) for name in names}
+    rows = ["| program | samples/s | gwanje's is | CPU s per M | memory peak | memory at the end | bytes a sample on disk |"]
+    rows.append("|---|---|---|---|---|---|---|")
+    for name in names:
+        own = [one for one in turns if one.name == name]
+        rows.append(
+            f"| {name} | {rates[name]:,.0f} | {rates[names[0]] / rates[name]:.2f} × "
+            f"| {statistics.median(one.cpu_of_million for one in own):.2f} "
+            f"| {max(one.peak for one in own) >> 20} MB | {statistics.median(one.end for one in own) / (1 << 20):.0f} MB "
+            f"| {statistics.median(one.disk_of_sample for one in own):.1f} |"
+        )
+    return "\n".join(rows)
 
 
-async def main(folder: Path, batches: int) -> None:
-    print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    store = opened(folder, "empty")
-    await append(store, batches)
-    at_ms = BEGIN_MS + batches * STEP_MS
-    await ask(store, at_ms, "head ")
-    await store.close()
-    store = opened(folder, f"with {batches * SERIES:,} samples in the log")
-    begun = time.perf_counter()
-    await store.write_block()
-    figures = store.own_samples()
-    print(f"block written in {time.perf_counter() - begun:.2f} s", end=", ")
-    print(f"{figures['gwanje_store_block_bytes'] / figures['gwanje_store_block_samples']:.2f} bytes/sample")
-    await ask(store, at_ms, "block")
-    await store.close()
-    await opened(folder, "with one block").close()
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--protocol", choices=["remote_write", "lines"], default="remote_write")
+    parser.add_argument("--bodies", type=int, default=600)
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--peers", default="victoria-metrics")
+    given = parser.parse_args()
+    machine = f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores"
+    print(
+        f"{machine}, load {os.getloadavg()[0]:.1f} before; {given.protocol}, {given.bodies} bodies of 10,000, {given.turns} turns\n"
+    )
+    turns = []
+    with load(given.protocol, given.bodies) as process:
+        for _ in range(given.turns):
+            for name in ["gwanje", *filter(None, given.peers.split(","))]:
+                with tempfile.TemporaryDirectory() as place, servers.STARTS[name](Path(place)) as server:
+                    turns.append(turn(server, process, given.protocol))
+    print(table(turns))
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as place:
-        asyncio.run(main(Path(place), int(sys.argv[1]) if len(sys.argv) > 1 else 200))
+    main()
