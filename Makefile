@@ -38,9 +38,10 @@ setup: .venv/.project ## make .venv from the locks, and the page; nothing where 
 	@$(PYTHON) scripts/page.py build
 
 .PHONY: engines
-engines: ## bring the real servers that tests use (Debian packages, as root)
+engines: ## bring the real servers that tests use (Debian packages, as root; Prometheus 3 by Go)
 	@scripts/packages.sh engines
 	@scripts/base_image.sh
+	@scripts/prometheus.sh
 
 .PHONY: bench
 bench: setup ## run the benchmarks side by side with their peers

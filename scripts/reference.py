@@ -25,9 +25,11 @@ from gwanje import kinds
 from gwanje.app.folder import Main
 from gwanje.cli import app
 from gwanje.collect.pipelines.spec import Pipeline
+from gwanje.collect.scrape.spec import Job
 from gwanje.config import format_duration
 from gwanje.judge.rules.recording import Recording
 from gwanje.judge.rules.spec import Rule
+from gwanje.show.dashboards.spec import Dashboard
 from gwanje.show.metrics import OWN
 from gwanje.tell.spec import Receiver, Route
 
@@ -37,6 +39,7 @@ FOLDER = ROOT / "docs" / "reference"
 # Where the configuration asks for a kind of the family.
 PLACES = {
     "probes": "`agent.probes` of `gwanje.yaml`: the kind's name and its settings, `host: {}`",
+    "discovery": "`discover` of each of `targets` of `gwanje.yaml`",
     "sources": "`source` of `pipelines/*.yaml`",
     "transports": "`transport` of `gwanje.yaml`",
     "updates": "`updates` of `gwanje.yaml`",
@@ -50,13 +53,16 @@ FILES: Sequence[tuple[str, type[BaseModel], str]] = (
     ("gwanje.yaml", Main, "Every key may be left out."),
     ("A receiver", Receiver, "Each of `receivers`: a name, a `type`, and the settings of that [kind](kinds.md#notifiers)."),
     ("A route", Route, "`routes` is the first route; it holds the others."),
+    ("A scrape job", Job, "Each of `targets`. A `scrape_configs` entry of Prometheus is read as well."),
     ("A rule", Rule, "Each of `rules` in `gwanje.yaml` and in `rules/*.yaml`."),
     ("A recording rule", Recording, "One of `rules` that has `record`: what it finds becomes a metric."),
     ("A pipeline", Pipeline, "One file of `pipelines/` is one pipeline."),
+    ("A dashboard", Dashboard, "One file of `dashboards/` is one dashboard; [how they are written](../dashboards.md)."),
 )
 
 CONFIGURATION = (
-    """One folder: `gwanje.yaml`, beside it `rules/*.yaml`, `pipelines/*.yaml` and `.env`. `gwanje check FOLDER` reports every
+    """One folder: `gwanje.yaml`, beside it `rules/*.yaml`, `pipelines/*.yaml`, `dashboards/*.yaml`
+and `.env`. `gwanje check FOLDER` reports every
 mistake at once, with file and line.""",
     """In any value `${NAME}` and `${NAME:-default}` come from the environment, then from `.env`; `$$` is a dollar sign. A key
 of `gwanje.yaml` can also be set from outside as `GWANJE_<KEY>`, with `__` between levels: `GWANJE_SAMPLES__RETENTION=7d`.
@@ -199,9 +205,11 @@ def _shown(value: Any) -> str:
 def _yaml(value: Any) -> str:
     match value:
         case dict():
-            return "{" + ", ".join(f"{key}: {_yaml(inner)}" for key, inner in value.items()) + "}"
+            return "{" + ", ".join(f"{_yaml(key)}: {_yaml(inner)}" for key, inner in value.items()) + "}"
         case list() | tuple():
             return "[" + ", ".join(_yaml(inner) for inner in value) + "]"
+        case timedelta():
+            return format_duration(value)
         case _:
             return str(value)
 
@@ -317,6 +325,9 @@ def _wire(definitions: dict[str, Any]) -> None:
         main[key] = {"description": main[key]["description"], "$ref": f"#/$defs/{family}"}
     pipeline["source"] = {"description": pipeline["source"]["description"], "$ref": "#/$defs/sources"}
     main["receivers"]["items"] = {"$ref": "#/$defs/notifiers"}
+    definitions["Job"]["properties"]["discover"]["items"] = {"$ref": "#/$defs/discovery"}
+    theirs = {"type": "object", "required": ["job_name"]}  # Prometheus's own spelling
+    main["targets"]["items"] = {"anyOf": [{"$ref": "#/$defs/Job"}, theirs]}
     main["rules"]["items"] = {"oneOf": [{"$ref": "#/$defs/Rule"}, {"$ref": "#/$defs/Recording"}]}
     main["routes"] = {"description": main["routes"]["description"], "$ref": "#/$defs/Route"}
     probes = {name: {"$ref": f"#/$defs/probes.{name}"} for name in kinds.names("probes")}

@@ -36,6 +36,10 @@ def _base_image() -> str:
     return "" if base_image().is_file() else "no container base image; `make engines` makes it"
 
 
+def _prometheus_3() -> str:
+    return "" if prometheus_3().is_file() else "Prometheus 3 is not built; `make engines` builds it"
+
+
 def shared_folder() -> Path:
     """The material beside the project: recorded expectations and scripts that start engines."""
     return ROOT.parent / "shared"
@@ -45,11 +49,16 @@ def base_image() -> Path:
     return ROOT / ".cache" / "debian-python.tar"
 
 
+def prometheus_3() -> Path:
+    return ROOT / ".cache" / "engines" / "prometheus-3"
+
+
 # Every other name is that of a program.
 ENGINES: dict[str, Callable[[], str]] = {
     "docker": _as_root("dockerd"),
     "containers": _as_root("dockerd", "docker", "busybox"),
     "base image": _base_image,
+    "prometheus 3": _prometheus_3,
     "shared": _shared,
     "namespaces": _as_root("ip"),
     "root": _as_root(),

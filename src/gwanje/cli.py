@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -88,6 +88,46 @@ def query(expression: str, folder: Path, time: str) -> int:
     return tools.query(folder, expression, time)
 
 
+@app.command()
+@click.argument("to", type=click.Path(path_type=Path))
+@_folder
+def backup(to: Path, folder: Path) -> int:
+    """Copy the folder and what its embedded stores hold into the new folder TO, also while gwanje runs."""
+    from gwanje.app import log, tools
+
+    log.quiet()
+    return tools.backup(folder, to)
+
+
+@app.command()
+@click.argument("source", metavar="FROM", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@_folder
+def restore(source: Path, folder: Path) -> int:
+    """Bring the backup FROM back into a folder that is new or empty; never into one in use."""
+    from gwanje.app import backup as tool
+
+    return tool.restore(folder, source)
+
+
+@app.group()
+def export() -> None:
+    """What this folder holds, in the form of other programs."""
+
+
+@export.command(name="grafana")
+@_folder
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="grafana", show_default=True, help="Where to.")
+@click.option("--language", type=click.Choice(["en", "ko"]), default="en", show_default=True, help="Of the dashboards' texts.")
+@click.option(
+    "--mounted", default="/var/lib/grafana/dashboards/gwanje", show_default=True, help="Where Grafana sees the dashboards."
+)
+def export_grafana(folder: Path, *, out: Path, language: Literal["en", "ko"], mounted: str) -> int:
+    """Write every dashboard as Grafana's JSON, and the provisioning of the data source and of the dashboards."""
+    from gwanje.app import export as tool
+
+    return tool.run(folder, out, language=language, mounted=mounted)
+
+
 @app.group()
 def key() -> None:
     """Keys with which programs reach the API."""
@@ -122,12 +162,14 @@ def user_create(folder: Path, name: str, role: str) -> int:
 
 
 @app.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default="gwanje-agent")
+@click.option("--to", default="", help="Address of the gwanje to send to; its key comes from the variable GWANJE_KEY.")
 @click.option("--dry-run", is_flag=True, help="Look once, print what was seen in Prometheus's text format, and send nothing.")
-def agent(*, dry_run: bool) -> int:
-    """Look at this host and its containers."""
+def agent(folder: Path, *, to: str, dry_run: bool) -> int:
+    """Look at this host and its containers, and send what is seen to a gwanje elsewhere; FOLDER holds what waits."""
     from gwanje.app import agent as process
 
-    return process.run(dry_run=dry_run)
+    return process.dry_run() if dry_run else process.run(folder, to=to)
 
 
 @app.command()

@@ -65,7 +65,7 @@ def test_the_schema_is_one(schema: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("file", sorted(PACKS.rglob("*.yaml")), ids=lambda file: str(file.relative_to(PACKS)))
 def test_the_packs_keep_the_schema(file: Path, schema: dict[str, Any]) -> None:
-    part = {"rules": "Rules", "pipelines": "Pipeline"}.get(file.parent.name)
+    part = {"rules": "Rules", "pipelines": "Pipeline", "dashboards": "Dashboard"}.get(file.parent.name)
     target = {"$defs": schema["$defs"], "$ref": f"#/$defs/{part}"} if part else schema
 
     assert [

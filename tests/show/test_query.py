@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from gwanje.app.clock import now
-from gwanje.app.own import OwnProbe
+from gwanje.app.figures import FiguresProbe
 from gwanje.collect.agent import Agent
 from gwanje.keep.samples.base import Answer
 from gwanje.keep.state.people import Scope
@@ -180,7 +180,13 @@ async def test_metrics_come_as_text_for_prometheus_and_in_short_for_who_asks_for
 
 
 async def test_every_metric_of_our_own_says_what_it_counts(site: Site) -> None:
-    agent = Agent({"own": OwnProbe(site.house.own)}, site.house.transport, host="a", instance="a", interval=timedelta(seconds=5))
+    agent = Agent(
+        {"own": FiguresProbe(site.house.own, job="gwanje")},
+        site.house.transport,
+        host="a",
+        instance="a",
+        interval=timedelta(seconds=5),
+    )
     ours = {sample.metric for sample in await agent.collect_once()} | {
         name.partition("{")[0] for name in site.house.rooms().own_samples()
     }

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from gwanje.app.clock import now
 from gwanje.keep.state.people import Scope
 from gwanje.model import Sample, to_ms
 from gwanje.wire.remote_write.encode import encode
+from tests.wire.version_2 import Sent
 
 from .conftest import Site
 
 HEADERS = {"Content-Encoding": "snappy", "Content-Type": "application/x-protobuf", "X-Prometheus-Remote-Write-Version": "0.1.0"}
+
+VERSION_2 = {
+    **HEADERS,
+    "Content-Type": "application/x-protobuf;proto=io.prometheus.write.v2.Request",
+    "X-Prometheus-Remote-Write-Version": "2.0.0",
+}
 
 
 def body(*samples: tuple[str, dict[str, str], float, int]) -> bytes:
@@ -48,8 +56,9 @@ async def test_bad_samples_are_named_and_their_good_neighbours_kept(site: Site) 
         pytest.param(b"x", {**HEADERS, "Content-Encoding": "gzip"}, 415, id="another compression"),
         pytest.param(b"x", {**HEADERS, "Content-Type": "application/json"}, 415, id="another form"),
         pytest.param(
-            b"x", {**HEADERS, "Content-Type": "application/x-protobuf;proto=io.prometheus.write.v2.Request"}, 415, id="version 2"
+            b"x", {**HEADERS, "Content-Type": "application/x-protobuf;proto=io.prometheus.write.v9.Request"}, 415, id="version 9"
         ),
+        pytest.param(b"x", VERSION_2, 400, id="not snappy, version 2"),
     ],
 )
 async def test_what_cannot_be_read_is_an_error_and_never_more(
@@ -76,3 +85,51 @@ async def test_two_keys_of_one_name_are_two_keys(site: Site) -> None:
     async with site.with_key(Scope.INGEST, host="web-1") as one, site.with_key(Scope.INGEST, host="db-1") as other:
         assert (await one.post("/api/v1/write", content=sent, headers=HEADERS)).status_code == 204
         assert (await other.post("/api/v1/write", content=sent, headers=HEADERS)).status_code == 403
+
+
+def written(answer: httpx.Response) -> list[str]:
+    """Samples, histograms and exemplars of which a sender of version 2 hears that they were written."""
+    return [answer.headers[f"X-Prometheus-Remote-Write-{what}-Written"] for what in ("Samples", "Histograms", "Exemplars")]
+
+
+async def test_version_2_is_told_what_was_written_and_a_repeated_body_is_not_lost(site: Site) -> None:
+    sent = Sent()
+    sent.series({"__name__": "up", "host": "web-1"}, (to_ms(now()), 7.0)).exemplars.add(value=1.0)
+    async with site.with_key(Scope.INGEST, Scope.READ) as client:
+        answers = [await client.post("/api/v1/write", content=sent.body(), headers=VERSION_2) for _ in range(2)]
+        found = (await client.get("/api/v1/query", params={"query": "up"})).json()["data"]["result"]
+    assert [(answer.status_code, written(answer)) for answer in answers] == [(204, ["1", "0", "0"])] * 2
+    assert [row["metric"] for row in found] == [{"__name__": "up", "host": "web-1"}]
+
+
+async def test_version_2_hears_of_refused_samples_and_histograms(site: Site) -> None:
+    sent = Sent()
+    sent.series({"__name__": "up", "host": "web-1"}, (to_ms(now()), 7.0))
+    sent.series({"__name__": "up", "host": "db-1"}, (to_ms(now()) + 3_600_000, 7.0))
+    sent.series({"__name__": "latency"}).histograms.add(count_int=3, timestamp=to_ms(now()))
+    async with site.with_key(Scope.INGEST) as client:
+        answer = await client.post("/api/v1/write", content=sent.body(), headers=VERSION_2)
+    assert (answer.status_code, written(answer)) == (400, ["1", "0", "0"])
+    assert "native_histograms 1, too_far_ahead 1" in answer.json()["error"]["what"]
+
+
+async def test_version_2_of_another_host_is_refused(site: Site) -> None:
+    sent = Sent()
+    sent.series({"__name__": "up", "host": "db-1"}, (to_ms(now()), 7.0))
+    async with site.with_key(Scope.INGEST, host="web-1") as client:
+        assert (await client.post("/api/v1/write", content=sent.body(), headers=VERSION_2)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        pytest.param("application/x-protobuf", id="none named"),
+        pytest.param("application/x-protobuf;proto=prometheus.WriteRequest", id="named"),
+        pytest.param('Application/X-Protobuf; charset=utf-8; proto="prometheus.WriteRequest"', id="spelled otherwise"),
+    ],
+)
+async def test_version_1_is_meant_by(site: Site, content_type: str) -> None:
+    sent = body(("up", {"host": "web-1"}, 7.0, to_ms(now())))
+    async with site.with_key(Scope.INGEST) as client:
+        answer = await client.post("/api/v1/write", content=sent, headers={**HEADERS, "Content-Type": content_type})
+    assert answer.status_code == 204

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,13 @@ def query(path: Path, expression: str, time: str) -> dict[str, Any]:
         return prometheus_data(asyncio.run(_query(folder, expression, at_ms)))
 
 
+def backup(path: Path, to: Path) -> Sequence[str]:
+    """Copy the folder and its stores; what is in the copy."""
+    folder = _read(path)
+    with lock.hold(path, "gwanje backup"):
+        return asyncio.run(_backup(folder, to))
+
+
 async def _collect(folder: Folder, pipeline: str) -> dict[str, Any]:
     async with open_house(folder) as house:
         names = [declared.pipeline.name for declared in folder.pipelines]
@@ -51,6 +59,11 @@ async def _collect(folder: Folder, pipeline: str) -> dict[str, Any]:
         finally:
             loop.cancel()
             await asyncio.gather(loop, return_exceptions=True)
+
+
+async def _backup(folder: Folder, to: Path) -> Sequence[str]:
+    async with open_house(folder) as house:
+        return await house.backup(to)
 
 
 async def _query(folder: Folder, expression: str, at_ms: int) -> Answer:

@@ -27,6 +27,7 @@ def _said(folder: Folder) -> list[str]:
     lines += [f"  {chosen.family}: {chosen.name}" for chosen in stores]
     lines.append(f"  rules: {', '.join(rule.name for rule in folder.rules) or 'none'}")
     lines.append(f"  pipelines: {', '.join(declared.pipeline.name for declared in folder.pipelines) or 'none'}")
+    lines.append(f"  dashboards: {', '.join(one.name for one in folder.dashboards) or 'the ready ones'}")
     lines.append(f"  receivers: {', '.join(folder.receivers) or 'none; alerts are shown on the page only'}")
     lines += [
         f"  receiver {name} has no address; alerts are shown on the page only until it has one"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +12,19 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from gwanje import config, kinds
+from gwanje.app.machine import Agent, Log
 from gwanje.collect.pipelines import spec as collect
 from gwanje.collect.pipelines.spec import Declared
+from gwanje.collect.scrape import spec as scrape
+from gwanje.collect.scrape.spec import DeclaredJob
+from gwanje.collect.statsd.settings import Statsd
 from gwanje.config import Chosen, Document, Duration, Reader, Secret
 from gwanje.judge.rules import files as judge
 from gwanje.judge.rules import recording
 from gwanje.judge.rules.recording import Recording
 from gwanje.judge.rules.spec import Rule
+from gwanje.show.dashboards import files as boards
+from gwanje.show.dashboards.files import Named
 from gwanje.tell import spec as tell
 from gwanje.tell.spec import Route
 
@@ -39,32 +44,6 @@ def _external(text: str) -> str:
     return text.rstrip("/")
 
 
-class Agent(config.Settings):
-    """The agent that `gwanje up` runs for its own machine."""
-
-    host: str = Field(default_factory=platform.node, min_length=1)
-    """The `host` label of this machine's series; the machine's own name unless set."""
-
-    interval: Duration = timedelta(seconds=5)
-    """How often every probe looks."""
-
-    probes: dict[str, dict[str, Any]] = Field(default_factory=lambda: {"host": dict[str, Any](), "container": dict[str, Any]()})
-    """Which probes look, each with its settings; `{}` turns the agent off."""
-
-
-class Log(config.Settings):
-    """The program's own log: JSON lines in a file that is rotated, and readable lines on the terminal."""
-
-    level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
-    """The least level that is written: debug, info, warning or error."""
-
-    file: str = "logs/gwanje.log"
-    """The file, inside the folder unless the path is absolute; empty: none."""
-
-    size_mb: int = Field(default=20, ge=1)
-    """Size in megabytes at which the file is rotated; five old ones are kept."""
-
-
 class Limits(config.Settings):
     """What one request may ask for."""
 
@@ -76,6 +55,19 @@ class Limits(config.Settings):
 
     query_seconds: float = Field(default=30.0, gt=0)
     """Longest time a query may take."""
+
+
+class Otlp(config.Settings):
+    """How OpenTelemetry's metrics become series.
+
+    What is sent as deltas is summed up in memory: after a restart such a counter begins at zero again, which `rate` and
+    `increase` take for a reset; a sum that may fall begins at zero again, too.
+    """
+
+    promoted: dict[str, Annotated[str, Field(pattern="^[a-zA-Z_][a-zA-Z0-9_]*$")]] = Field(
+        default_factory=lambda: {"host.name": "host"}
+    )
+    """Attributes of a resource that all its series carry, and the label of each; the others stand on `target_info` only."""
 
 
 class Main(config.Settings):
@@ -114,11 +106,20 @@ class Main(config.Settings):
     agent: Agent = Agent()
     """The agent for this machine."""
 
+    statsd: Statsd | None = None
+    """The door for StatsD and DogStatsD; shut without this section."""
+
+    targets: list[dict[str, Any]] = Field(default_factory=list)
+    """What is scraped: jobs, each with a `name`, its targets and how they are asked. Prometheus's own spelling is understood."""
+
     log: Log = Log()
     """The program's own log."""
 
     limits: Limits = Limits()
     """What one request may ask for."""
+
+    otlp: Otlp = Otlp()
+    """How OpenTelemetry's metrics become series."""
 
     receivers: list[dict[str, Any]] = Field(default_factory=list)
     """Who is told: each with a `name`, a `type` and that kind's settings."""
@@ -151,6 +152,8 @@ class Folder:
     rules: Sequence[Rule]
     recordings: Sequence[Recording]
     pipelines: Sequence[Declared]
+    scrapes: Sequence[DeclaredJob]
+    dashboards: Sequence[Named]
 
     @property
     def url(self) -> str:
@@ -170,6 +173,8 @@ def read(path: Path, **variables: str) -> Folder:
     receivers = {name: chosen for name, chosen in telling.receivers.items() if _has_address(chosen)}
     written_rules = judge.read(reader, document)
     pipelines = collect.read_all(reader)
+    scrapes = scrape.read(reader, document)
+    dashboards = boards.read(reader)
     reader.finish()
     return Folder(
         path=path,
@@ -181,6 +186,8 @@ def read(path: Path, **variables: str) -> Folder:
         rules=written_rules.rules,
         recordings=_recordings(main, written_rules.recordings),
         pipelines=pipelines,
+        scrapes=scrapes,
+        dashboards=dashboards,
         **{key: store for key, store in stores.items() if store},
     )
 

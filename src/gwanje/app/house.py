@@ -10,27 +10,33 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import psutil
 import structlog
 
 from gwanje import http
+from gwanje.app import backup
 from gwanje.app.clock import now
+from gwanje.app.figures import FiguresProbe
 from gwanje.app.folder import Folder
-from gwanje.app.own import OwnProbe, process_figures
+from gwanje.app.own import process_figures
 from gwanje.carry.base import Sender
 from gwanje.carry.ingest import Ingest
 from gwanje.carry.updates.base import Updates
 from gwanje.collect.agent import Agent
 from gwanje.collect.pipelines.spec import Prepared
 from gwanje.collect.schedule import Schedule
+from gwanje.collect.scrape.loop import Scraper
+from gwanje.collect.statsd.door import StatsdDoor
 from gwanje.errors import GwanjeError
 from gwanje.keep.events.base import Events
 from gwanje.keep.samples.base import Samples
 from gwanje.keep.state.base import State
 from gwanje.kinds import World
 from gwanje.model import to_ms
+from gwanje.show.dashboards import files as dashboards
 from gwanje.show.rooms import OwnSamples, Rooms
 from gwanje.tell.delivery import Delivery
 from gwanje.watch.recorder import Recorder
@@ -54,6 +60,8 @@ class House:
     transport: Sender
     prepared: Sequence[Prepared]
     schedule: Schedule
+    scraper: Scraper
+    statsd: StatsdDoor | None
     round: Round
     recorder: Recorder
     delivery: Delivery
@@ -62,8 +70,8 @@ class House:
     @property
     def own(self) -> list[OwnSamples]:
         """Where this process's own figures come from; those of fetches are in the store already, written as they happen."""
-        rooms = (self.ingest, self.samples, self.round, self.recorder, self.delivery)
-        return [room.own_samples for room in rooms]
+        rooms = (self.ingest, self.samples, self.round, self.recorder, self.delivery, self.scraper)
+        return [*(room.own_samples for room in rooms), *([self.statsd.own_samples] if self.statsd else [])]
 
     def rooms(self) -> Rooms:
         """What the API needs of all this."""
@@ -81,9 +89,13 @@ class House:
             url=self.folder.url,
             hosts=_names(self.folder),
             started=self.started,
-            own=[*self.own, self._fetch_figures, self._process_figures],
+            own=[*self.own, self._fetch_figures, self.process_figures],
             ready=self.ready,
+            backup=self.backup,
             latest=self.round.latest,
+            dashboards=dashboards.together(self.folder.dashboards),
+            scraper=self.scraper,
+            otlp_promoted=self.folder.main.otlp.promoted,
             body_bytes=limits.body_bytes,
             bodies_in_flight=limits.bodies_in_flight,
             query_seconds=limits.query_seconds,
@@ -92,8 +104,13 @@ class House:
     def _fetch_figures(self) -> dict[str, float]:
         return {series_name(one.metric, one.labels): one.value for one in self.schedule.counters.samples(0)}
 
-    def _process_figures(self) -> dict[str, float]:
+    def process_figures(self) -> dict[str, float]:
+        """What this process takes of its machine."""
         return process_figures(psutil.Process())
+
+    async def backup(self, to: Path) -> Sequence[str]:
+        """Copy the folder and every store that can copy itself into a new folder; what is in the copy."""
+        return await backup.copy(self.folder, {"samples": self.samples, "events": self.events}, to)
 
     async def ready(self) -> str:
         """Empty when the stores answer."""
@@ -137,6 +154,8 @@ async def open_house(folder: Folder) -> AsyncIterator[House]:
             transport=transport,
             prepared=prepared,
             schedule=Schedule(prepared, state, transport, updates, worker_id=worker, clock=now),
+            statsd=_statsd(folder, transport, stack),
+            scraper=Scraper([(one.job, one.discoveries(world)) for one in folder.scrapes], transport),
             round=Round(folder.rules, samples, state, folder.route, updates, clock=now, page_url=folder.url),
             recorder=Recorder(folder.recordings, samples, ingest, clock=now),
             delivery=Delivery(state, receivers, updates, worker_id=worker, clock=now),
@@ -151,7 +170,7 @@ class AgentThread:
         settings = house.folder.main.agent
         probes: dict[str, Any] = {name: chosen.create(house.world) for name, chosen in house.folder.probes.items()}
         self._agent = Agent(
-            {**probes, "own": OwnProbe(house.own)},
+            {**probes, "own": FiguresProbe([*house.own, house.process_figures], job="gwanje")},
             house.transport,
             host=settings.host,
             instance=settings.host,
@@ -179,6 +198,14 @@ class AgentThread:
         if self._task and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._task.cancel)
         await asyncio.to_thread(self._thread.join, 2)
+
+
+def _statsd(folder: Folder, transport: Sender, stack: AsyncExitStack) -> StatsdDoor | None:
+    if folder.main.statsd is None:
+        return None
+    door = StatsdDoor(folder.main.statsd, transport, clock=now)
+    stack.callback(door.close)
+    return door
 
 
 def _worker(folder: Folder) -> str:

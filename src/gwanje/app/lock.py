@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gwanje.errors import GwanjeError, InUse
 
-_LOCK, _SOCKET = ".lock", "gwanje.sock"
+LOCK, _SOCKET = ".lock", "gwanje.sock"
 
 
 @contextmanager
@@ -19,7 +19,7 @@ def hold(folder: Path, doing: str) -> Iterator[None]:
     """Hold the folder until the end. Raises InUse with who has it, GwanjeError when nothing can be written there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise GwanjeError(f"cannot write into {folder}: {error.strerror}; give another folder or mend its rights") from error
     try:
@@ -37,7 +37,7 @@ def hold(folder: Path, doing: str) -> Iterator[None]:
 
 def is_held(folder: Path) -> bool:
     """True while some process holds the folder."""
-    if not (folder / _LOCK).exists():
+    if not (folder / LOCK).exists():
         return False
     try:
         with hold(folder, "looking"):

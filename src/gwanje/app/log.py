@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 if TYPE_CHECKING:
-    from gwanje.app.folder import Log
+    from gwanje.app.machine import Log
 
 
 _SHARED: list[structlog.typing.Processor] = [

@@ -20,7 +20,7 @@ from gwanje.wire.exposition.encode import series_name
 def collect(path: Path, pipeline: str) -> int:
     """Run a pipeline now; 1 when it did not succeed."""
     if lock.is_held(path):
-        answer = asyncio.run(_ask(path, "POST", "/collect", {"pipeline": pipeline} if pipeline else {}))
+        answer = asyncio.run(ask(path, "POST", "/collect", {"pipeline": pipeline} if pipeline else {}))
     else:
         from gwanje.app import alone
 
@@ -34,7 +34,7 @@ def query(path: Path, expression: str, time: str) -> int:
     """Ask in PromQL and print one line a series."""
     if lock.is_held(path):
         given = {"query": expression, **({"time": time} if time else {})}
-        data = asyncio.run(_ask(path, "GET", "/api/v1/query", given))["data"]
+        data = asyncio.run(ask(path, "GET", "/api/v1/query", given))["data"]
     else:
         from gwanje.app import alone
 
@@ -44,7 +44,20 @@ def query(path: Path, expression: str, time: str) -> int:
     return 0
 
 
-async def _ask(path: Path, method: str, where: str, given: Mapping[str, str]) -> dict[str, Any]:
+def backup(path: Path, to: Path) -> int:
+    """Make a backup in a new folder and say what is in it."""
+    to = to.absolute()
+    if lock.is_held(path):
+        contents = asyncio.run(ask(path, "POST", "/api/v1/backup", {"to": str(to)}))["contents"]
+    else:
+        from gwanje.app import alone
+
+        contents = alone.backup(path, to)
+    print(f"{to} holds {', '.join(contents)}")
+    return 0
+
+
+async def ask(path: Path, method: str, where: str, given: Mapping[str, str]) -> dict[str, Any]:
     """Ask the running process over its socket."""
     with lock.socket_path(path) as address:
         timeout = aiohttp.ClientTimeout(total=timedelta(minutes=10).total_seconds())

@@ -1,4 +1,4 @@
-"""What streams to people: one loop looks twice a second for everybody, and each stream takes what is on its screen.
+"""What streams to people: one loop looks for everybody when something changed, and each stream takes what is on its screen.
 
 A stream is a bounded queue. One that does not keep up is ended, and its browser connects again and begins with a full look.
 """
@@ -24,7 +24,8 @@ from gwanje.show.rooms import Rooms
 log = structlog.get_logger(__name__)
 
 _BEAT_SECONDS = 0.5
-"""So that what changed is on the screen within a second, the look and the way there included."""
+_LOOK_SECONDS = 0.15
+"""From one look to the next, at least: so that what changed is told within a quarter of a second, the look included."""
 _SEEN_SECONDS = 60.0
 _WAITING = 200
 
@@ -68,15 +69,10 @@ class Live:
         self._stopped = False
 
     async def run(self) -> None:
-        """Listen for changes and beat twice a second, until cancelled."""
-        listening = asyncio.create_task(self._listen())
-        try:
-            while True:
-                started = monotonic()
-                await self._beat()
-                await asyncio.sleep(max(0.05, _BEAT_SECONDS - (monotonic() - started)))
-        finally:
-            listening.cancel()
+        """Listen for changes, look when there are some, and beat twice a second, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for loop in (self._listen(), self._beat(), self._follow()):
+                group.create_task(loop)
 
     def stop(self) -> None:
         """End every stream; new ones end at once."""
@@ -147,11 +143,22 @@ class Live:
                             self._tell("alerts", ("alert", msgspec.json.encode(alert)))
 
     async def _beat(self) -> None:
-        tick = ("tick", msgspec.json.encode({"at": self._rooms.now_ms()}))
-        for stream in tuple(self._streams):
-            stream.put(tick)
-        if not self._changed.is_set():
-            return
+        while True:
+            tick = ("tick", msgspec.json.encode({"at": self._rooms.now_ms()}))
+            for stream in tuple(self._streams):
+                stream.put(tick)
+            await asyncio.sleep(_BEAT_SECONDS)
+
+    async def _follow(self) -> None:
+        while True:
+            await self._changed.wait()
+            started = monotonic()
+            await self._look_at_all()
+            taken = monotonic() - started
+            await asyncio.sleep(max(_LOOK_SECONDS - taken, taken))  # a machine that is busy looks less often
+
+    async def _look_at_all(self) -> None:
+        """Tell each stream what changed on its screen."""
         self._changed.clear()
         topics = {topic for stream in self._streams for topic in stream.topics}
         self._last = {topic: message for topic, message in self._last.items() if topic in topics}
@@ -170,7 +177,7 @@ class Live:
                 found = await self.host(topic.removeprefix("host:"))
                 return ("host", msgspec.json.encode(flat(found))) if found else None
         except GwanjeError as error:
-            log.warning("a look at the stores failed; the next comes in half a second", topic=topic, reason=str(error))
+            log.warning("a look at the stores failed; the next comes with the next change", topic=topic, reason=str(error))
         return None
 
     def _wanted(self, topic: str) -> bool:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 from gwanje.carry.ingest import Ingest
 from gwanje.carry.updates.base import Updates
 from gwanje.collect.pipelines.spec import Prepared
 from gwanje.collect.schedule import Schedule
+from gwanje.collect.scrape.loop import Scraper
+from gwanje.errors import Rejected
 from gwanje.judge.rules.spec import Rule
 from gwanje.keep.events.base import Events
 from gwanje.keep.samples.base import Queryable
 from gwanje.keep.state.base import State
 from gwanje.model import to_ms
+from gwanje.show.dashboards.files import Named
 from gwanje.watch.round import Evaluation
 
 OwnSamples = Callable[[], Mapping[str, float]]
@@ -23,6 +27,10 @@ OwnSamples = Callable[[], Mapping[str, float]]
 
 async def _ready() -> str:
     return ""
+
+
+async def _no_backup(_to: Path) -> Sequence[str]:
+    raise Rejected("this process keeps nothing that could be copied; run gwanje backup where the stores are")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +53,16 @@ class Rooms:
     own: Sequence[OwnSamples] = field(default_factory=tuple)
     ready: Callable[[], Awaitable[str]] = _ready
     """Empty when everything answers, else a sentence that says what does not."""
+    backup: Callable[[Path], Awaitable[Sequence[str]]] = _no_backup
+    """Copies the folder and its stores into a new folder, and says what is in the copy."""
     latest: Callable[[], Mapping[str, Evaluation]] = dict
     """What each rule found when it was last evaluated, by the rule's name; nothing of rules that were not yet."""
+    otlp_promoted: Mapping[str, str] = field(default_factory=dict)
+    """Attributes of OpenTelemetry's resources that every series of them carries, with the label's name."""
+    dashboards: Sequence[Named] = ()
+    """The ready dashboards and the folder's own, by name."""
+    scraper: Scraper | None = None
+    """What is scraped; None in a process that scrapes nothing."""
     body_bytes: int = 32 << 20
     bodies_in_flight: int = 8
     query_seconds: float = 30.0

@@ -9,7 +9,25 @@ from starlette.responses import Response
 
 from gwanje import __version__
 from gwanje.errors import GwanjeError
-from gwanje.show.api import collection, docs, figures, health, influx, looks, page, prometheus, query, session, stream, write
+from gwanje.show.api import (
+    backup,
+    collection,
+    dashboards,
+    docs,
+    events,
+    figures,
+    health,
+    imports,
+    influx,
+    looks,
+    otlp,
+    page,
+    prometheus,
+    query,
+    session,
+    stream,
+    write,
+)
 from gwanje.show.api.answers import of_error, problem
 from gwanje.show.api.door import Door
 from gwanje.show.api.gate import Gate
@@ -35,11 +53,16 @@ def application(rooms: Rooms, live: Live) -> FastAPI:
         session.routes(rooms),
         looks.routes(rooms, live),
         collection.routes(rooms),
+        backup.routes(rooms),
+        dashboards.routes(rooms),
         figures.routes(rooms),
         query.routes(rooms),
         prometheus.routes(rooms),
         write.routes(door),
+        events.routes(door),
         influx.routes(door),
+        otlp.routes(door),
+        imports.routes(door),
         stream.routes(live),
         docs.routes(),
         page.routes(),

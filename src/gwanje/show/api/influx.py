@@ -15,6 +15,7 @@ from gwanje.show.api.answers import answer, of_error
 from gwanje.show.api.door import Door
 from gwanje.show.api.gate import needs
 from gwanje.wire.influx.decode import Decoded, Limits, decode, unpacked
+from gwanje.wire.influx.plain import Layouts
 
 _CODES = {
     400: "invalid",
@@ -66,6 +67,7 @@ class _Lines:
     def __init__(self, door: Door) -> None:
         self._door = door
         self._limits = Limits(body_bytes=door.rooms.body_bytes)
+        self._layouts = Layouts()
 
     async def take(self, request: Request, who: Who, refusal: Refusal) -> Response:
         encoding = request.headers.get("content-encoding", "identity").lower()
@@ -88,7 +90,8 @@ class _Lines:
             return refusal(400, *await asyncio.to_thread(_what_is_bad, decoded, appended))
 
     def _decode(self, body: bytes, precision: str, *, gzipped: bool) -> Decoded:
-        return decode(unpacked(body, self._limits) if gzipped else body, precision, self._door.rooms.now_ms(), self._limits)
+        plain = unpacked(body, self._limits) if gzipped else body
+        return decode(plain, precision, self._door.rooms.now_ms(), self._limits, self._layouts)
 
 
 def _what_is_bad(decoded: Decoded, appended: Appended) -> tuple[str, int]:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 import promql_parser
@@ -21,7 +22,10 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
+from gwanje.collect.scrape.loop import Pool, Watched
+from gwanje.config import format_duration
 from gwanje.errors import BadQuery, QueryLimit
+from gwanje.http import without_secrets
 from gwanje.judge.lifecycle import State
 from gwanje.judge.rules.evaluate import curve
 from gwanje.judge.rules.spec import Rule, Threshold
@@ -31,7 +35,7 @@ from gwanje.keep.samples.base import Labels
 from gwanje.keep.state import alerts as kept
 from gwanje.keep.state.alerts import Episode
 from gwanje.keep.state.people import Scope
-from gwanje.model import METRIC
+from gwanje.model import METRIC, from_ms
 from gwanje.show.api.gate import needs
 from gwanje.show.api.query import bad_parameter, in_prometheus_form, text_given, time_given
 from gwanje.show.metrics import OWN
@@ -46,6 +50,9 @@ _TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE: Final = frozenset({"", "0", "f", "F", "false", "FALSE", "False"})
 _HEAD: Final = timedelta(hours=2)
 """How far back series count as those of now; Prometheus's own head spans about as much."""
+_PARAM: Final = "__param_"
+_ACTIVE: Final = frozenset({"", "any", "active"})
+_DROPPED: Final = frozenset({"", "any", "dropped"})
 _EVERYTHING: Final = '{__name__=~".+"}'
 _HISTOGRAM_PARTS: Final = ("_bucket", "_sum", "_count")
 
@@ -66,7 +73,7 @@ def routes(rooms: Rooms) -> APIRouter:
 
     @router.get("/api/v1/targets")
     async def targets(request: Request) -> Response:
-        """What is scraped."""
+        """What is scraped, and how it went; `state` narrows it to `active` or `dropped`, `scrapePool` to a job."""
         return await in_prometheus_form(rooms, request, asked.targets)
 
     @router.get("/api/v1/query_exemplars")
@@ -109,6 +116,7 @@ class _Asked:
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
+        self._scraper = rooms.scraper
         self._queries = {rule.name: _query(rule) for rule in rooms.rules}
 
     async def rules(self, given: QueryParams) -> dict[str, Any]:
@@ -122,8 +130,18 @@ class _Asked:
     async def alerts(self, _given: QueryParams) -> dict[str, Any]:
         return {"alerts": [_alert(episode) for episode in await self._open()]}
 
-    async def targets(self, _given: QueryParams) -> dict[str, Any]:
-        return {"activeTargets": [], "droppedTargets": [], "droppedTargetCounts": {}}
+    async def targets(self, given: QueryParams) -> dict[str, Any]:
+        state, job = str(given.get("state", "")).lower(), str(given.get("scrapePool", ""))
+        pools = [pool for pool in self._scraper.pools if not job or pool.job.name == job] if self._scraper else []
+        active = [_scraped(one, self._rooms.url) for pool in pools for one in _by_url(pool)] if state in _ACTIVE else []
+        dropped = [
+            {"discoveredLabels": _discovered(labels), "scrapePool": pool.job.name}
+            for pool in pools
+            for labels in pool.dropped
+            if state in _DROPPED
+        ]
+        counts = {pool.job.name: len(pool.dropped) for pool in pools}
+        return {"activeTargets": active, "droppedTargets": dropped, "droppedTargetCounts": counts}
 
     async def exemplars(self, given: QueryParams) -> list[Any]:
         if time_given(given, "end", self._rooms.now_ms()) < time_given(given, "start", 0):
@@ -135,9 +153,13 @@ class _Asked:
         limit = _whole(given, "limit", -1, "limit must be a number")
         names = set(await self._rooms.samples.label_values(METRIC, [], 0, self._rooms.now_ms()))
         types = _types(names | {name.partition("{")[0] for name in self._rooms.own_samples()})
+        scraped = self._scraper.about() if self._scraper else {}
+        found = {name: [_about(name, sort)] for name, sort in types.items()} | {
+            name: [{"type": one.type, "help": one.help, "unit": one.unit} for one in said] for name, said in scraped.items()
+        }
         metric = str(given.get("metric", ""))
-        chosen = sorted(types) if not metric else [metric] if metric in types else []
-        return {name: [_about(name, types[name])] for name in (chosen if limit < 0 else chosen[:limit])}
+        chosen = sorted(found) if not metric else [metric] if metric in found else []
+        return {name: found[name] for name in (chosen if limit < 0 else chosen[:limit])}
 
     async def formatted(self, given: QueryParams) -> str:
         query = text_given(given, "query")
@@ -296,6 +318,50 @@ def _scientific(value: float | None) -> str:
 
 def _rfc3339(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+# --- targets -------------------------------------------------------------------------------------------------------------
+
+
+def _by_url(pool: Pool) -> list[Watched]:
+    return sorted(pool.watched.values(), key=lambda watched: watched.target.url)
+
+
+def _scraped(watched: Watched, page: str) -> dict[str, Any]:
+    target, at_ms = watched.target, watched.last_scrape_ms
+    url = without_secrets(target.url)
+    return {
+        "discoveredLabels": _discovered(target.discovered),
+        "labels": dict(target.labels),
+        "scrapePool": target.job,
+        "scrapeUrl": url,
+        "globalUrl": _from_elsewhere(url, page),
+        "lastError": watched.last_error,
+        "lastScrape": _NEVER if at_ms is None else _rfc3339(from_ms(at_ms)),
+        "lastScrapeDuration": watched.last_seconds,
+        "health": watched.health,
+        "scrapeInterval": format_duration(target.interval),
+        "scrapeTimeout": format_duration(target.timeout),
+    }
+
+
+def _discovered(labels: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Labels as they were found; a parameter of the URL that is a secret there is one here."""
+    return {name: "***" if _PARAM in name and _is_secret(name.removeprefix(_PARAM)) else value for name, value in labels}
+
+
+def _is_secret(parameter: str) -> bool:
+    return without_secrets(f"http://host/?{parameter}=value").endswith("***")
+
+
+def _from_elsewhere(url: str, page: str) -> str:
+    """The URL as one elsewhere would ask it: loopback's name is that of this server."""
+    parts = urlsplit(url)
+    name = urlsplit(page).hostname
+    if parts.hostname not in {"localhost", "127.0.0.1", "::1"} or not name:
+        return url
+    port = f":{parts.port}" if parts.port else ""
+    return urlunsplit(parts._replace(netloc=f"{name}{port}"))
 
 
 # --- metrics and series --------------------------------------------------------------------------------------------------

@@ -15,18 +15,24 @@ from typing import Any
 import msgspec
 from fastapi import APIRouter, Request
 from starlette.datastructures import QueryParams
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from gwanje import __version__
 from gwanje.config import parse_duration
 from gwanje.errors import BadQuery, QueryLimit
-from gwanje.keep.samples.base import Answer, Labels, Matrix, Scalar, Text, Vector
+from gwanje.keep.promql import Unanswerable
+from gwanje.keep.samples.base import Answer, Matrix, Vector
 from gwanje.keep.state.people import Scope
 from gwanje.show.api.gate import needs
+from gwanje.show.api.json import TRUNCATED, pieces
 from gwanje.show.rooms import Rooms
-from gwanje.wire.exposition.encode import number
 
 _MAX_POINTS = 11_000
+_PROMPT_SECONDS = 0.05
+_AT_ONCE = 10_000
+"""Samples of an answer that are written without leaving the loop."""
+_STREAMED = 200_000
+"""Samples of an answer past which it is not held whole."""
 
 
 def routes(rooms: Rooms) -> APIRouter:
@@ -36,31 +42,31 @@ def routes(rooms: Rooms) -> APIRouter:
     @router.get("/api/v1/query")
     @router.post("/api/v1/query")
     async def query(request: Request) -> Response:
-        """One PromQL query at one instant: `query`, `time` (default now), `timeout`."""
-        return await in_prometheus_form(rooms, request, asked.instant, _data)
+        """One PromQL query at one instant: `query`, `time` (default now), `timeout`, `limit` of series."""
+        return await in_prometheus_form(rooms, request, asked.instant, answered=answered)
 
     @router.get("/api/v1/query_range")
     @router.post("/api/v1/query_range")
     async def query_range(request: Request) -> Response:
-        """One PromQL query over time: `query`, `start`, `end`, `step`, `timeout`; at most 11,000 points a series."""
-        return await in_prometheus_form(rooms, request, asked.range, _data)
+        """One PromQL query over time: `query`, `start`, `end`, `step`, `timeout`, `limit`; at most 11,000 points a series."""
+        return await in_prometheus_form(rooms, request, asked.range, answered=answered)
 
     @router.get("/api/v1/series")
     @router.post("/api/v1/series")
     async def series(request: Request) -> Response:
         """The label sets that match `match[]` between `start` and `end`."""
-        return await in_prometheus_form(rooms, request, asked.series, _limited_list)
+        return await in_prometheus_form(rooms, request, asked.series, answered=listed)
 
     @router.get("/api/v1/labels")
     @router.post("/api/v1/labels")
     async def labels(request: Request) -> Response:
         """The names of labels."""
-        return await in_prometheus_form(rooms, request, asked.label_names, _limited_list)
+        return await in_prometheus_form(rooms, request, asked.label_names, answered=listed)
 
     @router.get("/api/v1/label/{name}/values")
     async def label_values(request: Request, name: str) -> Response:
         """The values of one label."""
-        return await in_prometheus_form(rooms, request, partial(asked.label_values, name), _limited_list)
+        return await in_prometheus_form(rooms, request, partial(asked.label_values, name), answered=listed)
 
     @router.get("/api/v1/status/buildinfo")
     async def buildinfo() -> Response:
@@ -113,15 +119,16 @@ def bad_parameter(name: str, message: str) -> BadQuery:
     return _BadParameter(f'invalid parameter "{name}": {message}' if name else message)
 
 
-def _as_it_is(data: Any, _given: QueryParams) -> Any:
-    return data
+async def _as_it_is(found: Any, _given: QueryParams) -> Response:
+    return _success(found)
 
 
 async def in_prometheus_form(
     rooms: Rooms,
     request: Request,
     ask: Callable[[QueryParams], Coroutine[Any, Any, Any]],
-    form: Callable[[Any, QueryParams], Any] = _as_it_is,
+    *,
+    answered: Callable[[Any, QueryParams], Coroutine[Any, Any, Response]] = _as_it_is,
 ) -> Response:
     """What `ask` says of the request's parameters, those of a form among them; its errors in Prometheus's types and codes."""
     given = request.query_params
@@ -130,7 +137,9 @@ async def in_prometheus_form(
     try:
         async with asyncio.timeout(_patience(rooms, given)):
             found = await _while_there(request, ask(given))
-        return _success(form(found, given))
+        return await answered(found, given)
+    except Unanswerable as error:
+        return _failure(422, "execution", str(error))
     except BadQuery as error:
         return _failure(400, "bad_data", str(error))
     except QueryLimit as error:
@@ -147,17 +156,23 @@ class _LeftError(Exception):
 
 async def _while_there(request: Request, work: Coroutine[Any, Any, Any]) -> Any:
     """What `work` says. It is cancelled when the one who asked goes away before; then raises _LeftError."""
-    asked, left = asyncio.create_task(work), asyncio.create_task(_left(request))
+    asked = asyncio.create_task(work)
+    left = None
     try:
-        await asyncio.wait((asked, left), return_when=asyncio.FIRST_COMPLETED)
+        # Most answers are there at once, and nobody leaves that fast.
+        await asyncio.wait((asked,), timeout=_PROMPT_SECONDS)
+        if not asked.done():
+            left = asyncio.create_task(_left(request))
+            await asyncio.wait((asked, left), return_when=asyncio.FIRST_COMPLETED)
         if asked.done():
             return asked.result()
-        left.result()
         raise _LeftError
     finally:
-        asked.cancel()
-        left.cancel()
-        await asyncio.gather(asked, left, return_exceptions=True)
+        ending = [task for task in (asked, left) if task is not None and not task.done()]
+        for task in ending:
+            task.cancel()
+        if ending:
+            await asyncio.gather(*ending, return_exceptions=True)
 
 
 async def _left(request: Request) -> None:
@@ -172,8 +187,7 @@ def _patience(rooms: Rooms, given: QueryParams) -> float:
 
 
 def _success(data: Any) -> Response:
-    body = msgspec.json.encode({"status": "success", "data": data})
-    return Response(body, 200, {"Cache-Control": "no-store"}, "application/json")
+    return _json(msgspec.json.encode({"status": "success", "data": data}))
 
 
 def _failure(status: int, kind: str, message: str) -> Response:
@@ -181,39 +195,41 @@ def _failure(status: int, kind: str, message: str) -> Response:
     return Response(body, status, {"Cache-Control": "no-store"}, "application/json")
 
 
-def _limited_list(values: list[Any], given: QueryParams) -> list[Any]:
+async def listed(values: list[Any], given: QueryParams) -> Response:
+    """A list, of at most `limit` entries where that is given."""
+    limit = _limit(given)
+    if not limit or len(values) <= limit:
+        return _success(values)
+    return _json(msgspec.json.encode({"status": "success", "data": values[:limit], "warnings": [TRUNCATED]}))
+
+
+async def answered(found: Answer, given: QueryParams) -> Response:
+    """An answer of PromQL. A large one is written piece by piece, while it is being read."""
+    limit = _limit(given)
+    samples = len(found.values) if isinstance(found, Vector | Matrix) else 1
+    if samples > _STREAMED:
+        return StreamingResponse(pieces(found, limit), 200, {"Cache-Control": "no-store"}, "application/json")
+    if samples > _AT_ONCE:
+        return _json(await asyncio.to_thread(lambda: b"".join(pieces(found, limit))))
+    return _json(b"".join(pieces(found, limit)))
+
+
+def _limit(given: QueryParams) -> int:
     limit = str(given.get("limit", "0"))
     if not limit.isdigit():
         raise bad_parameter("limit", "limit must be a non-negative number")
-    return values[: int(limit)] if int(limit) else values
+    return int(limit)
 
 
-def _data(found: Answer, _given: QueryParams) -> dict[str, Any]:
-    return prometheus_data(found)
+def _json(body: bytes) -> Response:
+    return Response(body, 200, {"Cache-Control": "no-store"}, "application/json")
 
 
 def prometheus_data(found: Answer) -> dict[str, Any]:
     """An answer as the HTTP API says it: `resultType` and `result`."""
-    match found:
-        case Scalar(value, at_ms):
-            return {"resultType": "scalar", "result": [at_ms / 1000, number(value)]}
-        case Text(value, at_ms):
-            return {"resultType": "string", "result": [at_ms / 1000, value]}
-        case Vector(labels, values, at_ms):
-            at = at_ms / 1000
-            pairs = zip(labels, values.tolist(), strict=True)
-            return {
-                "resultType": "vector",
-                "result": [{"metric": dict(one), "value": [at, number(value)]} for one, value in pairs],
-            }
-        case Matrix():
-            return {"resultType": "matrix", "result": [_series(found, index, one) for index, one in enumerate(found.labels)]}
-
-
-def _series(matrix: Matrix, index: int, labels: Labels) -> dict[str, Any]:
-    part = slice(int(matrix.offsets[index]), int(matrix.offsets[index + 1]))
-    times, values = (matrix.times[part] / 1000).tolist(), matrix.values[part].tolist()
-    return {"metric": dict(labels), "values": [[at, number(value)] for at, value in zip(times, values, strict=True)]}
+    said: dict[str, Any] = msgspec.json.decode(b"".join(pieces(found)))
+    data: dict[str, Any] = said["data"]
+    return data
 
 
 def text_given(given: QueryParams, name: str) -> str:

@@ -25,8 +25,8 @@ def routes(live: Live) -> APIRouter:
     async def stream(topics: Annotated[str, Query(max_length=4000)] = "overview") -> Response:
         """Topics with commas between: `overview`, `host:NAME`, `alerts`, `fetches`.
 
-        Each of `overview` and `host:NAME` begins with a full look and follows at most twice a second when it changed; `alert` and
-        `fetch` come as they happen; `tick` comes twice a second and says that the stream lives.
+        Each of `overview` and `host:NAME` begins with a full look and follows at most seven times a second when it changed;
+        `alert` and `fetch` come as they happen; `tick` comes twice a second and says that the stream lives.
         """
         asked = frozenset(topic for topic in topics.split(",") if topic)
         unknown = sorted(topic for topic in asked if topic not in _TOPICS and not topic.startswith("host:"))

@@ -1,8 +1,9 @@
-"""The door for samples from outside: Prometheus remote write 1.0."""
+"""The door for samples from outside: Prometheus remote write 1.0 and 2.0."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -12,9 +13,12 @@ from gwanje.keep.state.people import Scope, Who
 from gwanje.show.api.answers import problem
 from gwanje.show.api.door import Door
 from gwanje.show.api.gate import needs
+from gwanje.wire.remote_write import v2
 from gwanje.wire.remote_write.decode import decode
 
 _ENCODING, _TYPE = "snappy", "application/x-protobuf"
+_VERSION_1, _VERSION_2 = "prometheus.WriteRequest", "io.prometheus.write.v2.Request"
+_WRITTEN = "X-Prometheus-Remote-Write"
 
 
 def routes(door: Door) -> APIRouter:
@@ -22,10 +26,13 @@ def routes(door: Door) -> APIRouter:
 
     @router.post("/api/v1/write", status_code=204)
     async def write(request: Request, who: Who = needs(Scope.INGEST)) -> Response:
-        """Prometheus remote write 1.0: a protobuf `WriteRequest` in a snappy block.
+        """Prometheus remote write 1.0 and 2.0: a protobuf message in a snappy block.
 
-        204 means that every sample is durable. 400 means that some or all can never be taken: the good ones were kept, and the
-        answer says what was wrong with the first of the others. 503 asks to come again.
+        `Content-Type: application/x-protobuf;proto=…` names the message: `prometheus.WriteRequest`, which is also meant where
+        none is named, or `io.prometheus.write.v2.Request`. 204 means that every sample is durable. 400 means that some or all
+        can never be taken: the good ones were kept, and the answer says what was wrong with the first of the others. 503 asks
+        to come again. Exemplars, metadata and the native histograms of 1.0 are passed over; native histograms of 2.0 are
+        refused. What was written of a 2.0 message stands in the `X-Prometheus-Remote-Write-…-Written` headers.
         """
         return await _take(door, request, who)
 
@@ -35,15 +42,41 @@ def routes(door: Door) -> APIRouter:
 async def _take(door: Door, request: Request, who: Who) -> Response:
     if request.headers.get("content-encoding", _ENCODING) != _ENCODING:
         return problem(415, "the body must be compressed with snappy", where="Content-Encoding", todo=f"send {_ENCODING}")
-    if not request.headers.get("content-type", _TYPE).startswith(_TYPE):
-        return problem(415, "the body must be a protobuf WriteRequest", where="Content-Type", todo=f"send {_TYPE}")
-    if "io.prometheus.write.v2" in request.headers.get("content-type", ""):
-        return problem(415, "remote write 2.0 is not taken yet", where="Content-Type", todo="send remote write 1.0")
+    message = _message(request.headers.get("content-type", _TYPE))
+    if message not in {_VERSION_1, _VERSION_2}:
+        todo = f"send {_TYPE};proto={_VERSION_1} or proto={_VERSION_2}"
+        return problem(415, "the body must be a message of remote write", where="Content-Type", todo=todo)
     if door.places.locked():
         return problem(503, "too many bodies at once", todo="send again", headers={"Retry-After": "1"})
     async with door.places:
+        if message == _VERSION_2:
+            return await _take_2(door, await request.body(), who)
         columns = await asyncio.to_thread(decode, await request.body())
         return _answer(await door.store(columns, who))
+
+
+def _message(content_type: str) -> str:
+    """The message that a Content-Type names; empty for what is no protobuf."""
+    type_, *parameters = (part.strip() for part in content_type.split(";"))
+    if type_.lower() != _TYPE:
+        return ""
+    named = dict(parameter.partition("=")[::2] for parameter in parameters)
+    return named.get("proto", _VERSION_1).strip('"')
+
+
+async def _take_2(door: Door, body: bytes, who: Who) -> Response:
+    request = await asyncio.to_thread(v2.decode, body)
+    appended = await door.store(request.columns, who)
+    if request.histograms:
+        refused = {**appended.refused, "native_histograms": request.histograms}
+        why = appended.problem or "native histograms are not kept; send classic ones"
+        appended = replace(appended, refused=refused, problem=why)
+    answer = _answer(appended)
+    # What was there before is written, too: a sender that repeats a batch shall not take it for lost.
+    answer.headers[f"{_WRITTEN}-Samples-Written"] = str(appended.accepted + appended.duplicates)
+    answer.headers[f"{_WRITTEN}-Histograms-Written"] = "0"
+    answer.headers[f"{_WRITTEN}-Exemplars-Written"] = "0"
+    return answer
 
 
 def _answer(appended: Appended) -> Response:

@@ -1,0 +1,78 @@
+"""Answers of queries as bytes: what comes out is what Prometheus's API says, number by number and piece by piece."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gwanje.keep.samples.base import Answer, Labels, Matrix, Scalar, Text, Vector
+from gwanje.show.api.json import pieces, texts
+
+A: Labels = (("__name__", "up"), ("host", 'we"b\\-1 %b'))
+B: Labels = (("host", "관제"),)
+
+
+def said(answer: Answer, limit: int = 0) -> Any:
+    return json.loads(b"".join(pieces(answer, limit)))
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats() | st.integers(-(2**60), 2**60).map(float), max_size=20))
+def test_every_number_reads_back_as_itself(values: list[float]) -> None:
+    for text, value in zip(texts(np.array(values, np.float64)), values, strict=True):
+        if math.isnan(value):
+            assert text == b"NaN"
+        else:
+            assert struct.pack("<d", float(text)) == struct.pack("<d", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        pytest.param(5.0, b"5", id="whole"),
+        pytest.param(0.1, b"0.1", id="decimal"),
+        pytest.param(float("inf"), b"+Inf", id="infinite"),
+        pytest.param(float("-inf"), b"-Inf", id="below everything"),
+        pytest.param(123456789012.5, b"123456789012.5", id="long"),
+    ],
+)
+def test_numbers_are_written_as_prometheus_writes_them(value: float, text: bytes) -> None:
+    assert texts(np.array([value])) == [text]
+    assert texts(np.array([0.5, value, 2.0])) == [b"0.5", text, b"2"]
+
+
+def test_each_type_has_its_form() -> None:
+    assert said(Scalar(1.5, 10_250)) == {"status": "success", "data": {"resultType": "scalar", "result": [10.25, "1.5"]}}
+    assert said(Text('a"b', 10_000))["data"] == {"resultType": "string", "result": [10, 'a"b']}
+    assert said(Vector([A, B], np.array([1.0, 0.5]), 1_001))["data"] == {
+        "resultType": "vector",
+        "result": [{"metric": dict(A), "value": [1.001, "1"]}, {"metric": dict(B), "value": [1.001, "0.5"]}],
+    }
+    assert said(Vector([], np.empty(0), 0))["data"] == {"resultType": "vector", "result": []}
+
+
+def test_a_matrix_keeps_its_gaps_and_is_cut_at_any_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix = Matrix([A, B, A], np.array([0, 2, 3, 5]), np.array([-1500, 0, 0, 1000, 2000]), np.array([1.0, 2.5, 3.0, 4.0, 5.0]))
+    wanted = [[[-1.5, "1"], [0, "2.5"]], [[0, "3"]], [[1, "4"], [2, "5"]]]
+
+    for at_once in (1, 2, 3, 100):
+        monkeypatch.setattr("gwanje.show.api.json._AT_ONCE", at_once)
+        assert [line["values"] for line in said(matrix)["data"]["result"]] == wanted
+
+
+def test_notes_and_the_limit_stand_beside_the_answer() -> None:
+    vector = Vector([A, B], np.array([1.0, 2.0]), 0, warnings=("careful",), infos=("by the way",))
+
+    assert {key: said(vector, 1)[key] for key in ("warnings", "infos")} == {
+        "warnings": ["careful", "results truncated due to limit"],
+        "infos": ["by the way"],
+    }
+    assert len(said(vector, 1)["data"]["result"]) == 1
+    assert said(vector, 2)["warnings"] == ["careful"]
