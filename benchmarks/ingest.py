@@ -47,8 +47,8 @@ def load(protocol: str, bodies: int) -> Iterator[subprocess.Popen[str]]:
     """The load generator, with its bodies made."""
     command = [sys.executable, str(Path(__file__).with_name("load.py")), protocol, str(SERIES), str(bodies)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
+        if process.stdin is None or process.stdout is None:
+            raise SystemExit("the load generator has no pipes")
         process.stdout.readline()
         yield process
         process.stdin.close()
@@ -79,8 +79,8 @@ def live_page(server: Server) -> Iterator[None]:
 
 
 def turn(server: Server, process: subprocess.Popen[str], protocol: str) -> Turn:
-    assert process.stdin is not None
-    assert process.stdout is not None
+    if process.stdin is None or process.stdout is None:
+        raise SystemExit("the load generator has no pipes")
     path = "/api/v1/write" if protocol == "remote_write" else server.lines_path
     busy = server.cpu_seconds()
     with live_page(server):
@@ -115,7 +115,7 @@ def table(turns: list[Turn]) -> str:
     for name in names:
         own = [one for one in turns if one.name == name]
         rows.append(
-            f"| {name} | {rates[name]:,.0f} | {rates[names[0]] / rates[name]:.2f} × "
+            f"| {name} | {rates[name]:,.0f} | {rates[names[0]] / rates[name]:.2f} x "
             f"| {statistics.median(one.cpu_of_million for one in own):.2f} "
             f"| {max(one.peak for one in own) >> 20} MB | {statistics.median(one.end for one in own) / (1 << 20):.0f} MB "
             f"| {statistics.median(one.disk_of_sample for one in own):.1f} |"
@@ -132,7 +132,8 @@ def main() -> None:
     given = parser.parse_args()
     machine = f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores"
     print(
-        f"{machine}, load {os.getloadavg()[0]:.1f} before; {given.protocol}, {given.bodies} bodies of 10,000, {given.turns} turns\n"
+        f"{machine}, load {os.getloadavg()[0]:.1f} before; "
+        f"{given.protocol}, {given.bodies} bodies of 10,000, {given.turns} turns\n"
     )
     turns = []
     with load(given.protocol, given.bodies) as process:

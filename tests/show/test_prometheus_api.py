@@ -94,7 +94,7 @@ def _firing(at: datetime) -> dict[str, Any]:
 async def test_each_rule_says_its_state_its_health_and_its_alerts(ruled: Site) -> None:
     at = await _judged(ruled)
     async with ruled.with_key(Scope.READ) as client:
-        (group,) = (await _data(client, "rules"))["groups"]
+        (group,) = (await _data(client, "rules", type="alert"))["groups"]
     assert {key: group[key] for key in ("name", "file", "interval", "limit", "lastEvaluation")} == {
         "name": "gwanje",
         "file": "gwanje",
@@ -143,7 +143,7 @@ async def test_each_rule_says_its_state_its_health_and_its_alerts(ruled: Site) -
 async def test_a_rules_query_gives_exactly_what_breaches(ruled: Site) -> None:
     await _judged(ruled)
     async with ruled.with_key(Scope.READ) as client:
-        (group,) = (await _data(client, "rules"))["groups"]
+        (group,) = (await _data(client, "rules", type="alert"))["groups"]
         queries = {rule["name"]: rule["query"] for rule in group["rules"]}
         (found,) = (await _data(client, "query", query=queries["memory high"]))["result"]
         assert (await _data(client, "query", query=queries["disk full"]))["result"] == []
@@ -154,6 +154,32 @@ async def test_a_rules_query_gives_exactly_what_breaches(ruled: Site) -> None:
     assert queries["fail rate"] == (
         '(sum by (pipeline) (increase(f_total{outcome="failed"}[15m])) / sum by (pipeline) (increase(f_total[15m]))) >= 0.2'
     )
+
+
+async def test_recording_rules_are_a_group_of_their_own(ruled: Site) -> None:
+    await ruled.store(
+        ("node_load1", {"host": "web-1"}, 3.0, 0), ("node_cpu_seconds_total", {"host": "web-1", "mode": "idle"}, 1.0, 0)
+    )
+    async with ruled.with_key(Scope.READ) as client:
+        asked = {"type": "record", "rule_name[]": "host_load_per_cpu"}
+        (before,) = (await _data(client, "rules", **asked))["groups"]
+        at = now()
+        await ruled.house.recorder.once(at)
+        (group,) = (await _data(client, "rules", **asked))["groups"]
+        kept = (await _data(client, "query", query="host_load_per_cpu", time=str(at.timestamp())))["result"]
+    assert before["rules"][0]["health"] == "unknown"
+    assert group["name"] == "recording"
+    (rule,) = group["rules"]
+    assert rule.pop("evaluationTime") > 0
+    assert rule == {
+        "name": "host_load_per_cpu",
+        "query": 'max by (host) (node_load1) / count by (host) (node_cpu_seconds_total{mode="idle"})',
+        "labels": {},
+        "health": "ok",
+        "lastEvaluation": _said(at),
+        "type": "recording",
+    }
+    assert [one["value"][1] for one in kept] == ["3"]
 
 
 async def test_a_rule_that_was_not_evaluated_yet_is_unknown(ruled: Site) -> None:
@@ -167,7 +193,11 @@ async def test_a_rule_that_was_not_evaluated_yet_is_unknown(ruled: Site) -> None
 @pytest.mark.parametrize(
     ("given", "names"),
     [
-        pytest.param({"type": "record"}, [], id="there are no recording rules"),
+        pytest.param(
+            {"type": "record", "rule_name[]": ["cpu high", "host_load_per_cpu"]},
+            ["host_load_per_cpu"],
+            id="recording rules alone",
+        ),
         pytest.param({"type": "alert", "rule_name[]": "disk full"}, ["disk full"], id="one name"),
         pytest.param({"rule_name[]": ["disk full", "cpu high"]}, ["cpu high", "disk full"], id="two names"),
         pytest.param({"rule_name[]": "other"}, [], id="no such name"),

@@ -93,6 +93,8 @@ class House:
             ready=self.ready,
             backup=self.backup,
             latest=self.round.latest,
+            recordings=self.folder.recordings,
+            recorded=self.recorder.latest,
             dashboards=dashboards.together(self.folder.dashboards),
             scraper=self.scraper,
             otlp_promoted=self.folder.main.otlp.promoted,

@@ -13,12 +13,14 @@ from gwanje.collect.pipelines.spec import Prepared
 from gwanje.collect.schedule import Schedule
 from gwanje.collect.scrape.loop import Scraper
 from gwanje.errors import Rejected
+from gwanje.judge.rules.recording import Recording
 from gwanje.judge.rules.spec import Rule
 from gwanje.keep.events.base import Events
 from gwanje.keep.samples.base import Queryable
 from gwanje.keep.state.base import State
 from gwanje.model import to_ms
 from gwanje.show.dashboards.files import Named
+from gwanje.watch.recorder import Recorded
 from gwanje.watch.round import Evaluation
 
 OwnSamples = Callable[[], Mapping[str, float]]
@@ -63,6 +65,9 @@ class Rooms:
     """The ready dashboards and the folder's own, by name."""
     scraper: Scraper | None = None
     """What is scraped; None in a process that scrapes nothing."""
+    recordings: Sequence[Recording] = ()
+    recorded: Callable[[], Mapping[str, Recorded]] = dict
+    """How each recording rule went last, by its metric's name."""
     body_bytes: int = 32 << 20
     bodies_in_flight: int = 8
     query_seconds: float = 30.0

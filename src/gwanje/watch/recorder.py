@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -33,6 +34,16 @@ _LONGEST_QUERY: Final = timedelta(seconds=30)
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """How a recording rule went at its last instant. `failed` says why nothing was recorded."""
+
+    recording: Recording
+    at: datetime
+    seconds: float
+    failed: str = ""
+
+
 class Recorder:
     """Asks every recording rule at multiples of its interval. A series that an answer no longer has gets a stale marker."""
 
@@ -45,7 +56,7 @@ class Recorder:
         self._clock = clock
         self._asked: dict[str, datetime] = {}
         self._present: dict[str, dict[Labels, bytes]] = defaultdict(dict)
-        self._failures: dict[str, str] = {}
+        self._latest: dict[str, Recorded] = {}
         self._counts: Counter[str] = Counter()
         self._seconds: dict[str, float] = defaultdict(float)
 
@@ -62,6 +73,10 @@ class Recorder:
                 await self._record(recording, at)
                 self._asked[recording.record] = at
 
+    def latest(self) -> Mapping[str, Recorded]:
+        """How each recording rule went last, by its metric's name; nothing of those that were not asked yet."""
+        return dict(self._latest)
+
     def own_samples(self) -> Mapping[str, float]:
         """Figures of each recording rule."""
         found: dict[str, float] = {}
@@ -74,9 +89,7 @@ class Recorder:
         return found
 
     async def _record(self, recording: Recording, at: datetime) -> None:
-        started = time.monotonic()
-        name = recording.record
-        self._counts[name] += 1
+        started, failed, name = time.monotonic(), "", recording.record
         try:
             async with asyncio.timeout(_LONGEST_QUERY.total_seconds()):
                 answer = await self._samples.instant(recording.expr, to_ms(at))
@@ -84,10 +97,17 @@ class Recorder:
             if len(batch.keys):
                 await self._ingest.accept_columns(batch)
         except (GwanjeError, TimeoutError) as error:
-            self._failed(name, str(error) or f"no answer within {_LONGEST_QUERY.total_seconds():g} s")
-        else:
-            self._failures.pop(name, None)
-        self._seconds[name] += time.monotonic() - started
+            failed = str(error) or f"no answer within {_LONGEST_QUERY.total_seconds():g} s"
+        self._note(Recorded(recording, at, time.monotonic() - started, failed))
+
+    def _note(self, told: Recorded) -> None:
+        name, before = told.recording.record, self._latest.get(told.recording.record)
+        self._counts[name] += 1
+        self._counts[f"{name} failed"] += bool(told.failed)
+        self._seconds[name] += told.seconds
+        if told.failed and (before is None or before.failed != told.failed):
+            log.error("recording rule not evaluated", record=name, reason=told.failed)
+        self._latest[name] = told
 
     def _batch(self, name: str, found: Mapping[Labels, float], at_ms: int) -> Columns:
         """The samples of one answer, and a stale marker for what was there before and is not any more."""
@@ -99,9 +119,3 @@ class Recorder:
         values = np.array([*found.values(), *[STALE] * len(gone)], np.float64)
         times = np.full(len(keys), at_ms, np.int64)
         return Columns(PROTOCOL, b"", keys, np.ones(len(keys), np.int64), times, values, labels_of)
-
-    def _failed(self, name: str, reason: str) -> None:
-        self._counts[f"{name} failed"] += 1
-        if self._failures.get(name) != reason:
-            log.error("recording rule not evaluated", record=name, reason=reason)
-        self._failures[name] = reason

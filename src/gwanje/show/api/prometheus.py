@@ -28,6 +28,7 @@ from gwanje.errors import BadQuery, QueryLimit
 from gwanje.http import without_secrets
 from gwanje.judge.lifecycle import State
 from gwanje.judge.rules.evaluate import curve
+from gwanje.judge.rules.recording import Recording
 from gwanje.judge.rules.spec import Rule, Threshold
 from gwanje.keep.promql import Limits
 from gwanje.keep.promql.mistakes import parsed
@@ -40,10 +41,12 @@ from gwanje.show.api.gate import needs
 from gwanje.show.api.query import bad_parameter, in_prometheus_form, text_given, time_given
 from gwanje.show.metrics import OWN
 from gwanje.show.rooms import Rooms
+from gwanje.watch.recorder import Recorded
 from gwanje.watch.round import Evaluation
 from gwanje.wire.exposition.encode import number
 
 _GROUP: Final = "gwanje"
+_RECORDINGS: Final = "recording"
 _NEVER: Final = "0001-01-01T00:00:00Z"
 _STATES: Final = ("inactive", "pending", "firing")
 _TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
@@ -120,12 +123,18 @@ class _Asked:
         self._queries = {rule.name: _query(rule) for rule in rooms.rules}
 
     async def rules(self, given: QueryParams) -> dict[str, Any]:
-        wanted = _wanted(given, self._rooms.rules)
+        recordings = [one for one in self._rooms.recordings if _is_wanted(given, "record", _RECORDINGS, one.record)]
+        wanted = [rule for rule in self._rooms.rules if _is_wanted(given, "alert", _GROUP, rule.name)]
         with_alerts = not _flag(given, "exclude_alerts")
         latest, open_ = self._rooms.latest(), await self._open()
         shown = [self._rule(rule, latest.get(rule.name), open_, with_alerts=with_alerts) for rule in wanted]
         at = max((latest[rule.name].at for rule in wanted if rule.name in latest), default=None)
-        return {"groups": [_group(wanted, shown, at)] if shown else []}
+        groups = [_group(_GROUP, wanted, shown, at)] if shown else []
+        if recordings:
+            told = self._rooms.recorded()
+            at = max((told[one.record].at for one in recordings if one.record in told), default=None)
+            groups.append(_group(_RECORDINGS, recordings, [_recording(one, told.get(one.record)) for one in recordings], at))
+        return {"groups": groups}
 
     async def alerts(self, _given: QueryParams) -> dict[str, Any]:
         return {"alerts": [_alert(episode) for episode in await self._open()]}
@@ -224,21 +233,35 @@ class _Asked:
 # --- rules and alerts ----------------------------------------------------------------------------------------------------
 
 
-def _wanted(given: QueryParams, rules: Sequence[Rule]) -> list[Rule]:
-    sort = str(given.get("type", "")).lower()
-    if sort not in {"", "alert", "record"}:
-        raise bad_parameter("type", f'not supported value "{sort}"')
-    names, groups, files = (set(given.getlist(name)) for name in ("rule_name[]", "rule_group[]", "file[]"))
-    if sort == "record" or (groups and _GROUP not in groups) or (files and _GROUP not in files):
-        return []
-    return [rule for rule in rules if not names or rule.name in names]
+def _is_wanted(given: QueryParams, sort: str, group: str, name: str) -> bool:
+    """Whether a request for rules means this one: by its sort, its group (which is its file, too) and its name."""
+    asked = str(given.get("type", "")).lower()
+    if asked not in {"", "alert", "record"}:
+        raise bad_parameter("type", f'not supported value "{asked}"')
+    names, groups, files = (set(given.getlist(key)) for key in ("rule_name[]", "rule_group[]", "file[]"))
+    return asked in {"", sort} and all(not some or one in some for some, one in ((groups, group), (files, group), (names, name)))
 
 
-def _group(rules: Sequence[Rule], shown: Sequence[Mapping[str, Any]], at: datetime | None) -> dict[str, Any]:
-    """All rules are one group; each is evaluated by itself, so the group says its shortest interval and its last evaluation."""
+def _recording(recording: Recording, told: Recorded | None) -> dict[str, Any]:
     return {
-        "name": _GROUP,
-        "file": _GROUP,
+        "name": recording.record,
+        "query": _in_one_line(recording.expr),
+        "labels": recording.labels,
+        "health": "unknown" if told is None else "err" if told.failed else "ok",
+        **({"lastError": told.failed} if told and told.failed else {}),
+        "evaluationTime": told.seconds if told else 0.0,
+        "lastEvaluation": _rfc3339(told.at) if told else _NEVER,
+        "type": "recording",
+    }
+
+
+def _group(
+    name: str, rules: Sequence[Rule | Recording], shown: Sequence[Mapping[str, Any]], at: datetime | None
+) -> dict[str, Any]:
+    """All rules of a sort are one group; each goes by itself, so the group says its shortest interval and its last evaluation."""
+    return {
+        "name": name,
+        "file": name,
         "rules": shown,
         "interval": min(rule.interval for rule in rules).total_seconds(),
         "limit": 0,
