@@ -158,7 +158,7 @@ async def test_a_rules_query_gives_exactly_what_breaches(ruled: Site) -> None:
 
 async def test_recording_rules_are_a_group_of_their_own(ruled: Site) -> None:
     await ruled.store(
-        ("node_load1", {"host": "web-1"}, 3.0, 0), ("node_cpu_seconds_total", {"host": "web-1", "mode": "idle"}, 1.0, 0)
+        ("node_load1", {"host": "web-1"}, 3.0, 30), ("node_cpu_seconds_total", {"host": "web-1", "mode": "idle"}, 1.0, 30)
     )
     async with ruled.with_key(Scope.READ) as client:
         asked = {"type": "record", "rule_name[]": "host_load_per_cpu"}
