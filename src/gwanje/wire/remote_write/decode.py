@@ -21,6 +21,7 @@ from gwanje.errors import BadInput, TooLarge
 from gwanje.model import METRIC
 from gwanje.wire.columns import Columns
 from gwanje.wire.remote_write.encode import label_message
+from gwanje.wire.remote_write.repeated import Parts, Repeats
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -55,23 +56,31 @@ def decode(body: bytes, limits: Limits | None = None) -> Columns:
     lose its neighbours. Metadata, exemplars and native histograms are passed over.
     """
     limits = limits or Limits()
-    series = _series(unpacked(body, limits))
-    samples = series.field("samples")
+    message = unpacked(body, limits)
+    found = _repeats.read(message) or _parsed(message, limits)
+    if max(len(found.times), len(found.counts)) > limits.samples:
+        raise TooLarge(
+            f"{len(found.times)} samples of {len(found.counts)} series are too many for one request, "
+            f"{limits.samples} are allowed; send fewer"
+        )
+    return Columns(PROTOCOL, body, found.keys, found.counts, found.times, found.values, labels_of)
+
+
+def _parsed(message: bytes, limits: Limits) -> Parts:
+    """What a body of whatever layout holds; a layout that comes again is remembered."""
+    series = _series(message)
+    samples, labels = series.field("samples"), series.field("labels")
     counts = np.diff(samples.offsets.to_numpy()).astype(np.int64)
     rows = samples.values
-    if max(len(rows), len(counts)) > limits.samples:
-        raise TooLarge(
-            f"{len(rows)} samples of {len(counts)} series are too many for one request, {limits.samples} are allowed; send fewer"
-        )
-    return Columns(
-        protocol=PROTOCOL,
-        body=body,
-        keys=_keys(series.field("labels")),
-        counts=counts,
-        times=rows.field("timestamp").to_numpy(),
-        values=rows.field("value").to_numpy(),
-        labels_of=labels_of,
-    )
+    if max(len(rows), len(counts)) > limits.samples:  # before the keys are cut
+        return Parts([], counts, rows.field("timestamp").to_numpy(), rows.field("value").to_numpy())
+    data, cuts, of_series = _label_bytes(labels)
+    known = _layouts.known(data, cuts, of_series)
+    keys = known or _layouts.keys(data, cuts, of_series)
+    found = Parts(keys, counts, rows.field("timestamp").to_numpy(), rows.field("value").to_numpy())
+    if known:
+        _repeats.learn(message, np.diff(cuts).astype(np.int64), of_series.astype(np.int64), found)
+    return found
 
 
 def labels_of(key: bytes) -> Labels:
@@ -119,16 +128,15 @@ def _series(message: bytes) -> Any:
         raise BadInput(f"not a remote write 1.0 message: {error}") from error
 
 
-def _keys(labels: Any) -> list[bytes]:
-    """The labels' bytes of every series, whole."""
+def _label_bytes(labels: Any) -> tuple[bytes, NDArray[np.int32], NDArray[np.int32]]:
+    """The bytes of all labels; label `i` is `data[cuts[i]:cuts[i + 1]]`, series `j` has those from `of_series[j]` on."""
     of_series = labels.offsets.to_numpy()
     messages = labels.values
     if not len(messages):
-        return [b""] * (len(of_series) - 1)
+        return b"", np.zeros(1, np.int32), of_series
     _, cut_buffer, data_buffer = messages.buffers()
     cuts = np.frombuffer(cut_buffer, dtype=np.int32)[messages.offset : messages.offset + len(messages) + 1]
-    data = data_buffer.to_pybytes() if data_buffer else b""
-    return _layouts.keys(data, cuts, of_series)
+    return data_buffer.to_pybytes() if data_buffer else b"", cuts, of_series
 
 
 def _cut(data: bytes, cuts: NDArray[np.int32], of_series: NDArray[np.int32]) -> list[bytes]:
@@ -159,11 +167,12 @@ class _Layouts:
     def __init__(self) -> None:
         self._known: tuple[_Layout, ...] = ()
 
+    def known(self, data: bytes, cuts: NDArray[np.int32], of_series: NDArray[np.int32]) -> list[bytes] | None:
+        """The keys of labels that came lately: always the same list."""
+        return next((layout.keys for layout in self._known if layout.fits(data, cuts, of_series)), None)
+
     def keys(self, data: bytes, cuts: NDArray[np.int32], of_series: NDArray[np.int32]) -> list[bytes]:
-        """The keys; the same list for the same labels."""
-        for layout in self._known:
-            if layout.fits(data, cuts, of_series):
-                return layout.keys
+        """Cut the keys of labels that are not known, and know them from now on."""
         layout = _Layout(data, cuts.copy(), of_series.copy(), _cut(data, cuts, of_series))
         if len(layout.keys) < _WORTH_KNOWING:
             return layout.keys
@@ -176,6 +185,7 @@ class _Layouts:
 
 
 _layouts = _Layouts()
+_repeats = Repeats()
 
 
 def _with_odd_labels(data: bytes, cuts: NDArray[np.int32], of_series: NDArray[np.int32]) -> list[int]:
