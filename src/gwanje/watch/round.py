@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -198,6 +199,7 @@ class Round:
                 book.resume()
             for evaluation in evaluations:
                 book.step(evaluation)
+            book.write_down()
             groups_left, messages = self._tell(connection, at)
         self._resumed = True
         self._waiting = groups_left > 0
@@ -278,9 +280,25 @@ class _Book:
         self._rules = rules
         self._at = at
         self.instances = {row["fingerprint"]: _instance(row) for row in alerts.open_instances(connection)}
-        named = [instance.episode for instance in self.instances.values()]
-        self._episodes = {one.id: one for one in alerts.fired_or_named(connection, named, fired=False)}
         self.changed: set[str] = set()
+        self._held = frozenset(self.instances)
+        self._put: dict[str, alerts.Row] = {}
+        self._begun: list[alerts.Row] = []
+        self._transitions: list[alerts.Row] = []
+
+    @cached_property
+    def _episodes(self) -> dict[str, alerts.Episode]:
+        """The open episodes; read only when one changes."""
+        named = [instance.episode for instance in self.instances.values()]
+        return {one.id: one for one in alerts.fired_or_named(self._connection, named, fired=False)}
+
+    def write_down(self) -> None:
+        """What was found, all together: a thousand alerts cost a few statements."""
+        alerts.begin_episodes(self._connection, self._begun)
+        new = [row for fingerprint, row in self._put.items() if fingerprint not in self._held]
+        known = [row for fingerprint, row in self._put.items() if fingerprint in self._held]
+        alerts.put_instances(self._connection, new=new, known=known)
+        alerts.add_transitions(self._connection, self._transitions)
 
     def resume(self) -> None:
         """Take up what an earlier process left: end what no rule wants any more, and forgive the outage."""
@@ -327,9 +345,9 @@ class _Book:
             self._end(known, transitions)
         else:
             self.instances[after.fingerprint] = after
-            alerts.put_instance(self._connection, _instance_row(after))
+            self._put[after.fingerprint] = _instance_row(after)
         for transition in transitions:
-            alerts.add_transition(self._connection, _transition_row(known.episode, transition))
+            self._transitions.append(_transition_row(known.episode, transition))
             self.changed.add(known.episode)
 
     def _begin(self, instance: Instance, rule: Rule, breach: Breach) -> None:
@@ -348,7 +366,7 @@ class _Book:
             "for_ms": rule.for_ // timedelta(milliseconds=1),
             **_seen(instance, rule, breach.value, breach.threshold),
         }
-        alerts.begin_episode(self._connection, row)
+        self._begun.append(row)
 
     def _change(self, instance: Instance, rule: Rule, breach: Breach | None, transitions: Sequence[Transition]) -> None:
         kept = self._episodes[instance.episode]
@@ -363,6 +381,7 @@ class _Book:
 
     def _end(self, instance: Instance, transitions: Sequence[Transition]) -> None:
         del self.instances[instance.fingerprint]
+        self._put.pop(instance.fingerprint, None)
         alerts.drop_instance(self._connection, instance.fingerprint)
         because = next((one.ended for one in transitions if one.ended), None)
         ended = {"state": alerts.ENDED, "ended_at": self._at, "ended_because": because}

@@ -55,7 +55,7 @@ def _episode(id_: str, **changes: Any) -> dict[str, Any]:
 def _begin(state: State, *rows: dict[str, Any]) -> None:
     with state.write() as connection:
         for row in rows:
-            alerts.begin_episode(connection, row)
+            alerts.begin_episodes(connection, [row])
 
 
 def _tell(state: State, key: str, *episodes: str, outcome: str = "") -> None:
@@ -177,8 +177,7 @@ def test_a_story_tells_changes_and_attempts_newest_first(state: State) -> None:
         "because": "x" * 500,
     }
     with state.write() as connection:
-        alerts.add_transition(connection, change)
-        alerts.add_transition(connection, {**change, "episode": "2"})
+        alerts.add_transitions(connection, [change, {**change, "episode": "2"}])
     _tell(state, "k1", "1", outcome="sent")
     _tell(state, "k2", "2")
     with state.read() as connection:
@@ -215,8 +214,8 @@ def test_an_instance_is_kept_changed_and_forgotten(state: State) -> None:
         "value": 0.9,
     }
     with state.write() as connection:
-        alerts.put_instance(connection, row)
-        alerts.put_instance(connection, row | {"state": "firing"})
+        alerts.put_instances(connection, new=[row], known=[])
+        alerts.put_instances(connection, new=[], known=[row | {"state": "firing"}])
         assert alerts.open_instances(connection) == [row | {"state": "firing"}]
         alerts.drop_instance(connection, "f1")
         assert alerts.open_instances(connection) == []
@@ -230,7 +229,7 @@ def test_what_was_over_long_ago_is_forgotten_with_its_messages_and_nothing_else_
         _tell(state, f"key-{episode}", episode, outcome="sent" if episode == "old" else "")
         with state.write() as connection:
             change = {"at": NOW, "before": "ok", "after": "firing", "severity": "warning", "value": 0.9, "because": "0.9"}
-            alerts.add_transition(connection, {**change, "episode": episode})
+            alerts.add_transitions(connection, [{**change, "episode": episode}])
 
     with state.write() as connection:
         assert alerts.forget(connection, _minute(20)) == 1

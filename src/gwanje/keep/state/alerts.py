@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, Select, case, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, Select, bindparam, case, delete, func, insert, or_, select, update
 
 from gwanje.keep.state.tables import attempts, episodes, groups, instances, outbox, outbox_episodes, transitions
 from gwanje.model import Severity
@@ -29,11 +29,13 @@ def open_instances(connection: Connection) -> list[Row]:
     return [dict(row) for row in connection.execute(select(instances)).mappings()]
 
 
-def put_instance(connection: Connection, row: Row) -> None:
-    """Keep an open instance, new or known."""
-    known = instances.c.fingerprint == row["fingerprint"]
-    if connection.execute(update(instances).where(known).values(row)).rowcount == 0:
-        connection.execute(insert(instances).values(row))
+def put_instances(connection: Connection, *, new: Sequence[Row], known: Sequence[Row]) -> None:
+    """Keep open instances: such as were not kept yet, and others as they are now."""
+    if new:
+        connection.execute(insert(instances), list(new))
+    if known:
+        of_this = instances.c.fingerprint == bindparam("this")
+        connection.execute(update(instances).where(of_this), [{**row, "this": row["fingerprint"]} for row in known])
 
 
 def drop_instance(connection: Connection, fingerprint: str) -> None:
@@ -41,16 +43,19 @@ def drop_instance(connection: Connection, fingerprint: str) -> None:
     connection.execute(delete(instances).where(instances.c.fingerprint == fingerprint))
 
 
-def begin_episode(connection: Connection, row: Row) -> None:
-    connection.execute(insert(episodes).values({**row, "host": row["labels"].get("host", "")[:255] or None}))
+def begin_episodes(connection: Connection, rows: Sequence[Row]) -> None:
+    if rows:
+        hosts = [row["labels"].get("host", "")[:255] or None for row in rows]
+        connection.execute(insert(episodes), [{**row, "host": host} for row, host in zip(rows, hosts, strict=True)])
 
 
 def change_episode(connection: Connection, episode: str, changes: Row) -> None:
     connection.execute(update(episodes).where(episodes.c.id == episode).values(changes))
 
 
-def add_transition(connection: Connection, row: Row) -> None:
-    connection.execute(insert(transitions).values({**row, "because": row["because"][:200]}))
+def add_transitions(connection: Connection, rows: Sequence[Row]) -> None:
+    if rows:
+        connection.execute(insert(transitions), [{**row, "because": row["because"][:200]} for row in rows])
 
 
 def all_groups(connection: Connection) -> list[Row]:
