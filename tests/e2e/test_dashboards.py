@@ -35,7 +35,7 @@ tags: [demo]
 span: 1h
 refresh: 10s
 variables:
-  - {name: host, title: {ko: 호스트, en: Host}, metric: demo_up, label: host, multiple: true, all: true}
+  - {name: host, title: {ko: 기계, en: Host}, metric: demo_up, label: host, multiple: true, all: true}
   - {name: quantile, title: {ko: 분위, en: Quantile}, options: ["0.5", "0.95"], default: "0.95"}
 panels:
   - title: {ko: 가장 바쁜 CPU, en: Busiest CPU}
@@ -89,7 +89,7 @@ panels:
     kind: table
     width: 4
     height: 3
-    columns: [{label: host, title: {ko: 호스트, en: Host}}]
+    columns: [{label: host, title: {ko: 기계, en: Host}}]
     queries: [{expr: demo_cpu_ratio, legend: CPU}, {expr: demo_up, legend: Up}]
   - title: {ko: 상태, en: State}
     kind: status

@@ -310,7 +310,7 @@ def test_thresholds_colour_what_is_above_them_or_below() -> None:
 def test_a_table_shows_its_columns_and_a_column_for_each_query() -> None:
     drawn = panel(
         kind="table",
-        columns=[{"label": "host", "title": {"ko": "호스트", "en": "Host"}}],
+        columns=[{"label": "host", "title": {"ko": "기계", "en": "Host"}}],
         queries=[{"expr": "x", "legend": "used"}, {"expr": "z"}],
         limit=5,
     )
