@@ -260,7 +260,8 @@ def metrics() -> str:
 
 def _helps(command: click.Command, around: click.Context | None, name: str) -> Iterator[str]:
     """What `--help` says to a command and to each below it."""
-    context = click.Context(command, info_name=name, parent=around, max_content_width=100, terminal_width=100)
+    of_command = {**command.context_settings, "max_content_width": 100, "terminal_width": 100}
+    context = click.Context(command, info_name=name, parent=around, **of_command)
     yield command.get_help(context)
     if isinstance(command, click.Group):
         for inner in sorted(command.commands):
