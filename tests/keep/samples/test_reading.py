@@ -12,8 +12,12 @@ from gwanje.keep import promql
 from gwanje.keep.promql import Matcher
 from gwanje.keep.promql.values import Matrix, Vector
 from gwanje.keep.samples.local import LocalSamples
+from gwanje.keep.samples.local.index import Index
 from gwanje.keep.samples.local.packed import pack
+from gwanje.keep.samples.local.reading import _Remembered
+from gwanje.keep.samples.local.runs import Ids
 from gwanje.model import METRIC, STALE
+from gwanje.testing.samples import series
 from gwanje.wire.columns import Labels
 from gwanje.wire.remote_write.decode import decode
 from gwanje.wire.remote_write.encode import body_of
@@ -166,3 +170,27 @@ def test_what_is_packed_comes_out_bit_by_bit(values: list[float], decimals: int,
 
     assert unpacked[0].tolist() == times.tolist()
     assert unpacked[1].view(np.uint64).tolist() == np.array(values).view(np.uint64).tolist()
+
+
+class _GrowingIndex(Index):
+    """An index to which a series is added between a reader's look at how many there are and its selection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.late: list[Labels] = []
+
+    def select(self, matchers: Sequence[Matcher]) -> Ids:
+        if self.late:
+            self.add(self.late.pop())
+        return super().select(matchers)
+
+
+def test_a_series_that_comes_while_a_selector_is_looked_up_is_chosen_once() -> None:
+    index = _GrowingIndex()
+    index.add(series("fetches", outcome="succeeded"))
+    index.late = [series("fetches", outcome="failed")]
+    remembered = _Remembered(index)
+    asked = (Matcher(METRIC, "=", "fetches"),)
+    remembered.by(asked)
+    assert sorted(remembered.by(asked).ids.tolist()) == [0, 1]
+    assert len(remembered.by(asked).names.rows) == 2

@@ -118,7 +118,8 @@ class _Remembered:
         if held is not None and held.revision == revision and known - held.known <= _FEW:
             chosen = self._grown(held, matchers, known)
         else:
-            chosen = self._sorted(self._index.select(matchers), known, revision)
+            ids = self._index.select(matchers)
+            chosen = self._sorted(ids[ids < known], known, revision)  # what was added since the count comes with the next look
         self._keep(matchers, chosen)
         return chosen
 
