@@ -20,8 +20,8 @@ from gwanje.keep.samples.base import Queryable
 from gwanje.keep.state.base import State
 from gwanje.model import to_ms
 from gwanje.show.dashboards.files import Named
+from gwanje.watch.book import Evaluation
 from gwanje.watch.recorder import Recorded
-from gwanje.watch.round import Evaluation
 
 OwnSamples = Callable[[], Mapping[str, float]]
 """Figures of one room by metric name, labels in exposition form."""

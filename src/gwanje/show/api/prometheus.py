@@ -41,8 +41,8 @@ from gwanje.show.api.gate import needs
 from gwanje.show.api.query import bad_parameter, in_prometheus_form, text_given, time_given
 from gwanje.show.metrics import OWN
 from gwanje.show.rooms import Rooms
+from gwanje.watch.book import Evaluation
 from gwanje.watch.recorder import Recorded
-from gwanje.watch.round import Evaluation
 from gwanje.wire.exposition.encode import number
 
 _GROUP: Final = "gwanje"
