@@ -5,13 +5,16 @@ What is written are rows: names of columns and values. What is read by people ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, Select, bindparam, case, delete, func, insert, or_, select, update
 
+from gwanje.keep.state import acknowledgements
+from gwanje.keep.state.acknowledgements import Acknowledgement
+from gwanje.keep.state.statements import parts
 from gwanje.keep.state.tables import attempts, episodes, groups, instances, outbox, outbox_episodes, transitions
 from gwanje.model import Severity
 
@@ -78,7 +81,7 @@ def fired_or_named(connection: Connection, ids: Iterable[str], *, fired: bool = 
     if fired:
         firing = select(episodes).where(episodes.c.ended_at.is_(None), episodes.c.fired_at.is_not(None))
         found |= {row["id"]: _episode(row, ()) for row in connection.execute(firing).mappings()}
-    for part in _parts([id_ for id_ in wanted if id_ not in found]):
+    for part in parts([id_ for id_ in wanted if id_ not in found]):
         named = select(episodes).where(episodes.c.id.in_(part))
         found |= {row["id"]: _episode(row, ()) for row in connection.execute(named).mappings()}
     return list(found.values())
@@ -136,6 +139,17 @@ class Episode:
     query: str
     unit: str
     for_: timedelta
+    source: str = "rule"
+    """`rule`, or the door by which another program told it."""
+    cause: Mapping[str, str] = field(default_factory=dict)
+    """The condition in a sentence, by language."""
+    muted: Sequence[str] = ()
+    """What keeps it from being told now: `silenced`, `inhibited`, `mute window`, `maintenance`, `flapping`."""
+    was_muted: str = ""
+    """What kept it from being told, once nothing does any more."""
+    threshold_from: str = ""
+    """Where its threshold comes from, when that is not the rule itself: `host web-1`."""
+    acknowledged: Acknowledgement | None = None
     told: Sequence[Told] = ()
 
 
@@ -244,7 +258,7 @@ def counts_by_state(connection: Connection) -> dict[str, int]:
 def deliveries(connection: Connection, ids: Iterable[str]) -> dict[str, list[Told]]:
     """What became of the messages about these episodes, oldest first."""
     found: dict[str, list[Told]] = {}
-    for part in _parts(list(ids)):
+    for part in parts(list(ids)):
         query = (
             select(outbox_episodes.c.episode, outbox)
             .join(outbox, outbox.c.id == outbox_episodes.c.outbox_id)
@@ -255,12 +269,6 @@ def deliveries(connection: Connection, ids: Iterable[str]) -> dict[str, list[Tol
             told = Told(row["receiver"], row["reason"], row["state"], row["tries"], row["done_at"], row["error"])
             found.setdefault(row["episode"], []).append(told)
     return found
-
-
-def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Engines limit how many values one statement may carry."""
-    for start in range(0, len(ids), 500):
-        yield ids[start : start + 500]
 
 
 def _filtered(wanted: Wanted) -> Select[Any]:
@@ -282,15 +290,23 @@ def _filtered(wanted: Wanted) -> Select[Any]:
 
 def _episodes(connection: Connection, query: Select[Any]) -> list[Episode]:
     rows = connection.execute(query).mappings().all()
-    told = deliveries(connection, [row["id"] for row in rows])
-    return [_episode(row, told.get(row["id"], [])) for row in rows]
+    ids = [row["id"] for row in rows]
+    told = deliveries(connection, ids)
+    taken = acknowledgements.of(connection, ids)
+    return [_episode(row, told.get(row["id"], []), taken.get(row["id"])) for row in rows]
 
 
-def _episode(row: RowMapping, told: Sequence[Told]) -> Episode:
+def _episode(row: RowMapping, told: Sequence[Told], taken: Acknowledgement | None = None) -> Episode:
     values = {name: value for name, value in row.items() if name != "for_ms"}
-    return Episode(
-        **{**values, "severity": Severity(row["severity"])}, for_=timedelta(milliseconds=row["for_ms"]), told=tuple(told)
-    )
+    filled = {
+        "severity": Severity(row["severity"]),
+        "for_": timedelta(milliseconds=row["for_ms"]),
+        "cause": row["cause"] or {},
+        "muted": tuple(row["muted"] or ()),
+        "was_muted": row["was_muted"] or "",
+        "threshold_from": row["threshold_from"] or "",
+    }
+    return Episode(**{**values, **filled}, acknowledged=taken, told=tuple(told))
 
 
 def _change(row: RowMapping) -> Change:

@@ -153,7 +153,13 @@ episodes = Table(
     Column("query", Text, nullable=False),
     Column("unit", String(30), nullable=False),
     Column("for_ms", BigInteger, nullable=False),
+    Column("source", String(40), nullable=False, server_default="rule"),
+    Column("cause", JSON),
+    Column("muted", JSON),
+    Column("was_muted", String(200)),
+    Column("threshold_from", String(300)),
 )
+"""`muted` lists what keeps an open alert from being told now; `was_muted` says what did so before it was told."""
 
 transitions = Table(
     "transitions",
@@ -179,6 +185,52 @@ groups = Table(
     Column("began_at", Instant, nullable=False),
     Column("told_at", Instant),
     Column("told", JSON, nullable=False),
+    Column("escalation", JSON),
+)
+
+silences = Table(
+    "silences",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("matchers", Text, nullable=False),
+    Column("starts_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False, index=True),
+    Column("comment", Text, nullable=False),
+    Column("created_by", String(120), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+
+acknowledgements = Table(
+    "acknowledgements",
+    metadata,
+    Column("episode", String(32), primary_key=True),
+    Column("who", String(120), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("until", Instant),
+    Column("severity", String(20), nullable=False),
+)
+"""Who took an alert over, while that holds: gone with its end, a higher severity or its time-out."""
+
+flaps = Table(
+    "flaps",
+    metadata,
+    Column("fingerprint", String(32), primary_key=True),
+    Column("rule", String(200), nullable=False),
+    Column("labels", JSON, nullable=False),
+    Column("changes", JSON, nullable=False),
+    Column("since", Instant),
+    Column("told_at", Instant),
+)
+
+storms = Table(
+    "storms",
+    metadata,
+    Column("receiver", String(100), primary_key=True),
+    Column("sent", JSON, nullable=False),
+    Column("held", JSON, nullable=False),
+    Column("told_at", Instant),
 )
 
 outbox = Table(
@@ -221,6 +273,52 @@ attempts = Table(
     Column("latency_ms", Float, nullable=False),
     Column("error", Text, nullable=False),
 )
+
+# --- what people and other programs say about alerts ----------------------------------------------------------------------
+
+thresholds = Table(
+    "thresholds",
+    metadata,
+    _number(),
+    Column("rule", String(200), nullable=False),
+    Column("scope", String(20), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("warning", String(60)),
+    Column("critical", String(60)),
+    Column("clear", String(60)),
+    Column("changed_by", String(120), nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    UniqueConstraint("rule", "scope", "name"),
+)
+"""Thresholds of one group of hosts, host or container, where they differ from the rule's own."""
+
+outside = Table(
+    "outside",
+    metadata,
+    Column("fingerprint", String(32), primary_key=True),
+    Column("source", String(40), nullable=False),
+    Column("rule", String(200), nullable=False),
+    Column("labels", JSON, nullable=False),
+    Column("annotations", JSON, nullable=False),
+    Column("severity", String(20), nullable=False),
+    Column("value", Float),
+    Column("threshold", String(60), nullable=False),
+    Column("starts_at", Instant, nullable=False),
+    Column("ends_at", Instant),
+    Column("expires_at", Instant),
+    Column("renewed_at", Instant, nullable=False),
+    Column("url", Text, nullable=False),
+)
+"""Alerts as other programs said them last. `ends_at` is their word that it is over, `expires_at` the end of their silence."""
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(60), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("until", Instant, nullable=False),
+)
+"""What one process at a time does, and who does it."""
 
 # --- pipelines -----------------------------------------------------------------------------------------------------------
 

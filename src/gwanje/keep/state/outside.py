@@ -1,0 +1,67 @@
+"""Alerts that other programs told, as they said them last. The round makes episodes of them; doors write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
+
+from gwanje.keep.state.statements import parts
+from gwanje.keep.state.tables import outside
+from gwanje.model import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideAlert:
+    """One alert of another program. It fires until `ends_at` (its word that it is over) or `expires_at` (not renewed)."""
+
+    fingerprint: str
+    source: str
+    """By which door it came: `api`, `alertmanager`, `cloudwatch`, `eventbridge`."""
+    rule: str
+    labels: Mapping[str, str]
+    severity: Severity
+    starts_at: datetime
+    renewed_at: datetime
+    ends_at: datetime | None = None
+    expires_at: datetime | None = None
+    value: float | None = None
+    threshold: str = ""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    url: str = ""
+
+
+def put(connection: Connection, told: Sequence[OutsideAlert]) -> None:
+    """Keep what was said, each in the place of what was said of it before. One fingerprint stands at most once in `told`."""
+    known = {one.fingerprint for one in of(connection, [one.fingerprint for one in told])}
+    rows = [asdict(one) for one in told]
+    new = [row for row in rows if row["fingerprint"] not in known]
+    again = [{**row, "this": row["fingerprint"]} for row in rows if row["fingerprint"] in known]
+    if new:
+        connection.execute(insert(outside), new)
+    if again:
+        connection.execute(update(outside).where(outside.c.fingerprint == bindparam("this")), again)
+
+
+def of(connection: Connection, fingerprints: Iterable[str]) -> list[OutsideAlert]:
+    found: list[OutsideAlert] = []
+    for part in parts(list(fingerprints)):
+        wanted = select(outside).where(outside.c.fingerprint.in_(part))
+        found += [_alert(row) for row in connection.execute(wanted).mappings()]
+    return found
+
+
+def every(connection: Connection) -> list[OutsideAlert]:
+    return [_alert(row) for row in connection.execute(select(outside).order_by(outside.c.starts_at)).mappings()]
+
+
+def drop(connection: Connection, fingerprints: Iterable[str]) -> None:
+    """Forget those whose episodes are over."""
+    for part in parts(list(fingerprints)):
+        connection.execute(delete(outside).where(outside.c.fingerprint.in_(part)))
+
+
+def _alert(row: RowMapping) -> OutsideAlert:
+    return OutsideAlert(**{**row, "severity": Severity(row["severity"])})

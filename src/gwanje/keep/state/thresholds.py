@@ -1,0 +1,44 @@
+"""Thresholds of a group of hosts, a host or a container, where people set them apart from the rule's own."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, select
+
+from gwanje.keep.state.tables import thresholds
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """One rule's thresholds for one place. None leaves what the wider place says; texts are written as in rules: `>= 0.9`."""
+
+    rule: str
+    scope: str
+    """`group`, `host` or `container`."""
+    name: str
+    """The group's or host's name; a container as `host/name`, or its name alone on every host."""
+    warning: str | None
+    critical: str | None
+    clear: str | None
+    changed_by: str
+    changed_at: datetime
+
+
+def put(connection: Connection, override: Override) -> None:
+    """Keep it, in the place of an earlier one of the same rule and place."""
+    drop(connection, override.rule, override.scope, override.name)
+    connection.execute(insert(thresholds).values(asdict(override)))
+
+
+def drop(connection: Connection, rule: str, scope: str, name: str) -> bool:
+    """End it; whether there was one."""
+    of_this = (thresholds.c.rule == rule, thresholds.c.scope == scope, thresholds.c.name == name)
+    return connection.execute(delete(thresholds).where(*of_this)).rowcount > 0
+
+
+def every(connection: Connection) -> list[Override]:
+    columns = [column for column in thresholds.c if column.name != "id"]
+    wanted = select(*columns).order_by(thresholds.c.rule, thresholds.c.scope, thresholds.c.name)
+    return [Override(**row) for row in connection.execute(wanted).mappings()]
