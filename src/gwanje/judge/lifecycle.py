@@ -152,7 +152,7 @@ def _begun(breach: Breach, rule: Rule, now: datetime) -> Stepped:
         pending_since=now,
         good_since=None,
         seen_at=now,
-        episode=_episode(identity, now),
+        episode=episode_id(identity, now),
         value=breach.value,
     )
     if rule.for_ > timedelta():
@@ -200,6 +200,6 @@ def _transition(instance: Instance, state: State, now: datetime, because: str, e
     return Transition(now, instance.state, state, instance.severity, instance.value, because, ended)
 
 
-def _episode(identity: str, now: datetime) -> str:
+def episode_id(identity: str, now: datetime) -> str:
     """The same breach gives the same id wherever it is evaluated; later ids sort later."""
     return f"{to_ms(now):012x}{identity[:20]}"

@@ -27,8 +27,9 @@ from gwanje.keep.samples.base import Answer, Matrix, Queryable
 from gwanje.keep.state.base import State as Database
 from gwanje.model import to_ms
 from gwanje.tell.spec import Route
+from gwanje.watch import outside
 from gwanje.watch.book import Book, Evaluation
-from gwanje.watch.instants import due, until_next
+from gwanje.watch.instants import due, floor, until_next
 from gwanje.watch.telling import Telling
 
 _TICK: Final = SHORTEST_INTERVAL
@@ -74,6 +75,8 @@ class Round:
         self._settled: datetime | None = None
         self._resumed = False
         self._waiting = True
+        self._outside = False
+        self._glanced: datetime | None = None
         self._latest: dict[str, Evaluation] = {}
         self._evaluations: Counter[str] = Counter()
         self._errors: Counter[str] = Counter()
@@ -93,10 +96,8 @@ class Round:
         """Evaluate what is due, in order of time, and settle each instant in one transaction."""
         evaluations = await asyncio.gather(*(self._evaluate(rule, at) for rule, at in self._due(now)))
         instants = {evaluation.at for evaluation in evaluations}
-        if self._waiting or not self._resumed:
-            instants.update(
-                due(_GROUP_TICK, self._settled, now)[-1:]
-            )  # a group's time may have come, whether or not a rule is due
+        if await self._may_tell(now):
+            instants.update(due(_GROUP_TICK, self._settled, now)[-1:])
         for at in sorted(instants):
             found = [evaluation for evaluation in evaluations if evaluation.at == at]
             if not self._quiet(found):
@@ -104,9 +105,19 @@ class Round:
             self._evaluated |= {evaluation.rule.name: at for evaluation in found}
             self._settled = at
 
+    async def _may_tell(self, now: datetime) -> bool:
+        """Whether a group's time may have come, or another program told an alert, whether or not a rule is due."""
+        if self._waiting or self._outside or not self._resumed:
+            return True
+        second = floor(now, _GROUP_TICK)
+        if self._glanced != second:
+            self._glanced = second
+            self._outside = await asyncio.to_thread(outside.kept, self._state)
+        return self._outside
+
     def _quiet(self, evaluations: Sequence[Evaluation]) -> bool:
         """Nothing is open, nothing waits and nothing was found: then there is nothing to write."""
-        if self._waiting or not self._resumed or self._states:
+        if self._waiting or not self._resumed or self._states or self._outside:
             return False
         return not any(isinstance(verdict, Breach) for evaluation in evaluations for verdict in evaluation.verdicts)
 
@@ -180,11 +191,13 @@ class Round:
             for evaluation in evaluations:
                 book.step(evaluation)
             book.write_down()
+            told = outside.step(connection, at)
             said = self._telling.step(connection, at)
         self._resumed = True
         self._waiting = said.groups > 0
+        self._outside = told.open > 0
         self._states = Counter(str(instance.state) for instance in book.instances.values())
-        return _Settled(tuple(sorted(book.changed)), said.messages)
+        return _Settled((*sorted(book.changed), *told.changed), said.messages)
 
     def _publish(self, settled: _Settled) -> None:
         if self._updates is None:

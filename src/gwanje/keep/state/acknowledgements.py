@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select
 
+from gwanje.keep.said import Acknowledgement
 from gwanje.keep.state.statements import parts
 from gwanje.keep.state.tables import acknowledgements
 from gwanje.model import Severity
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledgement:
-    """Somebody's word that they are on it. `severity` is what the alert had then: a higher one ends it, and so does `until`."""
-
-    episode: str
-    who: str
-    at: datetime
-    why: str
-    until: datetime | None
-    severity: Severity
 
 
 def put(connection: Connection, taken: Acknowledgement) -> None:

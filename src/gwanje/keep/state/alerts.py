@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, Select, bindparam, case, delete, func, insert, or_, select, update
 
+from gwanje.keep.said import Acknowledgement
 from gwanje.keep.state import acknowledgements
-from gwanje.keep.state.acknowledgements import Acknowledgement
 from gwanje.keep.state.statements import parts
 from gwanje.keep.state.tables import attempts, episodes, groups, instances, outbox, outbox_episodes, transitions
 from gwanje.model import Severity
@@ -85,6 +85,12 @@ def fired_or_named(connection: Connection, ids: Iterable[str], *, fired: bool = 
         named = select(episodes).where(episodes.c.id.in_(part))
         found |= {row["id"]: _episode(row, ()) for row in connection.execute(named).mappings()}
     return list(found.values())
+
+
+def open_outside(connection: Connection) -> list[Episode]:
+    """Every episode of another program's alert that is not over, without what was told of it."""
+    wanted = select(episodes).where(episodes.c.ended_at.is_(None), episodes.c.source != "rule")
+    return [_episode(row, ()) for row in connection.execute(wanted).mappings()]
 
 
 def forget(connection: Connection, before: datetime) -> int:

@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, exists, insert, select, update
 
+from gwanje.keep.said import OutsideAlert
 from gwanje.keep.state.statements import parts
 from gwanje.keep.state.tables import outside
 from gwanje.model import Severity
-
-
-@dataclass(frozen=True, slots=True)
-class OutsideAlert:
-    """One alert of another program. It fires until `ends_at` (its word that it is over) or `expires_at` (not renewed)."""
-
-    fingerprint: str
-    source: str
-    """By which door it came: `api`, `alertmanager`, `cloudwatch`, `eventbridge`."""
-    rule: str
-    labels: Mapping[str, str]
-    severity: Severity
-    starts_at: datetime
-    renewed_at: datetime
-    ends_at: datetime | None = None
-    expires_at: datetime | None = None
-    value: float | None = None
-    threshold: str = ""
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    url: str = ""
 
 
 def put(connection: Connection, told: Sequence[OutsideAlert]) -> None:
@@ -55,6 +35,11 @@ def of(connection: Connection, fingerprints: Iterable[str]) -> list[OutsideAlert
 
 def every(connection: Connection) -> list[OutsideAlert]:
     return [_alert(row) for row in connection.execute(select(outside).order_by(outside.c.starts_at)).mappings()]
+
+
+def any_kept(connection: Connection) -> bool:
+    """Whether there is one at all: a cheap question before the database is locked for writing."""
+    return bool(connection.execute(select(exists().where(outside.c.fingerprint.is_not(None)))).scalar())
 
 
 def drop(connection: Connection, fingerprints: Iterable[str]) -> None:

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from gwanje.keep.said import Silence
 from gwanje.keep.state.tables import silences
-
-
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """From `starts_at` until `ends_at`, nobody is told of alerts whose labels all matchers match (`host="web-1"`)."""
-
-    id: str
-    matchers: str
-    starts_at: datetime
-    ends_at: datetime
-    comment: str
-    created_by: str
-    created_at: datetime
-    updated_at: datetime
-
-    def holds(self, at: datetime) -> bool:
-        return self.starts_at <= at < self.ends_at
 
 
 def put(connection: Connection, silence: Silence) -> None:

@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict
 
 from sqlalchemy import Connection, delete, insert, select
 
+from gwanje.keep.said import Override
 from gwanje.keep.state.tables import thresholds
-
-
-@dataclass(frozen=True, slots=True)
-class Override:
-    """One rule's thresholds for one place. None leaves what the wider place says; texts are written as in rules: `>= 0.9`."""
-
-    rule: str
-    scope: str
-    """`group`, `host` or `container`."""
-    name: str
-    """The group's or host's name; a container as `host/name`, or its name alone on every host."""
-    warning: str | None
-    critical: str | None
-    clear: str | None
-    changed_by: str
-    changed_at: datetime
 
 
 def put(connection: Connection, override: Override) -> None:
