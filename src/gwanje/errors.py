@@ -46,6 +46,10 @@ class TooLarge(BadInput):
     """What came in is over a limit that protects everybody else; the message names the limit."""
 
 
+class NotFound(GwanjeError):
+    """What was asked for by name or id is not there."""
+
+
 class BadQuery(GwanjeError):
     """A query that cannot be answered: it does not parse, or asks for what is not supported."""
 

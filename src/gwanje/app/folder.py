@@ -127,6 +127,9 @@ class Main(config.Settings):
     routes: dict[str, Any] | None = None
     """Which alerts go to which receiver; may be left out where there is one receiver."""
 
+    longest_silence: Duration = timedelta(days=90)
+    """How long a silence may last."""
+
     rules: list[dict[str, Any]] = Field(default_factory=list)
     """Rules, beside those of `rules/*.yaml`."""
 

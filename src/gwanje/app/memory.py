@@ -13,7 +13,7 @@ def give_back() -> None:
     """Let large arrays go back to the system as soon as nobody has them; for the whole process, before it has threads.
 
     Otherwise glibc raises its threshold with each large array that is freed, and memory is never less than at the worst moment.
-    Arrow brings an allocator of its own that holds on to what a block took (80 MB more under full load); the C library's does not.
+    Arrow brings an allocator of its own that holds on to what a block took (80 MB more under full load); the C library does not.
     """
     pa.set_memory_pool(pa.system_memory_pool())
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

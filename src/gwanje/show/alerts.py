@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from gwanje.keep.said import Acknowledgement
 from gwanje.keep.state import alerts as kept
 from gwanje.keep.state.alerts import Attempt, Change, Episode, Wanted
 from gwanje.model import to_ms
@@ -23,6 +24,16 @@ class Told:
     tries: int
     at: int | None
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """Who is on it, since when and why; `until` is when that ends by itself, None where it does not."""
+
+    who: str
+    at: int
+    why: str
+    until: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +57,12 @@ class Alert:
     unit: str
     summary: Mapping[str, str]
     query: str
+    source: str
+    cause: Mapping[str, str]
+    muted: Sequence[str]
+    was_muted: str
+    threshold_from: str
+    acknowledged: Acknowledged | None
     told: Sequence[Told]
 
 
@@ -102,8 +119,18 @@ def shown(episode: Episode) -> Alert:
         unit=episode.unit,
         summary=episode.summary,
         query=episode.query,
+        source=episode.source,
+        cause=episode.cause,
+        muted=episode.muted,
+        was_muted=episode.was_muted,
+        threshold_from=episode.threshold_from,
+        acknowledged=_acknowledged(episode.acknowledged),
         told=[Told(one.receiver, one.reason, one.state, one.tries, _ms(one.at), one.error) for one in episode.told],
     )
+
+
+def _acknowledged(taken: Acknowledgement | None) -> Acknowledged | None:
+    return Acknowledged(taken.who, to_ms(taken.at), taken.why, _ms(taken.until)) if taken else None
 
 
 def _entry(entry: Change | Attempt) -> dict[str, Any]:

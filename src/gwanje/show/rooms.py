@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from gwanje.carry.ingest import Ingest
@@ -20,6 +20,7 @@ from gwanje.keep.samples.base import Queryable
 from gwanje.keep.state.base import State
 from gwanje.model import to_ms
 from gwanje.show.dashboards.files import Named
+from gwanje.tell.spec import Route
 from gwanje.watch.book import Evaluation
 from gwanje.watch.recorder import Recorded
 
@@ -65,9 +66,13 @@ class Rooms:
     """The ready dashboards and the folder's own, by name."""
     scraper: Scraper | None = None
     """What is scraped; None in a process that scrapes nothing."""
+    route: Route | None = None
+    """The first route; None where nobody is told."""
+    receivers: Sequence[str] = ()
     recordings: Sequence[Recording] = ()
     recorded: Callable[[], Mapping[str, Recorded]] = dict
     """How each recording rule went last, by its metric's name."""
+    longest_silence: timedelta = timedelta(days=90)
     body_bytes: int = 32 << 20
     bodies_in_flight: int = 8
     query_seconds: float = 30.0

@@ -46,12 +46,13 @@ def parse_matchers(text: object) -> tuple[Matcher, ...]:
             raise ValueError(
                 f'{text!r} cannot be read at {text[place:]!r}; write label="value" with =, !=, =~ or !~, and commas between'
             )
-        matchers.append(_matcher(match[1], match[2], re.sub(r"\\(.)", r"\1", match[3]) if "~" not in match[2] else match[3]))
+        matchers.append(matcher(match[1], match[2], re.sub(r"\\(.)", r"\1", match[3]) if "~" not in match[2] else match[3]))
         place = match.end()
     return tuple(matchers)
 
 
-def _matcher(label: str, operator: str, value: str) -> Matcher:
+def matcher(label: str, operator: str, value: str) -> Matcher:
+    """A matcher of these three. Raises ValueError for what is no pattern."""
     if operator.endswith("~"):
         try:
             re.compile(value)

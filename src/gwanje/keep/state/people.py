@@ -178,10 +178,19 @@ def by_key(connection: Connection, key: str) -> Who | None:
 
 
 def note(
-    connection: Connection, now: datetime, who: str, what: str, target: str, *, after: object = None, address: str = ""
+    connection: Connection,
+    now: datetime,
+    who: str,
+    what: str,
+    target: str,
+    *,
+    before: object = None,
+    after: object = None,
+    address: str = "",
 ) -> None:
-    """Write down a change: who did what to what, and what it is now."""
-    connection.execute(audit.insert().values(at=now, who=who, what=what, target=target[:255], after=after, address=address[:64]))
+    """Write down a change: who did what to what, what it was and what it is now."""
+    line = {"at": now, "who": who[:120], "what": what[:60], "target": target[:255], "before": before, "after": after}
+    connection.execute(audit.insert().values(**line, address=address[:64]))
 
 
 def forget(connection: Connection, before: datetime) -> int:

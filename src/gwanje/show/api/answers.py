@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from gwanje.errors import BadInput, BadQuery, GwanjeError, QueryLimit, Rejected, RetryLater, StoreFull, TooLarge
+from gwanje.errors import BadInput, BadQuery, GwanjeError, NotFound, QueryLimit, Rejected, RetryLater, StoreFull, TooLarge
 
 _STATUS: dict[type[GwanjeError], int] = {
     TooLarge: 413,
     BadInput: 400,
     BadQuery: 400,
+    NotFound: 404,
     QueryLimit: 422,
     RetryLater: 503,
     StoreFull: 507,

@@ -10,6 +10,8 @@ from starlette.responses import Response
 from gwanje import __version__
 from gwanje.errors import GwanjeError
 from gwanje.show.api import (
+    alertmanager,
+    alertmanager_silences,
     backup,
     collection,
     dashboards,
@@ -24,6 +26,7 @@ from gwanje.show.api import (
     page,
     prometheus,
     query,
+    saying,
     session,
     stream,
     write,
@@ -58,6 +61,9 @@ def application(rooms: Rooms, live: Live) -> FastAPI:
         figures.routes(rooms),
         query.routes(rooms),
         prometheus.routes(rooms),
+        saying.routes(rooms),
+        alertmanager.routes(rooms),
+        alertmanager_silences.routes(rooms),
         write.routes(door),
         events.routes(door),
         influx.routes(door),

@@ -1,0 +1,183 @@
+"""What people say about alerts: silences and acknowledgements. Checked, kept, and written into the audit trail."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from gwanje.carry.updates.base import Update
+from gwanje.config import format_duration
+from gwanje.errors import BadInput, NotFound
+from gwanje.keep.said import Acknowledgement, Silence
+from gwanje.keep.state import acknowledgements, alerts, people, silences
+from gwanje.model import to_ms
+from gwanje.show.rooms import Rooms
+from gwanje.tell.spec import Matcher, parse_matchers
+
+TOPIC: Final = "alerts"
+_LONGEST_TEXT: Final = 2000
+_SKEW: Final = timedelta(minutes=5)
+"""How far a beginning may lie behind us: clocks of those who ask differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who says it, and from where."""
+
+    name: str
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceAsked:
+    """A silence as somebody wants it. `id` names the one that is changed; without it a new one is made."""
+
+    matchers: tuple[Matcher, ...]
+    starts_at: datetime
+    ends_at: datetime
+    comment: str
+    id: str = ""
+    author: str = ""
+    """Who says it where that is not the one who asks, such as the user of amtool."""
+
+
+def save_silence(rooms: Rooms, asked: SilenceAsked, by: By) -> Silence:
+    """Make or change a silence.
+
+    As Alertmanager does: when what it matches or its beginning changed while it held, the old one ends and a new one begins.
+    Raises BadInput for what makes no sense, NotFound for an id that is not known.
+    """
+    now = rooms.now()
+    _check(asked, now, rooms.longest_silence)
+    with rooms.state.write() as connection:
+        before = silences.one(connection, asked.id) if asked.id else None
+        if asked.id and before is None:
+            raise NotFound(f"there is no silence {asked.id!r}")
+        silence = Silence(
+            id=str(uuid.uuid4()),
+            matchers=", ".join(map(str, asked.matchers)),
+            starts_at=asked.starts_at,
+            ends_at=asked.ends_at,
+            comment=asked.comment,
+            created_by=(asked.author or by.name)[:120],
+            created_at=now,
+            updated_at=now,
+        )
+        if before is not None and _same_life(before, silence, now):
+            silence = replace(silence, id=before.id, starts_at=before.starts_at, created_at=before.created_at)
+        elif before is not None and before.ends_at > now:
+            silences.put(connection, _ended(before, now))
+        silences.put(
+            connection, replace(silence, starts_at=silence.starts_at if silence.id == asked.id else max(silence.starts_at, now))
+        )
+        what = "silence changed" if before else "silence made"
+        people.note(connection, now, by.name, what, silence.id, before=_plain(before), after=_plain(silence), address=by.address)
+    rooms.updates.publish(Update(TOPIC))
+    return silence
+
+
+def end_silence(rooms: Rooms, id_: str, by: By) -> Silence:
+    """End a silence now; one that did not begin yet never will. Raises NotFound."""
+    now = rooms.now()
+    with rooms.state.write() as connection:
+        before = silences.one(connection, id_)
+        if before is None:
+            raise NotFound(f"there is no silence {id_!r}")
+        after = _ended(before, now) if before.ends_at > now else before
+        silences.put(connection, after)
+        people.note(
+            connection, now, by.name, "silence ended", id_, before=_plain(before), after=_plain(after), address=by.address
+        )
+    rooms.updates.publish(Update(TOPIC))
+    return after
+
+
+def acknowledge(rooms: Rooms, episodes: Sequence[str], why: str, lasts: timedelta | None, by: By) -> list[str]:
+    """Take open alerts over: no repeats and no escalation until they end, get worse, or `lasts` is over.
+
+    Returns the episodes; raises NotFound when one of them is not open.
+    """
+    now = rooms.now()
+    if lasts is not None and lasts <= timedelta():
+        raise BadInput("an acknowledgement lasts longer than 0s", where="for")
+    if len(why) > _LONGEST_TEXT:
+        raise BadInput(f"the reason is longer than {_LONGEST_TEXT} characters", where="why")
+    with rooms.state.write() as connection:
+        for id_ in dict.fromkeys(episodes):
+            found = alerts.episode(connection, id_)
+            if found is None or found.ended_at is not None:
+                raise NotFound(f"there is no open alert {id_!r}; what is over needs nobody")
+            until = None if lasts is None else now + lasts
+            acknowledgements.put(connection, Acknowledgement(id_, by.name[:120], now, why, until, found.severity))
+            alerts.add_transitions(connection, [_line(found, now, f"acknowledged by {by.name}" + (f": {why}" if why else ""))])
+            people.note(connection, now, by.name, "alert acknowledged", id_, after={"why": why}, address=by.address)
+    for id_ in dict.fromkeys(episodes):
+        rooms.updates.publish(Update(TOPIC, id_))
+    return list(dict.fromkeys(episodes))
+
+
+def give_back(rooms: Rooms, episode: str, by: By) -> None:
+    """End an acknowledgement before its time: repeats and escalation go on. Raises NotFound when there is none."""
+    now = rooms.now()
+    with rooms.state.write() as connection:
+        found = alerts.episode(connection, episode)
+        if found is None or not acknowledgements.drop(connection, [episode]):
+            raise NotFound(f"the alert {episode!r} is not acknowledged")
+        alerts.add_transitions(connection, [_line(found, now, f"acknowledgement ended by {by.name}")])
+        people.note(connection, now, by.name, "acknowledgement ended", episode, address=by.address)
+    rooms.updates.publish(Update(TOPIC, episode))
+
+
+def state_of(silence: Silence, now: datetime) -> str:
+    """`pending`, `active` or `expired`, as Alertmanager calls them."""
+    return "pending" if silence.starts_at > now else "active" if silence.ends_at > now else "expired"
+
+
+def matchers_of(silence: Silence) -> tuple[Matcher, ...]:
+    return parse_matchers(silence.matchers)
+
+
+def _check(asked: SilenceAsked, now: datetime, longest: timedelta) -> None:
+    if not asked.matchers:
+        raise BadInput("a silence needs a matcher; without one it would mute everything", where="matchers")
+    if all(matcher.matches({}) for matcher in asked.matchers):
+        raise BadInput(
+            "at least one matcher must not match the empty value; this silence would mute everything", where="matchers"
+        )
+    if asked.ends_at <= asked.starts_at:
+        raise BadInput("the end must lie after the beginning", where="ends_at")
+    if asked.ends_at <= now:
+        raise BadInput("the end lies in the past", where="ends_at")
+    if asked.ends_at - max(asked.starts_at, now - _SKEW) > longest:
+        raise BadInput(f"a silence lasts at most {format_duration(longest)} (`longest_silence`)", where="ends_at")
+    if not asked.comment.strip():
+        raise BadInput("say in the comment why, for whoever looks at three in the morning", where="comment")
+    if len(asked.comment) > _LONGEST_TEXT:
+        raise BadInput(f"the comment is longer than {_LONGEST_TEXT} characters", where="comment")
+
+
+def _same_life(before: Silence, after: Silence, now: datetime) -> bool:
+    """Whether a change leaves the silence the same one: what it mutes is the same, and it is not over."""
+    return (
+        before.ends_at > now
+        and before.matchers == after.matchers
+        and (before.starts_at <= now or before.starts_at == after.starts_at)
+    )
+
+
+def _ended(silence: Silence, now: datetime) -> Silence:
+    return replace(silence, starts_at=min(silence.starts_at, now), ends_at=now, updated_at=now)
+
+
+def _plain(silence: Silence | None) -> dict[str, Any] | None:
+    if silence is None:
+        return None
+    return {name: to_ms(value) if isinstance(value, datetime) else value for name, value in asdict(silence).items()}
+
+
+def _line(episode: alerts.Episode, now: datetime, because: str) -> alerts.Row:
+    same = {"before": episode.state, "after": episode.state, "severity": episode.severity, "value": episode.value}
+    return {"episode": episode.id, "at": now, **same, "because": because}
