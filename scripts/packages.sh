@@ -11,8 +11,8 @@ case "${1:-}" in
         packages=(
             chromium fonts-noto-cjk iproute2 iptables
             docker.io docker-compose debootstrap busybox-static
-            prometheus prometheus-node-exporter prometheus-blackbox-exporter
-            victoria-metrics influxdb
+            prometheus prometheus-node-exporter prometheus-blackbox-exporter prometheus-alertmanager
+            victoria-metrics influxdb mariadb-server postgresql
         )
         ;;
     *)

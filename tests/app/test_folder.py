@@ -26,7 +26,7 @@ def test_an_empty_folder_runs_on_the_embedded_engines(tmp_path: Path) -> None:
         "direct",
     )
     assert (sorted(folder.probes), folder.url) == (["container", "host"], "http://127.0.0.1:8080")
-    assert (list(folder.rules), list(folder.pipelines), folder.route) == ([], [], None)
+    assert (list(folder.rules), list(folder.pipelines), folder.policy.root) == ([], [], None)
 
 
 @pytest.mark.parametrize("pack", packs.names())
@@ -60,11 +60,11 @@ def test_a_receiver_without_an_address_is_not_told_and_known_by_name(tmp_path: P
     monkeypatch.delenv("SLACK_WEBHOOK_URL", raising=False)
     packs.lay("web-collector", tmp_path)
     folder = folders.read(tmp_path)
-    assert (list(folder.receivers), list(folder.receivers_without_address), folder.route) == ([], ["ops-slack"], None)
+    assert (list(folder.receivers), list(folder.receivers_without_address), folder.policy.root) == ([], ["ops-slack"], None)
     monkeypatch.setenv("SLACK_WEBHOOK_URL", "http://127.0.0.1:9/hook")
     folder = folders.read(tmp_path)
     assert (list(folder.receivers), list(folder.receivers_without_address)) == (["ops-slack"], [])
-    assert folder.route is not None
+    assert folder.policy.root is not None
 
 
 def test_mistakes_of_all_files_come_together(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from gwanje.model import Severity
-from gwanje.tell.groups import Alert, Group, Reason, step
+from gwanje.tell.groups import Alert, Group, Reason, Ways, step
 from gwanje.tell.spec import Route
 
 BEGAN = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -32,7 +32,7 @@ class Desk:
 
     def at(self, seconds: int, *alerts: Alert) -> None:
         root = Route.model_validate(self.route)
-        self.groups, decided = step(self.groups, alerts, root, BEGAN + timedelta(seconds=seconds))
+        self.groups, decided = step(self.groups, alerts, Ways(root), BEGAN + timedelta(seconds=seconds))
         for one in decided:
             told = [alert.episode + ("" if alert.firing else " over") for alert in one.alerts]
             self.said.append((seconds, one.group.receiver, one.reason, told))
@@ -137,7 +137,7 @@ def test_edited_grouping_tells_nothing_again() -> None:
 
 
 def test_without_routes_nobody_is_told() -> None:
-    assert step([], [WEB], None, BEGAN) == ([], [])
+    assert step([], [WEB], Ways(None), BEGAN) == ([], [])
 
 
 def test_two_routes_to_one_receiver_tell_it_once() -> None:
@@ -148,6 +148,6 @@ def test_two_routes_to_one_receiver_tell_it_once() -> None:
 
 def test_each_message_has_a_key_of_its_own() -> None:
     root = Route.model_validate({**BY_RULE, "group_wait": "0s", "group_interval": "0s"})
-    groups, first = step([], [WEB], root, BEGAN)
-    _, second = step(groups, [WEB, DB], root, BEGAN + timedelta(seconds=1))
+    groups, first = step([], [WEB], Ways(root), BEGAN)
+    _, second = step(groups, [WEB, DB], Ways(root), BEGAN + timedelta(seconds=1))
     assert len({message.key for message in (*first, *second)}) == 2

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from gwanje import config
-from gwanje.tell import spec
+from gwanje.tell import policy
+from gwanje.tell.matchers import Matcher, parse_matchers
 from gwanje.tell.notifiers.slack import Settings
-from gwanje.tell.spec import Matcher, parse_matchers
 
 
 @pytest.mark.parametrize(
@@ -49,10 +49,10 @@ def test_a_pattern_matches_the_whole_value_and_a_missing_label_is_empty(text: st
     assert matcher.matches({"host": "web-1"}) is holds
 
 
-def _read(folder: Path, text: str) -> tuple[config.Reader, spec.Telling]:
+def _read(folder: Path, text: str) -> tuple[config.Reader, policy.Telling]:
     (folder / "gwanje.yaml").write_text(text, encoding="utf-8")
     reader = config.Reader(folder, {"SLACK_WEBHOOK_URL": "https://slack.example/x"})
-    return reader, spec.read(reader, reader.document("gwanje.yaml"))
+    return reader, policy.read(reader, reader.document("gwanje.yaml"))
 
 
 def test_receivers_are_kinds_with_a_name(tmp_path: Path) -> None:
@@ -70,21 +70,21 @@ def test_receivers_are_kinds_with_a_name(tmp_path: Path) -> None:
     assert isinstance(settings, Settings)
     assert settings.language == "en"
     assert "slack.example" not in repr(settings)
-    assert telling.root is not None
-    assert telling.root.routes[0].match == (Matcher("severity", "=", "critical"),)
-    assert telling.root.routes[0].continue_
+    assert telling.policy.root is not None
+    assert telling.policy.root.routes[0].match == (Matcher("severity", "=", "critical"),)
+    assert telling.policy.root.routes[0].continue_
 
 
 def test_one_receiver_needs_no_routes(tmp_path: Path) -> None:
     reader, telling = _read(tmp_path, "receivers: [{name: hook, type: webhook, url: 'http://10.0.0.5/hook'}]\n")
     assert reader.mistakes == []
-    assert telling.root is not None
-    assert telling.root.receiver == "hook"
+    assert telling.policy.root is not None
+    assert telling.policy.root.receiver == "hook"
 
 
 def test_without_receivers_nobody_is_told(tmp_path: Path) -> None:
     reader, telling = _read(tmp_path, "listen: 127.0.0.1:1\n")
-    assert (reader.mistakes, telling.receivers, telling.root) == ([], {}, None)
+    assert (reader.mistakes, telling.receivers, telling.policy.root) == ([], {}, None)
 
 
 @pytest.mark.parametrize(

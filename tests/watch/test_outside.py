@@ -19,6 +19,7 @@ from gwanje.kinds import World
 from gwanje.model import Severity
 from gwanje.tell.message import from_plain
 from gwanje.tell.notifiers.base import Notification
+from gwanje.tell.policy import Policy
 from gwanje.tell.spec import Route
 from gwanje.testing.scenarios import MemorySamples
 from gwanje.watch.outside import take
@@ -37,7 +38,7 @@ def state(tmp_path: Path) -> Iterator[State]:
 
 @pytest.fixture
 def round_(state: State) -> Round:
-    return Round([], MemorySamples(), state, Route(receiver="ops"), None, clock=lambda: NOW)
+    return Round([], MemorySamples(), state, Policy(Route(receiver="ops")), None, clock=lambda: NOW)
 
 
 def _at(seconds: float) -> datetime:
@@ -107,7 +108,7 @@ async def test_an_alert_that_comes_again_after_its_end_is_another_episode(state:
 async def test_a_restart_neither_forgets_nor_repeats_it(state: State, round_: Round) -> None:
     take(state, None, [_told(expires_at=_at(300))])
     await round_.once(NOW)
-    again = Round([], MemorySamples(), state, Route(receiver="ops"), None, clock=lambda: NOW)
+    again = Round([], MemorySamples(), state, Policy(Route(receiver="ops")), None, clock=lambda: NOW)
     await again.once(_at(10))
     await again.once(_at(301))
     assert [one.alerts[0].ended_because for one in _sent(state)] == ["", "expired"]

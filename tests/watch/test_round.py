@@ -19,12 +19,13 @@ from gwanje.keep.state import alerts, sqlite
 from gwanje.keep.state.base import State
 from gwanje.keep.state.tables import episodes, instances, metadata, outbox, transitions
 from gwanje.model import to_ms
+from gwanje.tell.policy import Policy
 from gwanje.tell.spec import Route
 from gwanje.testing.scenarios import MemorySamples
 from gwanje.watch.round import Round
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
-ROUTE = Route(receiver="ops")
+POLICY = Policy(Route(receiver="ops"))
 HIGH = {"name": "cpu high", "expr": "cpu", "critical": ">= 0.9", "interval": "5s"}
 FAILS = {
     "name": "fail rate",
@@ -57,7 +58,7 @@ def state(tmp_path: Path) -> Iterator[State]:
 
 def _round(state: State, samples: MemorySamples, *rules: Mapping[str, object], updates: Heard | None = None) -> Round:
     read = [Rule.model_validate(rule) for rule in rules or (HIGH,)]
-    return Round(read, samples, state, ROUTE, updates, clock=lambda: NOW, page_url="https://watch.example/")
+    return Round(read, samples, state, POLICY, updates, clock=lambda: NOW, page_url="https://watch.example/")
 
 
 def _counts(state: State) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,8 +25,8 @@ from gwanje.judge.rules.recording import Recording
 from gwanje.judge.rules.spec import Rule
 from gwanje.show.dashboards import files as boards
 from gwanje.show.dashboards.files import Named
-from gwanje.tell import spec as tell
-from gwanje.tell.spec import Route
+from gwanje.tell import policy as tell
+from gwanje.tell.policy import Policy
 
 _ADDRESS = re.compile(r"^(?P<host>\[[0-9a-fA-F:]+\]|[^:\s]+):(?P<port>\d{1,5})$")
 
@@ -127,6 +127,18 @@ class Main(config.Settings):
     routes: dict[str, Any] | None = None
     """Which alerts go to which receiver; may be left out where there is one receiver."""
 
+    windows: list[dict[str, Any]] = Field(default_factory=list)
+    """Stretches of the calendar: nights, weekends, holidays; with `match`, planned maintenance."""
+
+    inhibit: list[dict[str, Any]] = Field(default_factory=list)
+    """Alerts that speak for others: while one fires, the others are not told."""
+
+    escalations: list[dict[str, Any]] = Field(default_factory=list)
+    """Who else is told when nobody takes an alert over."""
+
+    duty: list[dict[str, Any]] = Field(default_factory=list)
+    """Rotas: people who take turns."""
+
     longest_silence: Duration = timedelta(days=90)
     """How long a silence may last."""
 
@@ -151,7 +163,7 @@ class Folder:
     probes: Mapping[str, Chosen]
     receivers: Mapping[str, Chosen]
     receivers_without_address: Sequence[str]
-    route: Route | None
+    policy: Policy
     rules: Sequence[Rule]
     recordings: Sequence[Recording]
     pipelines: Sequence[Declared]
@@ -185,7 +197,7 @@ def read(path: Path, **variables: str) -> Folder:
         probes=probes,
         receivers=receivers,
         receivers_without_address=[name for name in telling.receivers if name not in receivers],
-        route=telling.root if receivers else None,
+        policy=telling.policy if receivers else replace(telling.policy, root=None),
         rules=written_rules.rules,
         recordings=_recordings(main, written_rules.recordings),
         pipelines=pipelines,

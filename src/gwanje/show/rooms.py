@@ -20,7 +20,7 @@ from gwanje.keep.samples.base import Queryable
 from gwanje.keep.state.base import State
 from gwanje.model import to_ms
 from gwanje.show.dashboards.files import Named
-from gwanje.tell.spec import Route
+from gwanje.tell.policy import Policy
 from gwanje.watch.book import Evaluation
 from gwanje.watch.recorder import Recorded
 
@@ -66,8 +66,8 @@ class Rooms:
     """The ready dashboards and the folder's own, by name."""
     scraper: Scraper | None = None
     """What is scraped; None in a process that scrapes nothing."""
-    route: Route | None = None
-    """The first route; None where nobody is told."""
+    policy: Policy = field(default_factory=Policy)
+    """Who is told what and when."""
     receivers: Sequence[str] = ()
     recordings: Sequence[Recording] = ()
     recorded: Callable[[], Mapping[str, Recorded]] = dict

@@ -15,7 +15,7 @@ from gwanje.keep.said import Acknowledgement, Silence
 from gwanje.keep.state import acknowledgements, alerts, people, silences
 from gwanje.model import to_ms
 from gwanje.show.rooms import Rooms
-from gwanje.tell.spec import Matcher, parse_matchers
+from gwanje.tell.matchers import Matcher, parse_matchers
 
 TOPIC: Final = "alerts"
 _LONGEST_TEXT: Final = 2000

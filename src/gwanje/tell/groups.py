@@ -1,7 +1,8 @@
 """What is told when: alerts that go to one receiver together, and the moments at which something is said. Pure.
 
 First after `group_wait`, changes each `group_interval`, what stays unchanged each `repeat_interval`. What is over before it
-was told is never told, and "resolved" goes only where "firing" was told.
+was told is never told, and "resolved" goes only where "firing" was told. What is muted is held back; what outlasts that is
+told once. What nobody takes over goes on to the receivers of an escalation, which are groups like all others.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from gwanje.model import Severity
+from gwanje.tell import escalation
+from gwanje.tell.escalation import Clock, Escalation
 from gwanje.tell.routes import Target, targets
 from gwanje.tell.spec import Route
 
@@ -24,7 +27,9 @@ class Reason(StrEnum):
     FIRST = "first"
     NEW = "new alerts"
     ROSE = "severity rose"
+    UNMUTED = "was muted"
     RESOLVED = "resolved"
+    ACKNOWLEDGED = "acknowledged"
     REPEAT = "repeat"
 
 
@@ -37,6 +42,10 @@ class Alert:
     labels: Mapping[str, str]
     severity: Severity
     firing: bool
+    muted: str = ""
+    """What keeps everybody from being told of it now; empty where nothing does."""
+    acknowledged: str = ""
+    """Who is on it; empty where nobody is."""
 
     @property
     def routed_by(self) -> dict[str, str]:
@@ -55,6 +64,26 @@ class Group:
     told_at: datetime | None = None
     told: Mapping[str, Severity] = field(default_factory=dict)
     """The episodes that the receiver knows as firing, with the severity it knows."""
+    held: Mapping[str, str] = field(default_factory=dict)
+    """The episodes that fire but are muted, with what mutes them."""
+    acknowledged: frozenset[str] = frozenset()
+    """The episodes of which the receiver knows that somebody is on them."""
+    clock: Clock | None = None
+    """How far its escalation is; None where there is none."""
+    step: int = 0
+    """The step of an escalation that it belongs to, from 1; 0 for what the routes say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How telling goes at a moment: the routes, and what holds of calendars and rotas."""
+
+    root: Route | None
+    windows_on: frozenset[str] = frozenset()
+    """The windows that hold."""
+    escalations: Mapping[str, Escalation] = field(default_factory=dict)
+    on_duty: Mapping[str, str] = field(default_factory=dict)
+    """The receiver of who is on duty, by rota; nothing of those in which nobody is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,46 +96,98 @@ class Decided:
     alerts: tuple[Alert, ...]
     at: datetime
 
+    def was_muted(self, episode: str) -> str:
+        """What kept this alert from being told until now; empty where nothing did."""
+        return self.group.held.get(episode, "")
+
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A group as the routes want it now."""
+    """A group as the routes want it now. The alerts in it carry what mutes them for this receiver."""
 
     key: str
     target: Target
     labels: Mapping[str, str]
+    step: int
     alerts: tuple[Alert, ...]
 
 
-def step(
-    groups: Sequence[Group], alerts: Iterable[Alert], root: Route | None, now: datetime
-) -> tuple[list[Group], list[Decided]]:
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What there is to say to a group."""
+
+    loud: tuple[Alert, ...]
+    """Those that fire and are not muted."""
+    new: tuple[Alert, ...]
+    rose: tuple[Alert, ...]
+    freed: tuple[Alert, ...]
+    """Those that were muted until now."""
+    taken: tuple[Alert, ...]
+    """Those that somebody took over since the last word."""
+    over: tuple[Alert, ...]
+
+
+def step(groups: Sequence[Group], alerts: Iterable[Alert], ways: Ways, now: datetime) -> tuple[list[Group], list[Decided]]:
     """The groups after this moment, and what is told.
 
     `alerts` are all that fire, and those that are over but stand in some group's `told`.
     """
     known = {alert.episode: alert for alert in alerts}
-    places = _places([alert for alert in known.values() if alert.firing], root)
+    places = _places([alert for alert in known.values() if alert.firing], ways)
+    after, decided = _layer([group for group in groups if not group.step], places, known, ways, now)
+    after = [_escalated(group, places.get(group.key), ways, now) for group in after]
+    further = _further(after, places, known, ways)
+    added, escalated = _layer([group for group in groups if group.step], further, known, ways, now)
+    return [*after, *added], [*decided, *escalated]
+
+
+def _layer(
+    groups: Sequence[Group], places: Mapping[str, _Place], known: Mapping[str, Alert], ways: Ways, now: datetime
+) -> tuple[list[Group], list[Decided]]:
     kept, moved = _settled(groups, places)
     after: list[Group] = []
     decided: list[Decided] = []
     for key in sorted(kept.keys() | places.keys()):
-        group, message = _told(_current(key, kept, places, moved, now), places.get(key), known, root, now)
+        group, message = _told(_current(key, kept, places, moved, now), places.get(key), known, ways, now)
         after += [group] if group.told or key in places else []
         decided += [message] if message else []
     return after, decided
 
 
-def _places(firing: Sequence[Alert], root: Route | None) -> dict[str, _Place]:
-    places: dict[str, _Place] = {}
+# --- which groups there are ----------------------------------------------------------------------------------------------
+
+
+def _places(firing: Sequence[Alert], ways: Ways) -> dict[str, _Place]:
+    """The groups that the routes want."""
+    found: dict[str, dict[str, Alert]] = {}
+    shapes: dict[str, _Place] = {}
     for alert in firing:
-        for target in _targets(root, alert):
-            labels = {name: alert.routed_by[name] for name in target.group_by if alert.routed_by.get(name)}
+        routed_by = alert.routed_by
+        for target in targets(ways.root, routed_by, ways.on_duty) if ways.root else []:
+            labels = {name: routed_by[name] for name in target.group_by if routed_by.get(name)}
             key = _key(target, labels)
-            place = places.get(key, _Place(key, target, labels, ()))
-            if alert not in place.alerts:
-                places[key] = replace(place, alerts=(*place.alerts, alert))
-    return places
+            shapes.setdefault(key, _Place(key, target, labels, 0, ()))
+            muted = alert.muted or target.muted(ways.windows_on)
+            found.setdefault(key, {})[alert.episode] = replace(alert, muted=muted) if muted else alert
+    return {key: replace(place, alerts=tuple(found[key].values())) for key, place in shapes.items()}
+
+
+def _further(groups: Sequence[Group], places: Mapping[str, _Place], known: Mapping[str, Alert], ways: Ways) -> dict[str, _Place]:
+    """The groups that escalations want: what a group was told and still fires, for the receivers of the steps taken."""
+    found: dict[str, _Place] = {}
+    for group in groups:
+        place = places.get(group.key)
+        policy = ways.escalations.get(place.target.escalate) if place else None
+        if place is None or policy is None or group.clock is None:
+            continue
+        alerts = tuple(alert for alert in place.alerts if alert.episode in group.told and alert.episode in known)
+        for number, one in enumerate(policy.steps[: group.clock.taken], start=1):
+            receiver = one.receiver or ways.on_duty.get(one.duty or "", "")
+            if receiver:
+                target = replace(place.target, receiver=receiver, group_wait=timedelta())
+                key = _key(target, {"": group.key, "step": str(number)})
+                found[key] = _Place(key, target, group.labels, number, alerts)
+    return found
 
 
 def _settled(
@@ -116,21 +197,18 @@ def _settled(
 
     So an edited grouping moves what was told along with the alert, and nobody is told it all again.
     """
-    wanted = {(place.target.receiver, alert.episode): key for key, place in places.items() for alert in place.alerts}
+    wanted = {(place.target.receiver, place.step, alert.episode): key for key, place in places.items() for alert in place.alerts}
     kept: dict[str, Group] = {}
     moved: dict[tuple[str, str], tuple[Group, Severity]] = {}
     for group in groups:
-        here = {
-            episode: severity
-            for episode, severity in group.told.items()
-            if wanted.get((group.receiver, episode), group.key) == group.key
-        }
-        moved |= {
-            (wanted[group.receiver, episode], episode): (group, severity)
-            for episode, severity in group.told.items()
-            if episode not in here
-        }
-        kept[group.key] = replace(group, told=here)
+        here: dict[str, Severity] = {}
+        for episode, severity in group.told.items():
+            place = wanted.get((group.receiver, group.step, episode), group.key)
+            if place == group.key:
+                here[episode] = severity
+            else:
+                moved[place, episode] = (group, severity)
+        kept[group.key] = group if len(here) == len(group.told) else replace(group, told=here)
     return kept, moved
 
 
@@ -144,8 +222,8 @@ def _current(
     place = places.get(key)
     if place is None:
         return kept[key]
-    group = kept.get(key) or Group(key, place.target.receiver, place.labels, now)
-    for alert in place.alerts:
+    group = kept.get(key) or Group(key, place.target.receiver, place.labels, now, step=place.step)
+    for alert in place.alerts if moved else ():
         if (key, alert.episode) in moved:
             before, severity = moved[key, alert.episode]
             told_at = max(filter(None, (group.told_at, before.told_at)), default=None)
@@ -153,48 +231,110 @@ def _current(
     return group
 
 
+# --- what is said --------------------------------------------------------------------------------------------------------
+
+
 def _told(
-    group: Group, place: _Place | None, known: Mapping[str, Alert], root: Route | None, now: datetime
+    group: Group, place: _Place | None, known: Mapping[str, Alert], ways: Ways, now: datetime
 ) -> tuple[Group, Decided | None]:
     """What is said to this group now, and the group after it."""
     firing = place.alerts if place else ()
     over = tuple(known[episode] for episode in group.told if episode in known and not known[episode].firing)
-    target = place.target if place else _target_of(over, group.receiver, root)
-    reason = _reason(group, firing, over, target, now)
+    target = place.target if place else _target_of(over, group.receiver, ways)
+    news = _news(group, firing, over)
+    reason = _reason(group, news, target, now)
+    held = {alert.episode: alert.muted for alert in firing if alert.muted}
+    taken = frozenset(alert.episode for alert in firing if alert.acknowledged and alert.episode in group.told)
     if reason is None:
-        return group, None
-    elsewhere = {
-        episode: severity for episode, severity in group.told.items() if episode not in {alert.episode for alert in over}
-    }
-    after = replace(group, told={**elsewhere, **{alert.episode: alert.severity for alert in firing}}, told_at=now)
+        waiting = {episode: why for episode, why in group.held.items() if any(one.episode == episode for one in news.freed)}
+        return _changed(group, {**waiting, **held}, group.acknowledged & taken), None
     key = hashlib.sha256(json.dumps([group.key, reason, now.isoformat()]).encode()).hexdigest()[:32]
-    return after, Decided(key, group, reason, (*firing, *over), now)
+    if reason is Reason.ACKNOWLEDGED:
+        return _changed(group, held, taken), Decided(key, group, reason, news.taken, now)
+    gone = {alert.episode for alert in over}
+    elsewhere = {episode: severity for episode, severity in group.told.items() if episode not in gone}
+    told = {**elsewhere, **{alert.episode: alert.severity for alert in news.loud}}
+    after = replace(group, told=told, told_at=now, held=held, acknowledged=group.acknowledged & taken)
+    return after, Decided(key, group, reason, (*news.loud, *over), now)
 
 
-def _reason(group: Group, firing: Sequence[Alert], over: Sequence[Alert], target: Target, now: datetime) -> Reason | None:
+def _news(group: Group, firing: Sequence[Alert], over: tuple[Alert, ...]) -> _News:
+    loud = tuple(alert for alert in firing if not alert.muted)
+    if group.step:  # an escalation tells nobody new of what somebody took over
+        loud = tuple(alert for alert in loud if not alert.acknowledged or alert.episode in group.told)
+    known = [alert for alert in loud if alert.episode in group.told]
+    return _News(
+        loud=loud,
+        new=tuple(alert for alert in loud if alert.episode not in group.told),
+        rose=tuple(alert for alert in known if alert.severity.rank < group.told[alert.episode].rank),
+        freed=tuple(
+            alert for alert in loud if alert.episode in group.held and not (alert.acknowledged and alert.episode in group.told)
+        ),
+        taken=tuple(alert for alert in known if alert.acknowledged and alert.episode not in group.acknowledged),
+        over=over,
+    )
+
+
+def _reason(group: Group, news: _News, target: Target, now: datetime) -> Reason | None:
     """Why something is said now; None when nothing is."""
-    new = [alert for alert in firing if alert.episode not in group.told]
-    rose = [alert for alert in firing if alert.episode in group.told and alert.severity.rank < group.told[alert.episode].rank]
+    late = bool(news.new or news.freed) and all(alert in news.freed for alert in news.new)
     if group.told_at is None or not group.told:
-        if not new:
+        if not news.new:
             return None
-        worst = min((alert.severity for alert in new), key=lambda severity: severity.rank)
+        worst = min((alert.severity for alert in news.new), key=lambda severity: severity.rank)
+        if late:
+            return Reason.UNMUTED
         return Reason.FIRST if now >= group.began + target.wait(worst) else None
-    changed = Reason.ROSE if rose else Reason.NEW if new else Reason.RESOLVED if over else None
-    if changed:
-        at_once = any(alert.severity is Severity.CRITICAL for alert in (*new, *rose)) and not target.wait(Severity.CRITICAL)
-        return changed if at_once or now >= group.told_at + target.group_interval else None
-    return Reason.REPEAT if firing and now >= group.told_at + target.repeat_interval else None
+    changed = (
+        Reason.ROSE
+        if news.rose
+        else Reason.UNMUTED
+        if late
+        else Reason.NEW
+        if news.new
+        else Reason.RESOLVED
+        if news.over
+        else None
+    )
+    if changed and _may_say(group, news, target, now):
+        return changed
+    if news.taken:
+        return Reason.ACKNOWLEDGED
+    unattended = any(not alert.acknowledged for alert in news.loud)
+    return Reason.REPEAT if unattended and now >= group.told_at + target.repeat_interval else None
 
 
-def _targets(root: Route | None, alert: Alert) -> list[Target]:
-    return targets(root, alert.routed_by) if root else []
+def _may_say(group: Group, news: _News, target: Target, now: datetime) -> bool:
+    """Changes come at most each group interval; a critical one does not wait for it."""
+    urgent = any(alert.severity is Severity.CRITICAL for alert in (*news.new, *news.rose))
+    if urgent and not target.wait(Severity.CRITICAL):
+        return True
+    return group.told_at is None or now >= group.told_at + target.group_interval
 
 
-def _target_of(over: Iterable[Alert], receiver: str, root: Route | None) -> Target:
+def _escalated(group: Group, place: _Place | None, ways: Ways, now: datetime) -> Group:
+    """The group with its escalation's clock moved on."""
+    policy = ways.escalations.get(place.target.escalate) if place else None
+    if place is None or policy is None:
+        return group if group.clock is None else replace(group, clock=None)
+    waiting = [alert for alert in place.alerts if alert.episode in group.told and not alert.acknowledged]
+    muted = all(alert.muted for alert in waiting)
+    clock = escalation.step(group.clock, policy, now, open_=bool(waiting), muted=muted)
+    return group if clock == group.clock else replace(group, clock=clock)
+
+
+def _changed(group: Group, held: Mapping[str, str], acknowledged: frozenset[str]) -> Group:
+    if held == group.held and acknowledged == group.acknowledged:
+        return group
+    return replace(group, held=held, acknowledged=acknowledged)
+
+
+def _target_of(over: Iterable[Alert], receiver: str, ways: Ways) -> Target:
     """The times by which the end of alerts is told, when nothing of their group fires any more."""
-    routed = (target for alert in over for target in _targets(root, alert) if target.receiver == receiver)
-    return next(routed, Target(receiver))
+    if ways.root is None:
+        return Target(receiver)
+    routed = (target for alert in over for target in targets(ways.root, alert.routed_by, ways.on_duty))
+    return next((target for target in routed if target.receiver == receiver), Target(receiver))
 
 
 def _key(target: Target, labels: Mapping[str, str]) -> str:

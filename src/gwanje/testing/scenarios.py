@@ -36,6 +36,7 @@ from gwanje.keep.state.tables import metadata
 from gwanje.model import METRIC, to_ms
 from gwanje.tell.delivery import Delivery
 from gwanje.tell.notifiers.base import Notification
+from gwanje.tell.policy import Policy
 from gwanje.tell.spec import Route
 from gwanje.tell.words import spoken
 from gwanje.watch.round import Round
@@ -168,7 +169,7 @@ class _Stage:
         return self._outcome()
 
     def _start(self) -> None:
-        self._round = Round(self._rules, self._samples, self._state, self._routes, None, clock=self._clock)
+        self._round = Round(self._rules, self._samples, self._state, Policy(self._routes), None, clock=self._clock)
         self._delivery = Delivery(self._state, self._receivers, None, worker_id="stage", clock=self._clock, chance=lambda: 1.0)
 
     def _happen(self, entry: Mapping[str, Any]) -> None:

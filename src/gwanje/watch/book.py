@@ -41,6 +41,9 @@ class Book:
         self._at = at
         self.instances = {row["fingerprint"]: _instance(row) for row in alerts.open_instances(connection)}
         self.changed: set[str] = set()
+        """Episodes whose state changed."""
+        self.touched: set[str] = set()
+        """Episodes of which anything changed, such as the value they show."""
         self._held = frozenset(self.instances)
         self._put: dict[str, alerts.Row] = {}
         self._begun: list[alerts.Row] = []
@@ -96,6 +99,7 @@ class Book:
         known = after or before
         if known is None:
             return
+        self.touched.add(known.episode)
         rule = self._rules.get(known.rule)
         if before is None and rule is not None and breach is not None:
             self._begin(known, rule, breach)

@@ -26,7 +26,7 @@ from gwanje.judge.rules.verdict import Breach
 from gwanje.keep.samples.base import Answer, Matrix, Queryable
 from gwanje.keep.state.base import State as Database
 from gwanje.model import to_ms
-from gwanje.tell.spec import Route
+from gwanje.tell.policy import Policy
 from gwanje.watch import outside
 from gwanje.watch.book import Book, Evaluation
 from gwanje.watch.instants import due, floor, until_next
@@ -59,7 +59,7 @@ class Round:
         rules: Iterable[Rule],
         samples: Queryable,
         state: Database,
-        routes: Route | None,
+        policy: Policy,
         updates: Updates | None,
         *,
         clock: Callable[[], datetime],
@@ -68,7 +68,7 @@ class Round:
         self._rules = {rule.name: rule for rule in rules}
         self._samples = samples
         self._state = state
-        self._telling = Telling(routes, page_url)
+        self._telling = Telling(policy, page_url)
         self._updates = updates
         self._clock = clock
         self._evaluated: dict[str, datetime] = {}
@@ -184,20 +184,24 @@ class Round:
 
     def _settle(self, evaluations: Sequence[Evaluation], at: datetime) -> _Settled:
         """Step alerts and groups and write both with the messages decided."""
-        with self._state.write() as connection:
-            book = Book(connection, self._rules, at)
-            if not self._resumed:
-                book.resume()
-            for evaluation in evaluations:
-                book.step(evaluation)
-            book.write_down()
-            told = outside.step(connection, at)
-            said = self._telling.step(connection, at)
+        try:
+            with self._state.write() as connection:
+                book = Book(connection, self._rules, at)
+                if not self._resumed:
+                    book.resume()
+                for evaluation in evaluations:
+                    book.step(evaluation)
+                book.write_down()
+                told = outside.step(connection, at)
+                said = self._telling.step(connection, at, (*book.touched, *told.changed))
+        except BaseException:
+            self._telling.forget()
+            raise
         self._resumed = True
         self._waiting = said.groups > 0
         self._outside = told.open > 0
         self._states = Counter(str(instance.state) for instance in book.instances.values())
-        return _Settled((*sorted(book.changed), *told.changed), said.messages)
+        return _Settled((*sorted(book.changed), *told.changed, *said.changed), said.messages)
 
     def _publish(self, settled: _Settled) -> None:
         if self._updates is None:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, RowMapping, Select, bindparam, case, delete, 
 from gwanje.keep.said import Acknowledgement
 from gwanje.keep.state import acknowledgements
 from gwanje.keep.state.statements import parts
-from gwanje.keep.state.tables import attempts, episodes, groups, instances, outbox, outbox_episodes, transitions
+from gwanje.keep.state.tables import attempts, episodes, groups, instances, outbox, outbox_episodes, storms, transitions
 from gwanje.model import Severity
 
 ENDED: Final = "resolved"
@@ -72,6 +72,17 @@ def put_group(connection: Connection, row: Row) -> None:
 
 def drop_group(connection: Connection, key: str) -> None:
     connection.execute(delete(groups).where(groups.c.key == key))
+
+
+def all_storms(connection: Connection) -> list[Row]:
+    return [dict(row) for row in connection.execute(select(storms)).mappings()]
+
+
+def put_storm(connection: Connection, receiver: str, row: Row | None) -> None:
+    """Keep what a receiver's storm is at, in the place of what was kept; None forgets it."""
+    connection.execute(delete(storms).where(storms.c.receiver == receiver))
+    if row is not None:
+        connection.execute(insert(storms).values(row))
 
 
 def fired_or_named(connection: Connection, ids: Iterable[str], *, fired: bool = True) -> list[Episode]:

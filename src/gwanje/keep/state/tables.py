@@ -185,7 +185,7 @@ groups = Table(
     Column("began_at", Instant, nullable=False),
     Column("told_at", Instant),
     Column("told", JSON, nullable=False),
-    Column("escalation", JSON),
+    Column("more", JSON),
 )
 
 silences = Table(
@@ -230,7 +230,7 @@ storms = Table(
     Column("receiver", String(100), primary_key=True),
     Column("sent", JSON, nullable=False),
     Column("held", JSON, nullable=False),
-    Column("told_at", Instant),
+    Column("since", Instant),
 )
 
 outbox = Table(

@@ -26,8 +26,8 @@ from gwanje.show import saying
 from gwanje.show.api.answers import answer
 from gwanje.show.api.gate import needs
 from gwanje.show.rooms import Rooms
+from gwanje.tell.matchers import Matcher, matcher, parse_matchers
 from gwanje.tell.routes import targets
-from gwanje.tell.spec import Matcher, matcher, parse_matchers
 from gwanje.watch.outside import take
 from gwanje.wire import alertmanager as wire
 from gwanje.wire.alertmanager import ALERTNAME
@@ -147,7 +147,7 @@ def _groups(rooms: Rooms, wanted: _Wanted) -> list[dict[str, Any]]:
         if not wanted.takes(episode):
             continue
         by_labels = _routed_by(episode)
-        for target in targets(rooms.route, by_labels) if rooms.route else []:
+        for target in targets(rooms.policy.root, by_labels) if rooms.policy.root else []:
             if wanted.by_receivers([target.receiver]):
                 labels = tuple((name, by_labels[name]) for name in target.group_by if by_labels.get(name))
                 found.setdefault((target.receiver, labels), []).append(_alert(episode, _receivers(rooms, episode), rooms))
@@ -191,7 +191,8 @@ def _silenced_by(rooms: Rooms, episode: Episode) -> list[str]:
 
 
 def _receivers(rooms: Rooms, episode: Episode) -> list[str]:
-    return [target.receiver for target in targets(rooms.route, _routed_by(episode))] if rooms.route else []
+    ways = rooms.policy.ways(rooms.now())
+    return [target.receiver for target in targets(ways.root, _routed_by(episode), ways.on_duty)] if ways.root else []
 
 
 def _routed_by(episode: Episode) -> dict[str, str]:

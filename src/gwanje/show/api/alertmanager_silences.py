@@ -20,7 +20,7 @@ from gwanje.show.api.gate import needs
 from gwanje.show.api.saying import by
 from gwanje.show.rooms import Rooms
 from gwanje.show.saying import By, SilenceAsked
-from gwanje.tell.spec import matcher
+from gwanje.tell.matchers import matcher
 from gwanje.wire import alertmanager as wire
 
 

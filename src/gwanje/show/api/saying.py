@@ -21,7 +21,7 @@ from gwanje.show.api.answers import answer
 from gwanje.show.api.gate import needs
 from gwanje.show.rooms import Rooms
 from gwanje.show.saying import By, SilenceAsked
-from gwanje.tell.spec import Matchers
+from gwanje.tell.matchers import Matchers
 
 
 class Taken(BaseModel):

@@ -38,6 +38,14 @@ class AlertInMessage:
     """`resolved` when a good value was seen; otherwise what ended it, such as `rule removed`."""
     annotations: Mapping[str, str] = field(default_factory=dict)
     link: str = ""
+    acknowledge_link: str = ""
+    silence_link: str = ""
+    cause: Mapping[str, str] = field(default_factory=dict)
+    """The condition in a sentence, by language: `60분 동안 1회 disk_used_percent >= 85`."""
+    was_muted: str = ""
+    """What kept it from being told until now: `silenced`, `inhibited`, `mute window`, `maintenance NAME`."""
+    acknowledged_by: str = ""
+    acknowledged_because: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +58,22 @@ class Notification:
     receiver: str
     group: Mapping[str, str]
     reason: str
-    """Why it was decided: `first`, `new alerts`, `resolved`, `severity rose`, `repeat`, `test`."""
+    """Why it was decided: `first`, `new alerts`, `severity rose`, `was muted`, `resolved`, `acknowledged`, `repeat`, `digest`,
+    `notice`, `test`."""
     alerts: Sequence[AlertInMessage]
+    """What it is about; a digest tells the worst, a notice none."""
     decided: datetime
+    title: Mapping[str, str] = field(default_factory=dict)
+    """What a notice says in short, by language; empty for messages about alerts."""
+    text: Mapping[str, str] = field(default_factory=dict)
+    """What a notice says, by language."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """What a digest stands for: how many alerts fire (`firing`), are over (`resolved`), and of each severity."""
 
     @property
     def resolved(self) -> bool:
         """True when nothing in the group fires any more."""
-        return all(alert.state == RESOLVED for alert in self.alerts)
+        return bool(self.alerts) and all(alert.state == RESOLVED for alert in self.alerts)
 
 
 class Notifier(Protocol):

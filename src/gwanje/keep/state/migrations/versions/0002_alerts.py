@@ -17,7 +17,7 @@ def upgrade() -> None:
         episodes.add_column(sa.Column("was_muted", sa.String(200)))
         episodes.add_column(sa.Column("threshold_from", sa.String(300)))
     with op.batch_alter_table("groups") as groups:
-        groups.add_column(sa.Column("escalation", sa.JSON()))
+        groups.add_column(sa.Column("more", sa.JSON()))
     op.create_table(
         "silences",
         sa.Column("id", sa.String(36), nullable=False),
@@ -56,7 +56,7 @@ def upgrade() -> None:
         sa.Column("receiver", sa.String(100), nullable=False),
         sa.Column("sent", sa.JSON(), nullable=False),
         sa.Column("held", sa.JSON(), nullable=False),
-        sa.Column("told_at", sa.BigInteger()),
+        sa.Column("since", sa.BigInteger()),
         sa.PrimaryKeyConstraint("receiver", name="pk_storms"),
     )
     op.create_table(

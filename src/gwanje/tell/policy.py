@@ -1,0 +1,162 @@
+"""Everything that decides who is told what and when, as it is written in the main file, and what of it holds at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from gwanje.config import Chosen, Document, Place, Reader, Settings
+from gwanje.tell.duty import Rota, on_duty
+from gwanje.tell.escalation import Escalation
+from gwanje.tell.groups import Ways
+from gwanje.tell.inhibition import Inhibition
+from gwanje.tell.spec import Receiver, Route
+from gwanje.tell.windows import Window, on
+
+Section = TypeVar("Section", bound=Settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Who is told what and when."""
+
+    root: Route | None = None
+    """The first route; None where nobody is told."""
+    windows: Sequence[Window] = ()
+    inhibitions: Sequence[Inhibition] = ()
+    escalations: Sequence[Escalation] = ()
+    rotas: Sequence[Rota] = ()
+
+    def ways(self, at: datetime) -> Ways:
+        """What of it holds at a time."""
+        people = {rota.name: person for rota in self.rotas if (person := on_duty(rota, at))}
+        return Ways(
+            self.root,
+            on(self.windows, at),
+            {escalation.name: escalation for escalation in self.escalations},
+            {name: person.receiver for name, person in people.items()},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Who can be told, and who is told what and when."""
+
+    receivers: Mapping[str, Chosen]
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The names that routes, steps and rotas may use."""
+
+    names: Mapping[str, frozenset[str]]
+
+    def check(self, reader: Reader, where: tuple[str, int], key: str, name: str | None) -> None:
+        what = {"mute": "window", "active": "window", "escalate": "escalation", "duty": "rota"}.get(key, key)
+        known = self.names[what]
+        if name is not None and name not in known:
+            reader.mistake(*where, key, f"no {what} named {name!r}; known: {', '.join(sorted(known)) or 'none'}")
+
+
+def read(reader: Reader, document: Document) -> Telling:
+    """The sections of the main file about telling. With one receiver and no routes it is told everything."""
+    receivers = _receivers(reader, document)
+    windows = _listed(reader, document, "windows", Window)
+    escalations = _listed(reader, document, "escalations", Escalation)
+    rotas = _listed(reader, document, "duty", Rota)
+    inhibitions = _listed(reader, document, "inhibit", Inhibition)
+    known = _known(document, receivers, windows, escalations, rotas)
+    for index, rota in enumerate(rotas):
+        for person in rota.people:
+            known.check(reader, document.where(("duty", index)), "receiver", person.receiver)
+    for index, escalation in enumerate(escalations):
+        for number, step in enumerate(escalation.steps):
+            place = document.where(("escalations", index, "steps", number))
+            known.check(reader, place, "receiver", step.receiver)
+            known.check(reader, place, "duty", step.duty)
+    root = _root(reader, document, receivers, known)
+    return Telling(receivers, Policy(root, windows, inhibitions, escalations, rotas))
+
+
+def _root(reader: Reader, document: Document, receivers: Mapping[str, Chosen], known: _Known) -> Route | None:
+    if document.values.get("routes") is None:
+        if len(receivers) > 1:
+            reader.mistake(
+                *document.where(("receivers",)),
+                "routes",
+                "is missing; with several receivers it says who is told: {receiver: NAME}",
+            )
+        return Route(receiver=next(iter(receivers))) if len(receivers) == 1 else None
+    route = reader.read(Route, document, ("routes",))
+    if route is not None:
+        _check(reader, document, route, known, ("routes",), top=True)
+    return route
+
+
+def _known(
+    document: Document,
+    receivers: Mapping[str, Chosen],
+    windows: Sequence[Window],
+    escalations: Sequence[Escalation],
+    rotas: Sequence[Rota],
+) -> _Known:
+    written = {str(values.get("name")) for values in document.values.get("receivers") or [] if isinstance(values, dict)}
+    return _Known(
+        {
+            "receiver": frozenset(written | set(receivers)),
+            "window": frozenset(one.name for one in windows),
+            "escalation": frozenset(one.name for one in escalations),
+            "rota": frozenset(one.name for one in rotas),
+        }
+    )
+
+
+def _listed(reader: Reader, document: Document, key: str, model: type[Section]) -> list[Section]:
+    """A section that is a list; each entry with a name of its own, where they have names."""
+    written = document.values.get(key) or []
+    if not isinstance(written, list):
+        reader.mistake(*document.where((key,)), key, "must be a list")
+        return []
+    found: list[Section] = []
+    for index, values in enumerate(written):
+        one = reader.read(model, document, (key, index), values)
+        name = getattr(one, "name", None)
+        if name is not None and any(getattr(other, "name", None) == name for other in found):
+            reader.mistake(*document.where((key, index)), f"{key}[{index}].name", f"{name!r} stands here a second time")
+        found += [one] if one is not None else []
+    return found
+
+
+def _receivers(reader: Reader, document: Document) -> dict[str, Chosen]:
+    found: dict[str, Chosen] = {}
+    listed = document.values.get("receivers") or []
+    if not isinstance(listed, list):
+        reader.mistake(*document.where(("receivers",)), "receivers", "must be a list: `- {name: ops-slack, type: slack, url: …}`")
+        return found
+    for index, values in enumerate(listed):
+        place = ("receivers", index)
+        chosen = reader.chosen("notifiers", document, place, values, skip=("name",))
+        name = values.get("name") if isinstance(values, dict) else None
+        receiver = reader.read(Receiver, document, place, {} if name is None else {"name": name})
+        if receiver is None or chosen is None:
+            continue
+        if receiver.name in found:
+            reader.mistake(*document.where(place), f"receivers[{index}].name", f"{receiver.name!r} stands here a second time")
+        found[receiver.name] = chosen
+    return found
+
+
+def _check(reader: Reader, document: Document, route: Route, known: _Known, place: Place, *, top: bool) -> None:
+    """Every route names what exists, and has a receiver or one around it."""
+    where = document.where((*place, "receiver"))
+    if top and route.receiver is None:
+        reader.mistake(*where, "routes.receiver", "is missing; the first route takes what no other takes")
+    named = [("receiver", route.receiver), ("duty", route.duty), ("escalate", route.escalate)]
+    named += [("mute", name) for name in route.mute or ()] + [("active", name) for name in route.active or ()]
+    for key, name in named:
+        known.check(reader, document.where((*place, key)), key, name)
+    for index, inner in enumerate(route.routes):
+        _check(reader, document, inner, known, (*place, "routes", index), top=False)

@@ -1,0 +1,207 @@
+"""What is held back, what is taken over, and who else is told. Times are seconds from the first alert."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from gwanje.model import Severity
+from gwanje.tell.escalation import Escalation
+from gwanje.tell.groups import Alert, Group, Reason, Ways, step
+from gwanje.tell.inhibition import Inhibition, inhibited
+from gwanje.tell.spec import Route
+
+BEGAN = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+WEB = Alert("e1", "cpu high", {"host": "web-1"}, Severity.WARNING, firing=True)
+DB = Alert("e2", "cpu high", {"host": "db-1"}, Severity.WARNING, firing=True)
+AT_ONCE = {"receiver": "ops", "group_by": ["rule"], "group_wait": "0s", "group_interval": "0s", "repeat_interval": "1h"}
+POLICY = Escalation.model_validate(
+    {"name": "night", "steps": [{"after": "10m", "receiver": "lead"}, {"after": "30m", "duty": "boss"}]}
+)
+
+
+def _over(alert: Alert) -> Alert:
+    return replace(alert, firing=False)
+
+
+def _muted(alert: Alert, why: str = "silenced") -> Alert:
+    return replace(alert, muted=why)
+
+
+def _taken(alert: Alert) -> Alert:
+    return replace(alert, acknowledged="kim")
+
+
+@dataclass
+class Desk:
+    """Steps one set of groups through time and notes what was said."""
+
+    route: dict[str, object] = field(default_factory=lambda: dict(AT_ONCE))
+    escalation: Escalation = POLICY
+    on_duty: dict[str, str] = field(default_factory=lambda: {"boss": "kims-phone"})
+    groups: list[Group] = field(default_factory=list)
+    said: list[tuple[int, str, str, list[str]]] = field(default_factory=list)
+    was_muted: list[str] = field(default_factory=list)
+
+    def at(self, seconds: int, *alerts: Alert, windows: Sequence[str] = ()) -> None:
+        ways = Ways(Route.model_validate(self.route), frozenset(windows), {self.escalation.name: self.escalation}, self.on_duty)
+        self.groups, decided = step(self.groups, alerts, ways, BEGAN + timedelta(seconds=seconds))
+        for one in decided:
+            told = [alert.episode + ("" if alert.firing else " over") for alert in one.alerts]
+            self.said.append((seconds, one.group.receiver, one.reason, told))
+            self.was_muted += [why for alert in one.alerts if (why := one.was_muted(alert.episode))]
+
+    @property
+    def heard(self) -> list[tuple[int, str, list[str]]]:
+        return [(seconds, reason, told) for seconds, _, reason, told in self.said]
+
+
+def test_m3_a_breach_that_outlasts_the_silence_is_told_once_and_late() -> None:
+    desk = Desk()
+    for seconds in range(0, 600, 60):
+        desk.at(seconds, _muted(WEB))
+    for seconds in range(600, 900, 60):
+        desk.at(seconds, WEB)
+    assert desk.heard == [(600, Reason.UNMUTED, ["e1"])]
+    assert desk.was_muted == ["silenced"]
+
+
+def test_m3_what_came_and_went_inside_a_silence_is_never_told() -> None:
+    desk = Desk()
+    desk.at(0, _muted(WEB))
+    desk.at(60)
+    desk.at(600)
+    assert desk.heard == []
+    assert desk.groups == []
+
+
+def test_m4_the_end_of_what_was_told_before_a_silence_is_still_told() -> None:
+    desk = Desk()
+    desk.at(0, WEB)
+    desk.at(60, _muted(WEB))
+    desk.at(120, _over(WEB))
+    assert desk.heard == [(0, Reason.FIRST, ["e1"]), (120, Reason.RESOLVED, ["e1 over"])]
+
+
+def test_m2_a_silence_stops_repeats() -> None:
+    desk = Desk()
+    desk.at(0, WEB)
+    desk.at(3700, _muted(WEB))
+    desk.at(7300, _muted(WEB))
+    desk.at(7400, WEB)
+    assert desk.heard == [(0, Reason.FIRST, ["e1"]), (7400, Reason.UNMUTED, ["e1"])]
+
+
+def test_a_silence_on_one_host_leaves_the_others_to_be_told() -> None:
+    desk = Desk()
+    desk.at(0, _muted(WEB), DB)
+    assert desk.heard == [(0, Reason.FIRST, ["e2"])]
+
+
+def test_a_worse_severity_under_a_silence_is_told_at_its_end() -> None:
+    desk = Desk()
+    desk.at(0, WEB)
+    worse = replace(WEB, severity=Severity.CRITICAL)
+    desk.at(60, _muted(worse))
+    desk.at(120, worse)
+    assert desk.heard == [(0, Reason.FIRST, ["e1"]), (120, Reason.ROSE, ["e1"])]
+
+
+def test_m5_quiet_hours_of_a_route_hold_back_and_do_not_delete() -> None:
+    desk = Desk({**AT_ONCE, "mute": ["nights"]})
+    desk.at(0, WEB, windows=["nights"])
+    desk.at(60, WEB)
+    desk.at(120, WEB)
+    assert desk.heard == [(60, Reason.UNMUTED, ["e1"])]
+    assert desk.was_muted == ["mute window"]
+
+
+def test_m5_outside_of_its_active_hours_a_route_tells_nobody() -> None:
+    desk = Desk({**AT_ONCE, "active": ["office"]})
+    desk.at(0, WEB)
+    desk.at(60, WEB, windows=["office"])
+    assert desk.heard == [(60, Reason.UNMUTED, ["e1"])]
+
+
+def test_m6_what_is_acknowledged_is_not_repeated_and_everybody_hears_who_is_on_it() -> None:
+    desk = Desk()
+    desk.at(0, WEB)
+    desk.at(60, _taken(WEB))
+    desk.at(120, _taken(WEB))
+    desk.at(4000, _taken(WEB))
+    desk.at(8000, WEB)
+    assert desk.heard == [(0, Reason.FIRST, ["e1"]), (60, Reason.ACKNOWLEDGED, ["e1"]), (8000, Reason.REPEAT, ["e1"])]
+
+
+def test_x1_steps_are_taken_while_nobody_takes_it_over_and_the_end_reaches_everybody() -> None:
+    desk = Desk({**AT_ONCE, "escalate": "night"})
+    for seconds in (0, 599, 600, 660, 1799, 1800, 1860):
+        desk.at(seconds, WEB)
+    desk.at(2000, _over(WEB))
+    desk.at(2060)
+    assert sorted((seconds, receiver, reason) for seconds, receiver, reason, _ in desk.said) == [
+        (0, "ops", Reason.FIRST),
+        (600, "lead", Reason.FIRST),
+        (1800, "kims-phone", Reason.FIRST),
+        *[(2000, receiver, Reason.RESOLVED) for receiver in ("kims-phone", "lead", "ops")],
+    ]
+
+
+def test_x1_acknowledging_stops_the_escalation() -> None:
+    desk = Desk({**AT_ONCE, "escalate": "night"})
+    desk.at(0, WEB)
+    desk.at(300, _taken(WEB))
+    desk.at(700, _taken(WEB))
+    desk.at(900, _over(WEB))
+    assert {receiver for _, receiver, _, _ in desk.said} == {"ops"}
+
+
+def test_x1_muted_time_pauses_the_clock_unless_told_otherwise() -> None:
+    for pause, receivers in ((True, {"ops"}), (False, {"ops", "lead"})):
+        policy = POLICY.model_copy(update={"pause_while_muted": pause})
+        desk = Desk({**AT_ONCE, "escalate": "night"}, policy)
+        desk.at(0, WEB)
+        desk.at(100, _muted(WEB))
+        desk.at(550, _muted(WEB))
+        desk.at(650, WEB)
+        assert {receiver for _, receiver, _, _ in desk.said} == receivers
+
+
+def test_x2_another_alert_does_not_begin_the_escalation_anew() -> None:
+    desk = Desk({**AT_ONCE, "escalate": "night"})
+    desk.at(0, WEB)
+    desk.at(550, WEB, DB)
+    desk.at(600, WEB, DB)
+    desk.at(1200, WEB, DB)
+    assert [seconds for seconds, receiver, _, _ in desk.said if receiver == "lead"] == [600]
+
+
+def test_a_rota_in_which_nobody_is_on_duty_leaves_the_receiver_of_the_route() -> None:
+    desk = Desk({**AT_ONCE, "duty": "boss"}, on_duty={})
+    desk.at(0, WEB)
+    desk.on_duty["boss"] = "kims-phone"
+    desk.at(60, WEB)
+    assert [(seconds, receiver) for seconds, receiver, _, _ in desk.said] == [(0, "ops"), (60, "kims-phone")]
+
+
+def test_g5_the_same_labels_must_agree_and_a_missing_one_is_empty() -> None:
+    rule = Inhibition.model_validate({"source": 'rule="switch down"', "target": 'rule="cpu high"', "equal": ["site"]})
+    seoul = Alert("s", "switch down", {"site": "seoul"}, Severity.CRITICAL, firing=True)
+    nowhere = Alert("n", "switch down", {}, Severity.CRITICAL, firing=True)
+    behind = replace(WEB, labels={"host": "web-1", "site": "seoul"})
+    assert inhibited([seoul, behind, DB], [rule]) == {"e1"}
+    assert inhibited([nowhere, behind, DB], [rule]) == {"e2"}
+
+
+def test_g5_no_alert_inhibits_itself_and_two_never_each_other() -> None:
+    rule = Inhibition.model_validate({"source": 'severity="warning"', "target": 'rule="cpu high"', "equal": []})
+    assert inhibited([WEB], [rule]) == frozenset()
+    assert inhibited([WEB, DB], [rule]) == frozenset()
+
+
+def test_g5_at_its_end_the_targets_are_told_if_they_still_fire() -> None:
+    desk = Desk()
+    desk.at(0, _muted(WEB, "inhibited"))
+    desk.at(60, WEB)
+    assert desk.heard == [(60, Reason.UNMUTED, ["e1"])]

@@ -1,0 +1,152 @@
+"""Windows of the calendar and duty rotas."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from gwanje.tell.duty import Rota, on_duty, receiver_of, turns
+from gwanje.tell.windows import DAYS, Window, holds, maintained, stretches
+
+SEOUL, BERLIN = ZoneInfo("Asia/Seoul"), ZoneInfo("Europe/Berlin")
+
+
+def _window(**written: object) -> Window:
+    return Window.model_validate({"name": "w", **written})
+
+
+def _rota(**written: object) -> Rota:
+    people = [{"name": name, "receiver": f"{name}-phone"} for name in ("kim", "lee", "park")]
+    return Rota.model_validate({"name": "boss", "zone": "Asia/Seoul", "people": people, "starts": "2026-01-05", **written})
+
+
+def test_m5_a_night_crosses_midnight_and_belongs_to_the_day_on_which_it_began() -> None:
+    night = _window(zone="Asia/Seoul", days=["fri"], **{"from": "22:00", "to": "07:00"})
+    friday = datetime(2026, 3, 6, 22, 0, tzinfo=SEOUL)
+    assert not holds(night, friday - timedelta(minutes=1))
+    assert holds(night, friday)
+    assert holds(night, friday + timedelta(hours=8, minutes=59))
+    assert not holds(night, friday + timedelta(hours=9))
+    assert not holds(night, friday - timedelta(hours=17))
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"),
+    [
+        pytest.param(
+            datetime(2026, 3, 28, 22, 0, tzinfo=BERLIN), 8, id="the night in which clocks go forward is an hour shorter"
+        ),
+        pytest.param(datetime(2026, 10, 24, 22, 0, tzinfo=BERLIN), 10, id="the night in which they go back an hour longer"),
+        pytest.param(datetime(2026, 6, 1, 22, 0, tzinfo=BERLIN), 9, id="any other"),
+    ],
+)
+def test_m5_windows_are_right_across_clock_changes(day: datetime, hours: int) -> None:
+    night = _window(zone="Europe/Berlin", **{"from": "22:00", "to": "07:00"})
+    held = sum(holds(night, day.astimezone(UTC) + timedelta(minutes=minute)) for minute in range(-60, 12 * 60))
+    assert held == hours * 60
+    assert [(end - begin) for begin, end in _in_utc(night, day)] == [timedelta(hours=hours)]
+
+
+def _in_utc(window: Window, day: datetime) -> list[tuple[datetime, datetime]]:
+    found = stretches(window, day - timedelta(hours=1), day + timedelta(hours=14))
+    return [(begin.astimezone(UTC), end.astimezone(UTC)) for begin, end in found]
+
+
+def test_m5_public_holidays_of_korea() -> None:
+    holiday = _window(zone="Asia/Seoul", holidays="KR")
+    assert holds(holiday, datetime(2026, 3, 1, 12, tzinfo=SEOUL))
+    assert not holds(holiday, datetime(2026, 3, 4, 12, tzinfo=SEOUL))
+
+
+def test_dates_and_stretches_of_dates() -> None:
+    window = _window(dates=["2026-12-24", "2026-12-30/2027-01-02"])
+    held = [day for day in range(20, 40) if holds(window, datetime(2026, 12, 1, tzinfo=UTC) + timedelta(days=day - 1))]
+    assert held == [24, 30, 31, 32, 33]
+
+
+def test_maintenance_is_of_what_it_matches() -> None:
+    patch = _window(match='host=~"db-.*"', dates=["2026-03-01"])
+    at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    assert maintained([patch], {"host": "db-1"}, at) == "w"
+    assert maintained([patch], {"host": "web-1"}, at) == ""
+    assert maintained([patch], {"host": "db-1"}, at + timedelta(days=1)) == ""
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"zone": "Seoul"},
+        {"days": ["someday"]},
+        {"from": "25:00"},
+        {"dates": ["2026-13-01"]},
+        {"dates": ["2026-02-02/2026-02-01"]},
+        {"holidays": "XX"},
+        {"from": "09:00", "to": "09:00"},
+    ],
+)
+def test_what_is_no_calendar_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        _window(**wrong)
+
+
+@given(
+    st.lists(st.sampled_from(DAYS), max_size=3),
+    st.integers(0, 23),
+    st.integers(0, 23),
+    st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 1)),  # noqa: DTZ001 - its zone is set below
+)
+def test_the_calendar_shows_just_what_holds(days: list[str], begins: int, ends: int, start: datetime) -> None:
+    if begins == ends:
+        return
+    window = _window(zone="Europe/Berlin", days=days, **{"from": f"{begins:02d}:00", "to": f"{ends:02d}:00"})
+    start = start.replace(tzinfo=UTC, microsecond=0)
+    shown = stretches(window, start, start + timedelta(days=3))
+    for hour in range(72):
+        at = start + timedelta(hours=hour)
+        assert holds(window, at) == any(begin <= at < end for begin, end in shown)
+
+
+def test_people_take_turns_and_hand_over_at_the_same_hour_of_the_clock() -> None:
+    rota = _rota()
+    monday = datetime(2026, 1, 5, 9, 0, tzinfo=SEOUL)
+    for week, name in enumerate(["kim", "lee", "park", "kim"]):
+        begins = monday + timedelta(weeks=week)
+        person = on_duty(rota, begins)
+        assert person
+        assert person.name == name
+        before = on_duty(rota, begins - timedelta(minutes=1))
+        assert before
+        assert before.name != name
+    assert receiver_of([rota], "boss", monday) == "kim-phone"
+    assert receiver_of([rota], "other", monday) == ""
+
+
+def test_a_stretch_taken_over_wins_and_the_turn_goes_on_after_it() -> None:
+    taken = {"person": "park", "from": "2026-01-06T10:00:00+09:00", "to": "2026-01-06T18:00:00+09:00"}
+    rota = _rota(overrides=[taken])
+    start = datetime(2026, 1, 5, 9, 0, tzinfo=SEOUL)
+    found = turns(rota, start, start + timedelta(days=8))
+    assert [(turn.person.name, turn.begins.astimezone(SEOUL).strftime("%d %H:%M")) for turn in found] == [
+        ("kim", "05 09:00"),
+        ("park", "06 10:00"),
+        ("kim", "06 18:00"),
+        ("lee", "12 09:00"),
+    ]
+
+
+def test_nobody_is_on_duty_on_holidays_and_days_that_are_left_out() -> None:
+    rota = _rota(days=["mon-fri"], not_on_holidays="KR")
+    assert on_duty(rota, datetime(2026, 1, 10, 12, tzinfo=SEOUL)) is None
+    assert on_duty(rota, datetime(2026, 2, 17, 12, tzinfo=SEOUL)) is None
+    assert on_duty(rota, datetime(2026, 2, 20, 12, tzinfo=SEOUL)) is not None
+
+
+def test_somebody_unknown_cannot_take_a_stretch_over() -> None:
+    taken = {"person": "choi", "from": "2026-01-06T10:00:00+09:00", "to": "2026-01-06T18:00:00+09:00"}
+    with pytest.raises(ValidationError, match="choi"):
+        _rota(overrides=[taken])
