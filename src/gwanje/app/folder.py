@@ -70,6 +70,13 @@ class Otlp(config.Settings):
     """Attributes of a resource that all its series carry, and the label of each; the others stand on `target_info` only."""
 
 
+class Sns(config.Settings):
+    """Alerts that Amazon SNS posts: CloudWatch alarms and state changes of EC2."""
+
+    topics: tuple[str, ...] = ()
+    """Topics that are let in, by ARN. Their messages need no key, because they are signed; subscriptions are confirmed."""
+
+
 class Main(config.Settings):
     """`gwanje.yaml`: the one file of settings. Every key may be left out."""
 
@@ -126,6 +133,9 @@ class Main(config.Settings):
 
     routes: dict[str, Any] | None = None
     """Which alerts go to which receiver; may be left out where there is one receiver."""
+
+    sns: Sns = Sns()
+    """The door for messages of Amazon SNS; shut without topics."""
 
     windows: list[dict[str, Any]] = Field(default_factory=list)
     """Stretches of the calendar: nights, weekends, holidays; with `match`, planned maintenance."""

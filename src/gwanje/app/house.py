@@ -96,6 +96,8 @@ class House:
             recordings=self.folder.recordings,
             recorded=self.recorder.latest,
             policy=self.folder.policy,
+            sns_topics=frozenset(self.folder.main.sns.topics),
+            http=self.world.http,
             receivers=tuple(self.folder.receivers),
             longest_silence=self.folder.main.longest_silence,
             dashboards=dashboards.together(self.folder.dashboards),

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import aiohttp
+
 from gwanje.carry.ingest import Ingest
 from gwanje.carry.updates.base import Updates
 from gwanje.collect.pipelines.spec import Prepared
@@ -69,6 +71,10 @@ class Rooms:
     policy: Policy = field(default_factory=Policy)
     """Who is told what and when."""
     receivers: Sequence[str] = ()
+    sns_topics: frozenset[str] = frozenset()
+    """Topics of Amazon SNS that may tell alerts, by ARN; without any, that door is shut."""
+    http: aiohttp.ClientSession | None = None
+    """Asks outside where a door must; None in a process that asks nobody."""
     recordings: Sequence[Recording] = ()
     recorded: Callable[[], Mapping[str, Recorded]] = dict
     """How each recording rule went last, by its metric's name."""

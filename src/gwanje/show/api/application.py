@@ -29,6 +29,7 @@ from gwanje.show.api import (
     saying,
     session,
     stream,
+    told,
     write,
 )
 from gwanje.show.api.answers import of_error, problem
@@ -62,6 +63,7 @@ def application(rooms: Rooms, live: Live) -> FastAPI:
         query.routes(rooms),
         prometheus.routes(rooms),
         saying.routes(rooms),
+        told.routes(rooms),
         alertmanager.routes(rooms),
         alertmanager_silences.routes(rooms),
         write.routes(door),
