@@ -56,7 +56,8 @@ async def test_an_end_in_the_past_is_the_senders_word_that_it_is_over(site: Site
 async def test_a_posted_alert_without_a_name_keeps_nothing_of_its_body(site: Site) -> None:
     async with site.with_key(Scope.INGEST) as client:
         refused = await client.post("/api/v2/alerts", json=[_posted(), {"labels": {"host": "db-2"}}])
-    assert (refused.status_code, refused.json()["error"]["where"]) == (400, "[1].labels")
+    assert refused.status_code == 400
+    assert "[1].labels" in refused.json()
     with site.house.state.read() as connection:
         assert outside.every(connection) == []
 
@@ -66,8 +67,10 @@ async def test_filters_and_groups_speak_of_alertname(site: Site) -> None:
     async with site.with_key(Scope.READ) as client:
         some = await client.get("/api/v2/alerts", params={"filter": 'alertname="disk full"'})
         none = await client.get("/api/v2/alerts", params={"filter": 'alertname="other"'})
+        bare = await client.get("/api/v2/alerts", params={"filter": "alertname=disk full"})
         wrong = await client.get("/api/v2/alerts", params={"filter": "alertname"})
-    assert (len(some.json()), len(none.json()), wrong.status_code) == (1, 0, 400)
+    assert [len(one.json()) for one in (some, none, bare)] == [1, 0, 1]
+    assert (wrong.status_code, type(wrong.json())) == (400, str)
 
 
 async def test_m1_a_silence_is_made_changed_and_ended_early_and_who_did_it_is_kept(site: Site) -> None:

@@ -6,6 +6,7 @@ What Alertmanager calls `alertname` is the rule here. Silences are gwanje's own:
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
@@ -47,6 +48,10 @@ class Filters(BaseModel):
     silenced: bool = True
     inhibited: bool = True
     unprocessed: bool = True
+
+
+_BARE: Final = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*([^"{},]*?)\s*')
+"""A matcher whose value stands without quotes, as amtool sends it."""
 
 
 def routes(rooms: Rooms) -> APIRouter:
@@ -215,7 +220,8 @@ def matchers_of(written: Sequence[str]) -> tuple[Matcher, ...]:
     found: list[Matcher] = []
     for text in written:
         try:
-            found += parse_matchers(text.strip().removeprefix("{").removesuffix("}"))
+            bare = _BARE.fullmatch(text)
+            found += [matcher(*bare.groups())] if bare else parse_matchers(text.strip().removeprefix("{").removesuffix("}"))
         except ValueError as error:
             raise BadInput(str(error), where="filter") from error
     return tuple(Matcher("rule", one.operator, one.value) if one.label == ALERTNAME else one for one in found)

@@ -31,9 +31,14 @@ def problem(status: int, what: str, *, where: str = "", todo: str = "", headers:
     return answer({"error": {"what": what, "where": where, "todo": todo}}, status, headers)
 
 
+def status_of(error: GwanjeError) -> int:
+    """The status for an error that a room raised."""
+    return next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
+
+
 def of_error(error: GwanjeError) -> Response:
     """The answer for an error that a room raised."""
-    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
+    status = status_of(error)
     where = error.where if isinstance(error, BadInput) else ""
     retry = {"Retry-After": "5"} if status in {503, 507} else None
     return problem(status, str(error), where=where, headers=retry)

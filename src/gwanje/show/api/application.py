@@ -32,13 +32,16 @@ from gwanje.show.api import (
     told,
     write,
 )
-from gwanje.show.api.answers import of_error, problem
+from gwanje.show.api.answers import answer, of_error, problem, status_of
 from gwanje.show.api.door import Door
 from gwanje.show.api.gate import Gate
 from gwanje.show.live import Live
 from gwanje.show.rooms import Rooms
 
 log = structlog.get_logger(__name__)
+
+
+_ALERTMANAGERS = ("/api/v2/alerts", "/api/v2/silence")
 
 
 def application(rooms: Rooms, live: Live) -> FastAPI:
@@ -84,8 +87,10 @@ def application(rooms: Rooms, live: Live) -> FastAPI:
     return app
 
 
-async def _room_said(_request: Request, error: Exception) -> Response:
+async def _room_said(request: Request, error: Exception) -> Response:
     assert isinstance(error, GwanjeError)  # noqa: S101 - what this handler is registered for
+    if request.url.path.startswith(_ALERTMANAGERS):
+        return answer(str(error), status_of(error))  # whose friends expect a text and nothing around it
     return of_error(error)
 
 
