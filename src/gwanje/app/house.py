@@ -98,7 +98,7 @@ class House:
             policy=self.folder.policy,
             sns_topics=frozenset(self.folder.main.sns.topics),
             http=self.world.http,
-            receivers=tuple(self.folder.receivers),
+            receiver_kinds={name: chosen.name for name, chosen in self.folder.receivers.items()},
             longest_silence=self.folder.main.longest_silence,
             dashboards=dashboards.together(self.folder.dashboards),
             scraper=self.scraper,

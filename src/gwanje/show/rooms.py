@@ -70,7 +70,8 @@ class Rooms:
     """What is scraped; None in a process that scrapes nothing."""
     policy: Policy = field(default_factory=Policy)
     """Who is told what and when."""
-    receivers: Sequence[str] = ()
+    receiver_kinds: Mapping[str, str] = field(default_factory=dict)
+    """The type of each receiver, by its name."""
     sns_topics: frozenset[str] = frozenset()
     """Topics of Amazon SNS that may tell alerts, by ARN; without any, that door is shut."""
     http: aiohttp.ClientSession | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, and_, exists, func, insert, or_, select, update
 
 from gwanje.keep.state.tables import attempts, outbox, outbox_episodes
 
@@ -134,6 +134,12 @@ def expire(connection: Connection, now: datetime) -> list[str]:
     if receivers:
         connection.execute(update(outbox).where(over).values(state=FAILED, done_at=now, error="not sent until its deadline"))
     return receivers
+
+
+def became(connection: Connection, key: str) -> RowMapping | None:
+    """What became of a message: `state`, `tries`, `error`; None where there is none of that key."""
+    wanted = select(outbox.c.state, outbox.c.tries, outbox.c.error).where(outbox.c.key == key)
+    return connection.execute(wanted).mappings().first()
 
 
 def counts_by_state(connection: Connection) -> dict[str, int]:

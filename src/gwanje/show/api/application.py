@@ -29,6 +29,7 @@ from gwanje.show.api import (
     saying,
     session,
     stream,
+    telling,
     told,
     write,
 )
@@ -67,6 +68,7 @@ def application(rooms: Rooms, live: Live) -> FastAPI:
         prometheus.routes(rooms),
         saying.routes(rooms),
         told.routes(rooms),
+        telling.routes(rooms),
         alertmanager.routes(rooms),
         alertmanager_silences.routes(rooms),
         write.routes(door),
