@@ -22,6 +22,12 @@ function alert(id: string, changes: Partial<Alert>): Alert {
     unit: 'ratio',
     summary: { ko: '', en: '' },
     query: '',
+    source: 'rule',
+    cause: {},
+    muted: [],
+    was_muted: '',
+    threshold_from: '',
+    acknowledged: null,
     told: [],
     ...changes,
   };

@@ -53,7 +53,8 @@ class Alert:
     value: float | None
     peak: float | None
     operator: str
-    threshold: float
+    threshold: float | None
+    """None where another program told it without one."""
     unit: str
     summary: Mapping[str, str]
     query: str
@@ -115,7 +116,7 @@ def shown(episode: Episode) -> Alert:
         value=episode.value,
         peak=episode.peak,
         operator=episode.operator,
-        threshold=episode.threshold,
+        threshold=episode.threshold if episode.operator else None,
         unit=episode.unit,
         summary=episode.summary,
         query=episode.query,

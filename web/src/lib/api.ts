@@ -85,7 +85,69 @@ export interface Alert {
   unit: AlertUnit;
   summary: Bilingual;
   query: string;
+  /** `rule`, or the door by which another program told it. */
+  source: string;
+  /** The condition in a sentence; empty where it is not known. */
+  cause: Partial<Bilingual>;
+  /** What keeps it from being told now. */
+  muted: string[];
+  was_muted: string;
+  /** Where its threshold comes from, when that is not the rule itself. */
+  threshold_from: string;
+  acknowledged: Acknowledged | null;
   told: Told[];
+}
+
+export interface Acknowledged {
+  who: string;
+  at: number;
+  why: string;
+  until: number | null;
+}
+
+export interface Silence {
+  id: string;
+  matchers: string;
+  starts_at: number;
+  ends_at: number;
+  comment: string;
+  created_by: string;
+  created_at: number;
+  updated_at: number;
+  state: 'pending' | 'active' | 'expired';
+}
+
+export interface SilenceAsked {
+  matchers: string;
+  ends_at: string;
+  comment: string;
+}
+
+export interface Between {
+  from: number;
+  to: number;
+}
+
+export interface Telling {
+  receivers: { name: string; type: string }[];
+  windows: { name: string; zone: string; match: string; holds: boolean; stretches: Between[] }[];
+  duty: {
+    name: string;
+    zone: string;
+    now: string | null;
+    turns: (Between & { person: string; receiver: string })[];
+  }[];
+  escalations: { name: string; steps: { after: string; receiver: string | null; duty: string | null }[] }[];
+  inhibit: { source: string; target: string; equal: string[] }[];
+  from: number;
+  to: number;
+}
+
+export interface Tested {
+  key: string;
+  state: 'sent' | 'failed' | 'waiting';
+  tries: number;
+  error: string;
 }
 
 export interface Transition {
@@ -337,6 +399,17 @@ export const api = {
     ask<{ episodes: Alert[]; next: string }>('GET', withQuery('/api/v1/episodes', query), undefined, signal),
   episode: (id: string, signal?: AbortSignal) =>
     ask<AlertStory>('GET', `/api/v1/episodes/${encodeURIComponent(id)}`, undefined, signal),
+  acknowledge: (episodes: readonly string[], why: string) =>
+    ask<{ acknowledged: string[] }>('POST', '/api/v1/acknowledgements', { episodes, why }),
+  giveBack: (episode: string) => ask<void>('DELETE', `/api/v1/acknowledgements/${encodeURIComponent(episode)}`),
+  silences: async (query: Query, signal?: AbortSignal) => {
+    const answer = await ask<{ silences: Silence[] }>('GET', withQuery('/api/v1/silences', query), undefined, signal);
+    return answer.silences;
+  },
+  silence: (asked: SilenceAsked) => ask<Silence>('POST', '/api/v1/silences', asked),
+  endSilence: (id: string) => ask<Silence>('DELETE', `/api/v1/silences/${encodeURIComponent(id)}`),
+  telling: (signal?: AbortSignal) => ask<Telling>('GET', '/api/v1/telling', undefined, signal),
+  testReceiver: (name: string) => ask<Tested>('POST', `/api/v1/receivers/${encodeURIComponent(name)}/test`),
   fetches: (query: Query, signal?: AbortSignal) =>
     ask<{ fetches: Fetch[]; next: string }>('GET', withQuery('/api/v1/fetches', query), undefined, signal),
   pipelines: (signal?: AbortSignal) => ask<{ pipelines: Pipeline[] }>('GET', '/api/v1/pipelines', undefined, signal),

@@ -6,6 +6,7 @@ export type Route =
   | { view: 'machine'; host: string }
   | { view: 'alerts' }
   | { view: 'alert'; id: string }
+  | { view: 'silences' }
   | { view: 'collection' }
   | { view: 'fetches' }
   | { view: 'dashboards' }
@@ -24,6 +25,7 @@ export function parse(path: string): Route {
         return { view: 'overview' };
       case 'machines':
       case 'alerts':
+      case 'silences':
       case 'collection':
       case 'fetches':
       case 'dashboards':
@@ -43,6 +45,7 @@ export const to = {
   machine: (host: string, query: Record<string, string> = {}) =>
     withQuery(`/machines/${encodeURIComponent(host)}`, query),
   alerts: (query: Record<string, string> = {}) => withQuery('/alerts', query),
+  silences: '/silences',
   alert: (id: string) => `/alerts/${encodeURIComponent(id)}`,
   collection: '/collection',
   fetches: (query: Record<string, string> = {}) => withQuery('/fetches', query),

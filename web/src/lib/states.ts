@@ -2,7 +2,8 @@
 
 import type { Alert, Container, Host, HostState } from './api';
 
-export type MarkName = 'ok' | 'crit' | 'warn' | 'pend' | 'recov' | 'none' | 'err' | 'few' | 'run' | 'wait' | 'pause';
+export type MarkName =
+  'ok' | 'crit' | 'warn' | 'pend' | 'recov' | 'none' | 'err' | 'few' | 'run' | 'wait' | 'pause' | 'ack' | 'sil';
 
 const BADNESS: Record<string, number> = { critical: 0, warning: 1, no_data: 2, pending: 3, running: 4, ok: 4, gone: 5 };
 
