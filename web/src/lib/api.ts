@@ -408,6 +408,7 @@ export const api = {
   },
   silence: (asked: SilenceAsked) => ask<Silence>('POST', '/api/v1/silences', asked),
   endSilence: (id: string) => ask<Silence>('DELETE', `/api/v1/silences/${encodeURIComponent(id)}`),
+  exceedancesUrl: (query: Query) => withQuery('/api/v1/exceedances', query),
   telling: (signal?: AbortSignal) => ask<Telling>('GET', '/api/v1/telling', undefined, signal),
   testReceiver: (name: string) => ask<Tested>('POST', `/api/v1/receivers/${encodeURIComponent(name)}/test`),
   fetches: (query: Query, signal?: AbortSignal) =>

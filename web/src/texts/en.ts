@@ -219,6 +219,7 @@ export const en: Texts = {
     nonePast: 'No alert in this time matches',
     nonePastDo: 'Widen the time or clear the filters.',
     clear: 'Clear filters',
+    sheet: 'Export as CSV',
     historyNote: 'every exceedance, told or not',
     what: 'What',
     when: 'When',

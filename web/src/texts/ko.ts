@@ -213,6 +213,7 @@ export const ko = {
     nonePast: '이 기간에 맞는 알림이 없습니다',
     nonePastDo: '기간을 넓히거나 거르기를 지워 보세요.',
     clear: '거르기 지우기',
+    sheet: 'CSV로 받기',
     historyNote: '한도를 넘은 구간, 알렸든 아니든',
     what: '무엇',
     when: '언제',

@@ -1,0 +1,220 @@
+"""Exceedances by day and machine, and figures about alerts: for the page, for spreadsheets, for the review on Monday."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from statistics import median
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from gwanje.keep.state import alerts, history
+from gwanje.keep.state.alerts import Episode, Wanted
+from gwanje.keep.state.history import Step
+from gwanje.model import to_ms
+from gwanje.show.rooms import Rooms
+
+_BEYOND: Final = frozenset({"pending", "firing"})
+_PAGE: Final = 500
+_MOST: Final = 100_000
+BOM: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
+"""First in a CSV, so that spreadsheets read its Korean."""
+_COLUMNS: Final = {
+    "ko": ("시작", "끝", "지속(초)", "기계", "컨테이너", "규칙", "심각도", "최고값", "한도", "알림", "받은 곳", "끝난 까닭"),
+    "en": (
+        "start",
+        "end",
+        "seconds",
+        "host",
+        "container",
+        "rule",
+        "severity",
+        "highest value",
+        "threshold",
+        "told",
+        "receivers",
+        "ended because",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Exceedance:
+    """One stretch in which an alert's threshold was crossed, whether anybody was told or not."""
+
+    episode: str
+    rule: str
+    host: str
+    container: str
+    labels: dict[str, str]
+    severity: str
+    start: datetime
+    end: datetime | None
+    peak: float | None
+    """The value furthest beyond the threshold, of the whole episode."""
+    threshold: str
+    """As it was then: `>= 0.9`; empty where another program told the alert without one."""
+    unit: str
+    fired: bool
+    told: tuple[str, ...]
+    """The receivers that were told."""
+    ended_because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which exceedances: those that touch the stretch of time, and have these names where they are not empty."""
+
+    since: datetime
+    until: datetime
+    host: str = ""
+    container: str = ""
+    rule: str = ""
+    severity: str = ""
+
+
+def day(written: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """A day of a zone's calendar; 23 or 25 hours where clocks change."""
+    return datetime.combine(written, time(), zone), datetime.combine(written + timedelta(days=1), time(), zone)
+
+
+def exceedances(rooms: Rooms, asked: Asked) -> Iterator[Exceedance]:
+    """Newest episode first; read a page at a time, so that a year does not stand in memory."""
+    before, count = "", 0
+    while count < _MOST:
+        with rooms.state.read() as connection:
+            wanted = Wanted(
+                since=asked.since,
+                until=asked.until,
+                rule=asked.rule,
+                host=asked.host,
+                severity=asked.severity,
+                before=before,
+                limit=_PAGE,
+            )
+            found = alerts.episode_page(connection, wanted)
+            steps = history.steps_of(connection, [one.id for one in found.episodes])
+        for episode in found.episodes:
+            if asked.container and episode.labels.get("container", episode.labels.get("name", "")) != asked.container:
+                continue
+            for one in stretches(episode, steps.get(episode.id, ())):
+                if one.start < asked.until and (one.end is None or one.end > asked.since):
+                    count += 1
+                    yield one
+        if not found.next:
+            return
+        before = found.next
+
+
+def stretches(episode: Episode, steps: Sequence[Step]) -> list[Exceedance]:
+    """The stretches of one episode: from a breach to the next moment that was good, told nothing, or the end."""
+    whole = Exceedance(
+        episode=episode.id,
+        rule=episode.rule,
+        host=episode.host or "",
+        container=episode.labels.get("container", episode.labels.get("name", "")),
+        labels=dict(episode.labels),
+        severity=str(episode.severity),
+        start=episode.began_at,
+        end=episode.ended_at,
+        peak=episode.peak,
+        threshold=f"{episode.operator} {episode.threshold:g}" if episode.operator else "",
+        unit=episode.unit,
+        fired=episode.fired_at is not None,
+        told=tuple(dict.fromkeys(told.receiver for told in episode.told if told.state == "sent")),
+        ended_because=episode.ended_because or "",
+    )
+    found: list[Exceedance] = []
+    began: datetime | None = episode.began_at if steps and steps[0].after in _BEYOND else None
+    for step in steps:
+        if step.after in _BEYOND:
+            began = began or step.at
+        elif began is not None:
+            found.append(replace(whole, start=began, end=step.at))
+            began = None
+    if began is not None:
+        found.append(replace(whole, start=began, end=episode.ended_at))
+    return found or [whole]
+
+
+def plain(one: Exceedance) -> dict[str, Any]:
+    """An exceedance as JSON says it; times in milliseconds."""
+    return {
+        "episode": one.episode,
+        "rule": one.rule,
+        "host": one.host,
+        "container": one.container,
+        "labels": one.labels,
+        "severity": one.severity,
+        "start": to_ms(one.start),
+        "end": to_ms(one.end) if one.end else None,
+        "peak": one.peak,
+        "threshold": one.threshold,
+        "unit": one.unit,
+        "fired": one.fired,
+        "told": one.told,
+        "ended_because": one.ended_because,
+    }
+
+
+def as_csv(found: Iterable[Exceedance], zone: ZoneInfo, language: str) -> Iterator[str]:
+    """A CSV for spreadsheets, line by line; times in the zone. What a sheet would take for a formula is made a text."""
+    yield BOM + _line(_COLUMNS["ko" if language == "ko" else "en"])
+    for one in found:
+        end = one.end.astimezone(zone) if one.end else None
+        yield _line(
+            (
+                one.start.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S"),
+                end.strftime("%Y-%m-%d %H:%M:%S") if end else "",
+                f"{(one.end - one.start).total_seconds():.0f}" if one.end else "",
+                _text(one.host),
+                _text(one.container),
+                _text(one.rule),
+                one.severity,
+                "" if one.peak is None else f"{one.peak:g}",
+                _text(one.threshold) if one.threshold[:1] == "=" else one.threshold,
+                "1" if one.told else "0",
+                _text(", ".join(one.told)),
+                one.ended_because,
+            )
+        )
+
+
+def statistics(rooms: Rooms, since: datetime, until: datetime) -> dict[str, Any]:
+    """How many alerts fired, where, and how long it took to take them over and to end them (medians, in seconds)."""
+    with rooms.state.read() as connection:
+        found = history.lived(connection, since, until)
+        taken = history.acknowledged_at(connection, [one.id for one in found])
+    fired = [one for one in found if one.fired_at >= since]
+    to_acknowledge = [(taken[one.id] - one.fired_at).total_seconds() for one in fired if one.id in taken]
+    to_end = [(one.ended_at - one.fired_at).total_seconds() for one in fired if one.ended_at is not None]
+    return {
+        "from": to_ms(since),
+        "to": to_ms(until),
+        "fired": len(fired),
+        "open": sum(one.ended_at is None for one in found),
+        "acknowledged": len(to_acknowledge),
+        "seconds_to_acknowledge": median(to_acknowledge) if to_acknowledge else None,
+        "seconds_to_resolve": median(to_end) if to_end else None,
+        "by_severity": dict(Counter(str(one.severity) for one in fired)),
+        "by_rule": _most(one.rule for one in fired),
+        "by_host": _most(one.host or "" for one in fired),
+    }
+
+
+def _most(names: Iterable[str]) -> list[dict[str, Any]]:
+    return [{"name": name, "fired": count} for name, count in Counter(names).most_common(20)]
+
+
+def _text(value: str) -> str:
+    return f"'{value}" if value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value
+
+
+def _line(values: Sequence[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow(values)
+    return line.getvalue()

@@ -1,0 +1,164 @@
+"""Exceedances by date and machine, as they happen, and figures about alerts."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from gwanje.app.clock import now
+from gwanje.keep.said import OutsideAlert
+from gwanje.keep.state import alerts
+from gwanje.keep.state.history import Chosen, Step
+from gwanje.keep.state.people import Role, Scope
+from gwanje.model import Severity, to_ms
+from gwanje.show import history
+from gwanje.show.changes import follow
+from gwanje.show.rooms import Rooms
+from gwanje.watch.outside import take
+
+from .conftest import Site
+
+SEOUL = ZoneInfo("Asia/Seoul")
+BEGAN = datetime(2026, 3, 1, 16, 0, tzinfo=UTC)
+
+
+def _row(id_: str, host: str = "web-1", *, began: datetime = BEGAN, minutes: float | None = 30, **given: Any) -> alerts.Row:
+    ended = None if minutes is None else began + timedelta(minutes=minutes)
+    return {
+        "id": id_,
+        "fingerprint": f"f{id_}",
+        "rule": "disk full",
+        "labels": {"host": host},
+        "annotations": {},
+        "summary": {"ko": "가득", "en": "full"},
+        "state": "firing" if ended is None else alerts.ENDED,
+        "severity": "critical",
+        "began_at": began,
+        "fired_at": began,
+        "ended_at": ended,
+        "ended_because": None if ended is None else "resolved",
+        "value": 0.97,
+        "peak": 0.99,
+        "operator": ">=",
+        "threshold": 0.9,
+        "query": "",
+        "unit": "ratio",
+        "for_ms": 0,
+        **given,
+    }
+
+
+def _keep(site: Site, *rows: alerts.Row) -> None:
+    with site.house.state.write() as connection:
+        alerts.begin_episodes(connection, rows)
+
+
+async def test_h1_a_day_is_a_day_of_the_users_zone(site: Site) -> None:
+    _keep(site, _row("1"), _row("2", began=BEGAN - timedelta(hours=2), minutes=10), _row("3", "db-1"))
+    async with site.with_key(Scope.READ) as client:
+        seoul = await client.get("/api/v1/exceedances", params={"date": "2026-03-02", "tz": "Asia/Seoul"})
+        utc = await client.get("/api/v1/exceedances", params={"date": "2026-03-02", "tz": "UTC"})
+        one = await client.get("/api/v1/exceedances", params={"date": "2026-03-02", "tz": "Asia/Seoul", "host": "db-1"})
+    assert [found["episode"] for found in seoul.json()["exceedances"]] == ["3", "1"]
+    assert utc.json()["exceedances"] == []
+    (found,) = one.json()["exceedances"]
+    assert (found["start"], found["end"], found["peak"], found["threshold"]) == (
+        to_ms(BEGAN),
+        to_ms(BEGAN) + 1_800_000,
+        0.99,
+        ">= 0.9",
+    )
+
+
+def test_h1_each_crossing_of_an_episode_is_a_stretch_of_its_own(site: Site) -> None:
+    _keep(site, _row("1"))
+    with site.house.state.read() as connection:
+        episode = alerts.episode(connection, "1")
+    assert episode
+    states = [
+        (0, "ok", "pending"),
+        (1, "pending", "firing"),
+        (5, "firing", "recovering"),
+        (8, "recovering", "firing"),
+        (30, "firing", "ok"),
+    ]
+    steps = [
+        Step(number, "1", BEGAN + timedelta(minutes=minute), before, after, Severity.CRITICAL, None, "")
+        for number, (minute, before, after) in enumerate(states)
+    ]
+    found = history.stretches(episode, steps)
+    assert [((one.start - BEGAN).seconds // 60, ((one.end or BEGAN) - BEGAN).seconds // 60) for one in found] == [(0, 5), (8, 30)]
+
+
+async def test_h1_a_csv_that_spreadsheets_read_and_run_nothing_of(site: Site) -> None:
+    _keep(site, _row("1", "=cmd|' /C calc'!A0"), _row("2", minutes=None))
+    async with site.with_key(Scope.READ) as client:
+        params = {"date": "2026-03-02", "tz": "Asia/Seoul", "format": "csv"}
+        answer = await client.get("/api/v1/exceedances", params=params)
+    assert answer.content.startswith(b"\xef\xbb\xbf")
+    assert "exceedances-2026-03-02.csv" in answer.headers["content-disposition"]
+    head, *rows = csv.reader(io.StringIO(answer.content.decode("utf-8-sig")))
+    assert head[0] == "시작"
+    assert [row[:4] for row in rows] == [
+        ["2026-03-02 01:00:00", "", "", "web-1"],
+        ["2026-03-02 01:00:00", "2026-03-02 01:30:00", "1800", "'=cmd|' /C calc'!A0"],
+    ]
+
+
+async def test_statistics_say_how_long_people_and_alerts_took(site: Site) -> None:
+    _keep(site, _row("1"), _row("2", "db-1", minutes=10), _row("3", minutes=None))
+    async with site.signed_in(Role.OPERATOR) as client:
+        assert (await client.post("/api/v1/acknowledgements", json={"episodes": ["3"]})).status_code == 200
+        found = (await client.get("/api/v1/statistics/alerts", params={"date": "2026-03-02", "tz": "Asia/Seoul"})).json()
+    assert (found["fired"], found["open"], found["acknowledged"], found["seconds_to_resolve"]) == (3, 1, 1, 1200)
+    assert found["by_host"] == [{"name": "web-1", "fired": 2}, {"name": "db-1", "fired": 1}]
+    assert found["seconds_to_acknowledge"] > 0
+
+
+async def test_a_stretch_that_ends_before_it_begins_and_a_zone_that_is_none_are_refused(site: Site) -> None:
+    async with site.with_key(Scope.READ) as client:
+        assert (await client.get("/api/v1/exceedances", params={"from": 5, "to": 4})).status_code == 400
+        assert (await client.get("/api/v1/exceedances", params={"date": "2026-03-02", "tz": "Seoul"})).status_code == 422
+
+
+async def test_a_hosts_key_sees_its_own_host_only(site: Site) -> None:
+    _keep(site, _row("1"), _row("2", "db-1"))
+    async with site.with_key(Scope.READ, host="db-1") as client:
+        found = (await client.get("/api/v1/exceedances", params={"date": "2026-03-02", "tz": "Asia/Seoul"})).json()
+    assert [one["host"] for one in found["exceedances"]] == ["db-1"]
+
+
+async def test_changes_go_on_where_they_stopped_and_leave_none_out(site: Site) -> None:
+    rooms = site.house.rooms()
+
+    async def tell(severity: Severity, after: int) -> None:
+        starts = now()
+        told = [
+            OutsideAlert(f"f-{host}", "api", "disk full", {"host": host}, severity, starts, starts) for host in ("web-1", "db-1")
+        ]
+        take(site.house.state, site.house.updates, told)
+        await site.house.round.once(now() + timedelta(seconds=after))
+
+    await tell(Severity.WARNING, 0)
+    chosen = Chosen(host="web-1")
+    first = await _changes(rooms, chosen, 0)
+    assert (first[1]["alert"]["severity"], first[1]["change"]["after"]) == ("warning", "firing")
+    waiting = asyncio.create_task(_changes(rooms, chosen, first[0]))
+    await tell(Severity.CRITICAL, 1)
+    assert (await waiting)[1]["alert"]["severity"] == "critical"
+    assert (await _changes(rooms, chosen, first[0])) == await waiting
+    assert (await _changes(rooms, Chosen(host="db-1"), 0))[1]["alert"]["host"] == "db-1"
+
+
+async def _changes(rooms: Rooms, chosen: Chosen, number: int) -> tuple[int, dict[str, Any]]:
+    """The first change after a number."""
+    async with asyncio.timeout(10):
+        async for change in follow(rooms, chosen, number, timedelta(seconds=5)):
+            if change is not None:
+                return change[0], json.loads(change[1])
+    raise AssertionError
