@@ -12,6 +12,7 @@ from gwanje.app import folder
 from gwanje.app.folder import Main
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGES = ("tools.md", "alerts.md")
 
 
 def _pieces(page: Path) -> list[str]:
@@ -22,11 +23,11 @@ def _pieces(page: Path) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("piece", _pieces(DOCS / "tools.md"))
+@pytest.mark.parametrize("piece", [piece for page in PAGES for piece in _pieces(DOCS / page)])
 def test_an_example_is_right(piece: str, tmp_path: Path) -> None:
     (tmp_path / "gwanje.yaml").write_text(piece, encoding="utf-8")
     folder.read(tmp_path)
 
 
 def test_the_examples_are_found() -> None:
-    assert len(_pieces(DOCS / "tools.md")) >= 3
+    assert all(len(_pieces(DOCS / page)) >= 3 for page in PAGES)
