@@ -118,6 +118,8 @@ WEB_1, WEB_2 = labels(host="web-1"), labels(host="web-2")
             id="count_values",
         ),
         pytest.param("stddev(vector(3))", {(): 0}, id="stddev of one is zero"),
+        pytest.param("vector(1_000 + 0x_1F)", {(): 1031}, id="digits in groups"),
+        pytest.param('label_replace(vector(1), "is", "1_0", "", "")', {labels(**{"is": "1_0"}): 1}, id="no digits in a text"),
     ],
 )
 def test_an_instant_query_gives_one_value_a_series(query: str, expected: dict[Labels, float]) -> None:
@@ -187,8 +189,11 @@ def test_start_and_end_are_those_of_the_query() -> None:
         pytest.param("rate(up)", "1:1: parse error: expected type matrix", id="a wrong type"),
         pytest.param("", "1:1: parse error: no expression found in input", id="nothing"),
         pytest.param("up, " * 101, "parse error: ", id="a mistake in a long query"),
-        pytest.param("histogram_fraction(0, 1, up)", "function histogram_fraction() is not supported", id="unsupported function"),
-        pytest.param("limit_ratio(0.5, up)", "the aggregation limit_ratio is not supported", id="unsupported aggregation"),
+        pytest.param("histogram_avg(up)", "histogram_avg() is not supported: it reads native histograms", id="native histograms"),
+        pytest.param("info(up)", "the function info() is not supported: it is experimental", id="an experimental function"),
+        pytest.param("rate(up[5m] smoothed)", "`smoothed` is experimental in Prometheus", id="an experimental modifier"),
+        pytest.param("up[5m+1m]", "1:6: parse error: unexpected character inside brackets: '+'; a duration", id="a sum of times"),
+        pytest.param("1__0", "1:1: parse error: bad number", id="digits grouped by nothing"),
         pytest.param('up{a="1" or b="2"}', "`or` between label matchers is not supported yet", id="unsupported matcher"),
         pytest.param("up @ -1", "`@` with a time before 1970 is not supported", id="a time the parser package panics at"),
         pytest.param("up @ 1e15", "the query has a time or a duration that is too large", id="a time no calendar has"),
@@ -325,6 +330,41 @@ def test_histogram_quantile_interpolates_in_its_bucket(fraction: str, counts: di
     np.testing.assert_allclose(answer.values, [expected])
 
 
+@pytest.mark.parametrize(
+    ("lower", "upper", "counts", "expected"),
+    [
+        pytest.param("0", "0.1", {"tenth": 10, "half": 20, "inf": 40}, 0.25, id="one bucket"),
+        pytest.param("0.3", "0.5", {"tenth": 10, "half": 20, "inf": 20}, 0.25, id="a part of a bucket"),
+        pytest.param("-Inf", "+Inf", {"tenth": 10, "half": 20, "inf": 40}, 1, id="everything"),
+        pytest.param("0.9", "3", {"tenth": 10, "half": 20, "inf": 40}, 0, id="nobody knows where above the last bound"),
+        pytest.param("0.5", "+Inf", {"tenth": 10, "half": 20, "inf": 40}, 0.5, id="above the last bound"),
+        pytest.param("0.5", "0.1", {"tenth": 10, "half": 20, "inf": 20}, 0, id="an end before its beginning"),
+        pytest.param("0", "1", {"tenth": 10, "half": 20}, math.nan, id="without +Inf"),
+        pytest.param("0", "1", {"tenth": 0, "half": 0, "inf": 0}, math.nan, id="without observations"),
+        pytest.param("NaN", "1", {"tenth": 10, "half": 20, "inf": 20}, math.nan, id="NaN"),
+    ],
+)
+def test_histogram_fraction_is_the_share_between_two_numbers(
+    lower: str, upper: str, counts: dict[str, float], expected: float
+) -> None:
+    answer = instant(f"histogram_fraction({lower}, {upper}, latency_bucket)", 0, buckets(**counts).fetch)
+
+    assert isinstance(answer, Vector)
+    assert list(answer.labels) == [WEB_1]
+    np.testing.assert_allclose(answer.values, [expected])
+
+
+def test_a_first_bucket_that_ends_at_zero_lies_below_every_number_in_it() -> None:
+    memory = Memory()
+    memory.append({labels("deviation_bucket", le=bound): {0: count} for bound, count in (("-2", 10), ("2", 20), ("+Inf", 20))})
+
+    below, whole = (instant(f"histogram_fraction({ends}, deviation_bucket)", 0, memory.fetch) for ends in ("-9, -3", "-Inf, -3"))
+
+    assert isinstance(below, Vector)
+    assert isinstance(whole, Vector)
+    assert (below.values.tolist(), whole.values.tolist()) == ([0.0], [0.5])
+
+
 def test_histogram_quantile_uses_the_buckets_that_are_there_at_each_step() -> None:
     memory = buckets(tenth=10, half=20, inf=20)
     memory.append({labels("latency_bucket", host="web-1", le="0.5"): {1: STALE}})
@@ -423,5 +463,5 @@ def test_a_question_that_cannot_be_read_and_one_without_an_answer_are_told_apart
     with pytest.raises(Unanswerable):
         instant("requests_total + on (host) requests_total", 5 * MINUTE, store().fetch)
     with pytest.raises(BadQuery) as error:
-        instant("limit_ratio(0.5, host_up)", 5 * MINUTE, store().fetch)
+        instant("info(host_up)", 5 * MINUTE, store().fetch)
     assert not isinstance(error.value, Unanswerable)

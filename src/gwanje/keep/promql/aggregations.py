@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwanje.errors import BadQuery
+from gwanje.keep.promql import sampling
 from gwanje.keep.promql.names import names_of
 from gwanje.keep.promql.notes import Notes
 from gwanje.keep.promql.over_time import outside_quantile
@@ -191,6 +192,12 @@ def _limitk(node: Aggregate, table: Table, wanted: Numbers) -> Table:
     return _best(node, table, wanted, np.zeros(table.values.shape))
 
 
+def _limit_ratio(_node: Aggregate, table: Table, ratio: Numbers) -> Table:
+    if not table.labels:
+        return table
+    return replace(table, present=table.present & sampling.chosen(table.labels, ratio))
+
+
 def _best(node: Aggregate, table: Table, wanted: Numbers, cost: Floats) -> Table:
     """The `wanted` cheapest series of each group, NaN last; in order of group and cost at the last step."""
     if not table.labels:
@@ -256,4 +263,9 @@ _REDUCED: Mapping[str, Reduce] = {
     "stddev": _deviation,
     "stdvar": _variance,
 }
-_CHOSEN: Mapping[str, Callable[[Aggregate, Table, Numbers], Table]] = {"topk": _topk, "bottomk": _bottomk, "limitk": _limitk}
+_CHOSEN: Mapping[str, Callable[[Aggregate, Table, Numbers], Table]] = {
+    "topk": _topk,
+    "bottomk": _bottomk,
+    "limitk": _limitk,
+    "limit_ratio": _limit_ratio,
+}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gwanje.errors import BadQuery
 from gwanje.keep.promql import calendar, over_time, rates, trends
-from gwanje.keep.promql.histograms import histogram_quantile
+from gwanje.keep.promql.histograms import histogram_fraction, histogram_quantile
 from gwanje.keep.promql.notes import Notes
 from gwanje.keep.promql.plan import Call, Range, Select
 from gwanje.keep.promql.regex import replace_full_match
@@ -49,11 +49,16 @@ class Asked:
 
 Function = Callable[[Asked], Value]
 
+NATIVE = frozenset({"histogram_avg", "histogram_count", "histogram_stddev", "histogram_stdvar", "histogram_sum"})
+"""Functions that have an answer for native histograms alone."""
+
 
 def call(asked: Asked) -> Value:
-    function = FUNCTIONS.get(asked.node.function)
+    name = asked.node.function
+    function = FUNCTIONS.get(name)
     if function is None:
-        raise Unsupported(f"the function {asked.node.function}() is not supported")
+        why = "reads native histograms, which are not kept" if name in NATIVE else "is experimental in Prometheus"
+        raise Unsupported(f"the function {name}() is not supported: it {why}")
     return function(asked)
 
 
@@ -268,6 +273,10 @@ def _histogram_quantile(asked: Asked) -> Table:
     return histogram_quantile(asked.numbers(0), asked.arguments[1], asked.notes)
 
 
+def _histogram_fraction(asked: Asked) -> Table:
+    return histogram_fraction(asked.numbers(0), asked.numbers(1), asked.arguments[2], asked.notes)
+
+
 FUNCTIONS: Mapping[str, Function] = {
     "abs": each(np.abs),
     "absent": _absent,
@@ -299,6 +308,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "exp": each(np.exp),
     "first_over_time": over(over_time.first, keeps_name=True),
     "floor": each(np.floor),
+    "histogram_fraction": _histogram_fraction,
     "histogram_quantile": _histogram_quantile,
     "hour": of_time(calendar.hour),
     "idelta": over(rates.idelta),

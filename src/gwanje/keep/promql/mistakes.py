@@ -19,10 +19,12 @@ PLACED = 200
 
 _TOKEN = re.compile(
     r"""(?P<blank>\s+|\#[^\n]*)|(?P<text>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`)"""
-    r"""|(?P<word>[A-Za-z_:][\w:]*|[0-9][\w.]*|\.[0-9][\w.]*)|(?P<sign>=~|!~|==|!=|<=|>=|.)""",
+    r"""|(?P<word>[A-Za-z_:][\w:]*|[0-9][\w.]*|\.[0-9][\w.]*)|(?P<sign>=~|!~|==|!=|<=|>=|</|>/|.)""",
     re.DOTALL,
 )
 _ESCAPED_BYTE = re.compile(r"(?<!\\)(?:\\\\)*\\(?:x[89a-fA-F]|[23][0-7][0-7])")
+_GROUPED = re.compile(r"0[xX](?:_?[0-9a-fA-F])+|[0-9](?:_?[0-9])*(?:\.[0-9](?:_?[0-9])*)?(?:[eE][0-9](?:_?[0-9])*)?")
+_EXPERIMENTAL = frozenset({"anchored", "smoothed", "</", ">/"})
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -33,13 +35,29 @@ def parsed(query: str, limit: int) -> grammar.Expr:
     tokens = list(_tokens(query))
     _refuse_depth(tokens)
     try:
-        tree = grammar.parse(query)
+        tree = grammar.parse(_without_digit_groups(query, tokens))
     except ValueError as error:
-        raise BadQuery(f"{_place(query, tokens, str(error))}parse error: {error}") from error
+        raise BadQuery(f"{_place(query, tokens, str(error))}parse error: {error}{_left_out(tokens, str(error))}") from error
     if any(token == "@" and sign == "-" for (_, token), (_, sign) in pairwise(tokens)):  # noqa: S105 -- a word of a query
         raise BadQuery("`@` with a time before 1970 is not supported")
     _refuse_bytes(tokens)
     return tree
+
+
+def _without_digit_groups(query: str, tokens: list[tuple[int, str]]) -> str:
+    """`1_000` as `1000 `, which the parser package can read; what follows keeps its place."""
+    for begin, token in tokens:
+        if "_" in token and _GROUPED.fullmatch(token):
+            query = query[:begin] + token.replace("_", "").ljust(len(token)) + query[begin + len(token) :]
+    return query
+
+
+def _left_out(tokens: list[tuple[int, str]], problem: str) -> str:
+    """What of the language is left out, where a query that cannot be read seems to use it."""
+    named = next((token for _, token in tokens if token in _EXPERIMENTAL), None)
+    if named:
+        return f"; `{named}` is experimental in Prometheus and not supported"
+    return "; a duration is written out here, as in [6m]: expressions in it are not supported" if "brackets" in problem else ""
 
 
 def _refuse_bytes(tokens: list[tuple[int, str]]) -> None:
