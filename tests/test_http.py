@@ -154,6 +154,15 @@ async def test_an_endless_body_is_refused_on_the_way(session: aiohttp.ClientSess
     await runner.cleanup()
 
 
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254", "[fe80::1]", "[::ffff:169.254.169.254]", "100.100.100.200", "[fd00:ec2::254]"]
+)
+async def test_addresses_where_clouds_hand_out_keys_are_not_asked(session: aiohttp.ClientSession, host: str) -> None:
+    with pytest.raises(aiohttp.ClientConnectorError) as refused:
+        await session.get(f"http://{host}/latest/meta-data/")
+    assert "is link-local" in str(refused.value.os_error)
+
+
 async def test_the_holder_makes_one_session_and_closes_it() -> None:
     holder = HttpHolder()
     session = holder.session()

@@ -7,7 +7,9 @@ to kinds as `world.http`.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import re
+import socket
 import threading
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
@@ -33,6 +35,8 @@ _CHUNK: Final = 64 * 1024
 _ERROR_BYTES: Final = 64 * 1024
 _SAID: Final = 300
 _REFUSED: Final = frozenset({400, 409, 413, 415, 422})
+_METADATA: Final = frozenset(map(ipaddress.ip_address, ("100.100.100.200", "fd00:ec2::254")))
+"""Addresses, other than link-local ones, under which clouds hand out keys."""
 
 
 def open_session(
@@ -40,24 +44,36 @@ def open_session(
     timeout: timedelta = timedelta(seconds=30),
     connections: int = 100,
     per_host: int = 10,
-    socket_factory: aiohttp.SocketFactoryType | None = None,
+    link_local: bool = False,
 ) -> aiohttp.ClientSession:
     """A session for the running loop; whoever opens it closes it.
 
     It keeps no cookies, reads no proxy from the environment, follows redirects to HTTP(S) only and never from HTTPS to
     HTTP, and sends a kind's own headers only to the origin they were meant for. A request may set a shorter timeout.
-    `socket_factory` makes the socket for each address that a name leads to, and may refuse it with an OSError.
+    Link-local addresses, under which clouds hand out keys, are not connected to unless `link_local` says so.
     """
     redirects = aiohttp.TraceConfig()
     redirects.on_request_redirect.append(_watch_redirect)
+    factory = None if link_local else _socket_outside_clouds
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=connections, limit_per_host=per_host, socket_factory=socket_factory),
+        connector=aiohttp.TCPConnector(limit=connections, limit_per_host=per_host, socket_factory=factory),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": USER_AGENT},
         timeout=aiohttp.ClientTimeout(total=timeout.total_seconds(), sock_connect=10),
         trace_configs=[redirects],
         trust_env=False,
     )
+
+
+def _socket_outside_clouds(address: Any) -> socket.socket:
+    """The socket for an address, also where a name or a redirect leads there; OSError for one that is not connected to."""
+    family, kind, protocol, _, place = address
+    found = ipaddress.ip_address(place[0].partition("%")[0])
+    if isinstance(found, ipaddress.IPv6Address):
+        found = found.ipv4_mapped or found
+    if found.is_link_local or found in _METADATA:
+        raise OSError(f"{place[0]} is link-local, where clouds hand out keys, and is asked only where `link_local` allows it")
+    return socket.socket(family, kind, protocol)
 
 
 Found = TypeVar("Found")

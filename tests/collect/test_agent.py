@@ -16,7 +16,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gwanje.carry.base import Sender
-from gwanje.collect.agent import Agent, Waiting
+from gwanje.collect.agent import Agent
 from gwanje.collect.probes.base import Reading
 from gwanje.errors import GwanjeError, Rejected, RetryLater
 from gwanje.model import STALE, STALE_NAN_BITS, Batch, BatchOf, Event, Sample
@@ -280,19 +280,6 @@ def test_between_two_tries_it_waits(loop: VirtualTime, refusals: list[Exception]
     run_for(loop, agent_of(loop, {}, inbox, interval=timedelta(hours=1)), 100)
 
     assert tries == asked_at
-
-
-async def test_a_batch_that_lost_its_place_while_it_was_on_its_way_takes_no_other_with_it() -> None:
-    waiting = Waiting(10)
-    first, second = (Batch(BatchOf.EVENTS, body, 1) for body in (b"first.", b"second"))
-    waiting.add(first)
-    on_its_way = await waiting.oldest()
-
-    waiting.add(second)
-    waiting.sent(on_its_way)
-
-    assert (on_its_way, waiting.dropped_full) == (first, 1)
-    assert (waiting.count, waiting.bytes, await waiting.oldest()) == (1, 6, second)
 
 
 def test_an_unexpected_failure_of_the_transport_loses_nothing(loop: VirtualTime) -> None:

@@ -18,10 +18,15 @@ from gwanje.app.clock import now
 from gwanje.app.house import open_house
 from gwanje.keep.state import alerts as kept
 from gwanje.keep.state.people import Scope
+from gwanje.model import to_ms
 from gwanje.show.api.application import application
 from gwanje.show.live import Live
+from tests.wire.version_2 import Sent
 
 from .conftest import Site
+from .test_write import VERSION_2
+
+COUNTER, GAUGE = 1, 2
 
 CPU = {
     "name": "cpu high",
@@ -203,6 +208,11 @@ async def test_a_rule_that_was_not_evaluated_yet_is_unknown(ruled: Site) -> None
         pytest.param({"rule_name[]": "other"}, [], id="no such name"),
         pytest.param({"rule_group[]": "other"}, [], id="no such group"),
         pytest.param({"file[]": "other.yaml"}, [], id="no such file"),
+        pytest.param({"match[]": '{team=~"inf.*"}'}, ["cpu high"], id="a label"),
+        pytest.param(
+            {"match[]": ['{team="infra"}', '{severity="warning"}']}, ["cpu high", "memory high"], id="one label or another"
+        ),
+        pytest.param({"match[]": '{team="infra",severity="warning"}'}, [], id="one label and another"),
         pytest.param({"rule_group[]": "gwanje", "file[]": "gwanje", "rule_name[]": "clock"}, ["clock"], id="all three"),
     ],
 )
@@ -210,6 +220,16 @@ async def test_rules_are_narrowed(ruled: Site, given: dict[str, Any], names: lis
     async with ruled.with_key(Scope.READ) as client:
         groups = (await _data(client, "rules", **given))["groups"]
     assert [rule["name"] for group in groups for rule in group["rules"]] == names
+
+
+async def test_groups_come_so_many_at_a_time(ruled: Site) -> None:
+    async with ruled.with_key(Scope.READ) as client:
+        first = await _data(client, "rules", group_limit="1")
+        second = await _data(client, "rules", group_limit="1", group_next_token=first["groupNextToken"])
+        both = await _data(client, "rules", group_limit="2")
+    names = [[group["name"] for group in page["groups"]] for page in (first, second, both)]
+    assert names == [["gwanje"], ["recording"], ["gwanje", "recording"]]
+    assert "groupNextToken" not in {**second, **both}
 
 
 async def test_a_rule_keeps_its_state_where_its_alerts_are_left_out(ruled: Site) -> None:
@@ -274,6 +294,20 @@ async def test_metadata_says_what_names_tell_and_helps_with_our_own(site: Site) 
     assert list(two) == sorted(found)[:2]
 
 
+async def test_metadata_holds_what_senders_said(site: Site) -> None:
+    sent = Sent()
+    for type_ in (GAUGE, COUNTER):
+        sent.says(sent.series({"__name__": "jobs", "host": str(type_)}, (to_ms(now()), 1.0)), type_, "Jobs.", "1")
+        async with site.with_key(Scope.INGEST) as client:
+            assert (await client.post("/api/v1/write", content=sent.body(), headers=VERSION_2)).status_code == 204
+        sent = Sent()
+    async with site.with_key(Scope.READ) as client:
+        all_words = await _data(client, "metadata", metric="jobs")
+        one_word = await _data(client, "metadata", metric="jobs", limit_per_metric="1")
+    gauge, counter = ({"type": type_, "help": "Jobs.", "unit": "1"} for type_ in ("gauge", "counter"))
+    assert (all_words, one_word) == ({"jobs": [gauge, counter]}, {"jobs": [gauge]})
+
+
 async def test_what_most_series_have_is_counted(site: Site) -> None:
     await site.store(
         ("up", {"host": "a", "job": "n"}, 1.0, 5), ("up", {"host": "bb", "job": "n"}, 1.0, 5), ("load", {"host": "a"}, 1.0, 5)
@@ -297,6 +331,9 @@ async def test_the_server_says_when_it_started_and_that_it_has_no_flags_targets_
     async with site.with_key(Scope.READ) as client:
         runtime = await _data(client, "status/runtimeinfo")
         assert await _data(client, "status/flags") == {}
+        assert await _data(client, "status/config") == {"yaml": ""}
+        assert await _data(client, "scrape_pools") == {"scrapePools": []}
+        assert await _data(client, "targets/metadata") == []
         assert await _data(client, "targets", state="active") == {
             "activeTargets": [],
             "droppedTargets": [],
@@ -318,10 +355,65 @@ async def test_a_query_is_put_into_its_usual_form(site: Site) -> None:
     assert got == posted == 'sum by (host) (rate(up{a="b"}[5m])) / 2'
 
 
+async def test_a_query_is_taken_apart_as_prometheus_does(site: Site) -> None:
+    selector = {
+        "type": "vectorSelector",
+        "name": "up",
+        "matchers": [{"name": "host", "type": "=~", "value": "a"}, {"name": "__name__", "type": "=", "value": "up"}],
+        "offset": -60_000,
+        "offsetExpr": None,
+        "timestamp": None,
+        "startOrEnd": "end",
+        "anchored": False,
+        "smoothed": False,
+    }
+    expected = {
+        "type": "aggregation",
+        "op": "sum",
+        "param": None,
+        "grouping": ["host"],
+        "without": False,
+        "expr": {"type": "unaryExpr", "op": "-", "expr": selector},
+    }
+    async with site.with_key(Scope.READ) as client:
+        given = {"query": 'sum by (host) (-up{host=~"a"} offset -1m @ end())'}
+        got = await _data(client, "parse_query", **given)
+        posted = (await client.post("/api/v1/parse_query", data=given)).json()["data"]
+        every = [await _data(client, "parse_query", query=query) for query in TAKEN_APART]
+    assert got == posted == expected
+    assert [one["type"] for one in every] == list(TAKEN_APART.values())
+
+
+TAKEN_APART = {
+    "a / on (x) group_left (y) b": "binaryExpr",
+    "a and b": "binaryExpr",
+    "-(a) > bool 2": "binaryExpr",
+    "time() + scalar(a)": "binaryExpr",
+    "topk(3, a @ 10.5)": "aggregation",
+    "max_over_time(rate(a[5m])[1h:1m] @ start())": "call",
+    "a[5m]": "matrixSelector",
+    "a[5m:]": "subquery",
+    "(a)": "parenExpr",
+    '"a"': "stringLiteral",
+    "Inf": "numberLiteral",
+}
+
+
 @pytest.mark.parametrize(
     ("path", "given", "said"),
     [
         pytest.param("rules", {"type": "other"}, 'invalid parameter "type": not supported value "other"', id="type"),
+        pytest.param("query", {"query": "up", "time": "1e308"}, 'cannot parse "1e308" to a valid time', id="the end of time"),
+        pytest.param("query_range", {"query": "up", "start": "1", "end": "2", "step": "1e308"}, "1e308", id="a step"),
+        pytest.param("labels", {"start": "-1e300"}, 'cannot parse "-1e300" to a valid time', id="the beginning of time"),
+        pytest.param("rules", {"match[]": "up["}, "parse error", id="no selector"),
+        pytest.param("rules", {"group_limit": "0"}, "group_limit needs to be a number greater than 0", id="no groups"),
+        pytest.param("rules", {"group_limit": "-1"}, "group_limit needs to be a number greater than 0", id="fewer groups"),
+        pytest.param("rules", {"group_next_token": "x"}, "group_limit needs to be present", id="a token alone"),
+        pytest.param("rules", {"group_limit": "1", "group_next_token": "x"}, "invalid group_next_token 'x'", id="no such token"),
+        pytest.param("metadata", {"limit_per_metric": "x"}, "limit_per_metric must be a number", id="limit of words"),
+        pytest.param("targets/metadata", {"match_target": "{"}, 'invalid parameter "match_target"', id="no such target"),
+        pytest.param("parse_query", {"query": "sum("}, 'invalid parameter "query"', id="no tree"),
         pytest.param("rules", {"exclude_alerts": "maybe"}, 'invalid parameter "exclude_alerts"', id="not a truth value"),
         pytest.param("metadata", {"limit": "many"}, "limit must be a number", id="limit of metadata"),
         pytest.param("status/tsdb", {"limit": "0"}, "limit must be a positive number", id="limit of none"),
@@ -348,6 +440,10 @@ PATHS = (
     "query_exemplars",
     "metadata",
     "format_query",
+    "parse_query",
+    "scrape_pools",
+    "targets/metadata",
+    "status/config",
     "status/tsdb",
     "status/runtimeinfo",
     "status/flags",

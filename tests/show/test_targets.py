@@ -98,3 +98,23 @@ async def test_what_pages_say_of_their_metrics_is_metadata(scraped: Site) -> Non
     async with scraped.with_key(Scope.READ) as client:
         data = (await client.get("/api/v1/metadata", params={"metric": "a_b"})).json()["data"]
     assert data == {"a_b": [{"type": "gauge", "help": "Words.", "unit": ""}]}
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        pytest.param({}, 1, id="everything"),
+        pytest.param({"metric": "a_b"}, 1, id="its metric"),
+        pytest.param({"metric": "other"}, 0, id="another metric"),
+        pytest.param({"match_target": '{instance="nowhere"}'}, 0, id="another target"),
+        pytest.param({"limit": "0"}, 0, id="none"),
+    ],
+)
+async def test_what_a_target_says_of_its_metrics_is_told_with_the_target(scraped: Site, asked: dict[str, str], said: int) -> None:
+    watched = next(iter(scraped.house.scraper.pools[0].watched.values()))
+    watched.pages.take(b"# HELP a_b Words.\n# TYPE a_b gauge\na_b 1\n", AT)
+    async with scraped.with_key(Scope.READ) as client:
+        data = (await client.get("/api/v1/targets/metadata", params=asked)).json()["data"]
+    named = {} if "metric" in asked else {"metric": "a_b"}
+    target = dict(watched.target.labels)
+    assert data == [{"target": target, **named, "type": "gauge", "help": "Words.", "unit": ""}] * said

@@ -12,7 +12,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
 from gwanje.errors import BadInput, TooLarge
-from gwanje.wire.exposition.decode import About, Decoded, decode, labels_of, pairs_of
+from gwanje.wire.columns import About
+from gwanje.wire.exposition.decode import Decoded, decode, labels_of, pairs_of
 
 NOW = 1_700_000_000_000
 

@@ -18,9 +18,10 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, M
 
 from gwanje.errors import BadInput, TooLarge
 from gwanje.model import STALE_NAN_BITS
+from gwanje.wire.columns import About
 from gwanje.wire.otlp import names
 from gwanje.wire.otlp.decode import Decoded, Limits, decode
-from gwanje.wire.otlp.message import from_json
+from gwanje.wire.otlp.json import from_json
 from gwanje.wire.otlp.running import Running
 from tests.wire.mutation import CHANGES, END, Change, is_bad_input_or_fine, mutated
 
@@ -503,6 +504,45 @@ def test_json_as_other_senders_write_it() -> None:
     assert series(decode(from_json(body, 1 << 20), Running())) == {"requests_total{job=shop}": 3}
 
 
+@pytest.mark.parametrize(
+    ("point", "expected"),
+    [
+        pytest.param({"asDouble": 1.5}, 1.5, id="a number"),
+        pytest.param({"asDouble": 3}, 3, id="a number without fraction"),
+        pytest.param({"asDouble": "2.5"}, 2.5, id="a number in a text"),
+        pytest.param({"asDouble": "-Infinity"}, -math.inf, id="without end"),
+        pytest.param({"asInt": "-9223372036854775808"}, -(2.0**63), id="64 bits"),
+        pytest.param({"as_int": 7}, 7, id="another spelling"),
+        pytest.param({"asInt": 7, "asDouble": None, "later": [1]}, 7, id="null, and what nobody knows"),
+        pytest.param({"asInt": 7, "startTimeUnixNano": "1", "exemplars": [{"asInt": "3"}], "flags": 0}, 7, id="everything"),
+    ],
+)
+def test_numbers_in_json_as_others_write_them(point: dict[str, object], expected: float) -> None:
+    metric = {"name": "size", "gauge": {"dataPoints": [{"timeUnixNano": str(AT_NS), **point}]}}
+    body = json.dumps({"resourceMetrics": [{"scopeMetrics": [{"metrics": [metric]}]}]}).encode()
+    decoded = decode(from_json(body, 1 << 20), Running())
+    assert decoded.columns.values.tolist() == [expected]
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param({"asInt": "9223372036854775808"}, id="more than 64 bits"),
+        pytest.param({"asInt": "seven"}, id="no number"),
+        pytest.param({"asInt": 1, "asDouble": 1}, id="two values"),
+        pytest.param({"timeUnixNano": "-1"}, id="a time before all times"),
+        pytest.param({"flags": 1 << 32}, id="more flags than there are"),
+        pytest.param({"attributes": [{"key": "a", "value": {"intValue": "x"}}]}, id="an attribute that is no number"),
+    ],
+)
+def test_points_that_no_json_may_say(point: dict[str, object]) -> None:
+    for sort in ("gauge", "sum"):
+        metric = {"name": "size", sort: {"dataPoints": [point]}}
+        body = json.dumps({"resourceMetrics": [{"scopeMetrics": [{"metrics": [metric]}]}]}).encode()
+        with pytest.raises(BadInput, match="not an ExportMetricsServiceRequest in JSON"):
+            from_json(body, 1 << 20)
+
+
 def test_json_may_say_what_nobody_knows() -> None:
     assert from_json(b'{"resourceMetrics": [], "tomorrow": 1}', 100) == b""
 
@@ -570,3 +610,37 @@ def test_any_mutated_request_is_bad_input_or_fine(changes: list[Change], end: in
 @given(CHANGES, END)
 def test_any_mutated_json_is_bad_input_or_fine(changes: list[Change], end: int) -> None:
     is_bad_input_or_fine(lambda: decode(from_json(mutated(JSON, changes, end), 1 << 20), RUNNING).columns)
+
+
+def test_what_is_said_of_metrics_goes_by_the_names_they_get() -> None:
+    sent = Sent()
+    sent.gauge("room.temperature", 21.0, unit="Cel")
+    sent.sum("jobs", 1.0)
+    sent.sum("jobs.open", 1.0, monotonic=False, unit="{job}")
+    for metric in sent.scope.metrics:
+        metric.description = f"What {metric.name} is."
+    sent.scope.metrics.add(name="nothing")
+
+    abouts = decode(sent.message.SerializeToString(), Running()).columns.abouts
+
+    assert abouts == {
+        "room_temperature_celsius": About("gauge", "What room.temperature is.", "celsius"),
+        "jobs_total": About("counter", "What jobs is."),
+        "jobs_open": About("gauge", "What jobs.open is."),
+        "nothing": About(),
+    }
+
+
+@settings(max_examples=300, deadline=None)
+@given(CHANGES, END)
+def test_mutated_json_says_what_the_library_reads(changes: list[Change], end: int) -> None:
+    body = mutated(JSON, changes, end)
+    expected = ExportMetricsServiceRequest()
+    try:
+        json_format.Parse(body.decode(), expected, ignore_unknown_fields=True)
+    except (json_format.ParseError, ValueError, TypeError, AttributeError):
+        return
+    read, wanted = (decode(message, Running()) for message in (from_json(body, 1 << 20), expected.SerializeToString()))
+    assert (read.columns.keys, read.refused) == (wanted.columns.keys, wanted.refused)
+    assert read.columns.times.tolist() == wanted.columns.times.tolist()
+    assert read.columns.values.tobytes() == wanted.columns.values.tobytes()

@@ -35,7 +35,7 @@ def _message(numbers: Numbers) -> bytes:
 
 def _parsed(message: bytes) -> Parts:
     """What the full decoder finds, which remembers nothing here."""
-    series = full._series(message)
+    series = full._read(message)[0]
     data, cuts, of_series = full._label_bytes(series.field("labels"))
     rows = series.field("samples").values
     counts = np.diff(series.field("samples").offsets.to_numpy()).astype(np.int64)
@@ -44,7 +44,7 @@ def _parsed(message: bytes) -> Parts:
 
 def _learned(message: bytes) -> tuple[Repeats, Parts]:
     repeats, found = Repeats(), _parsed(message)
-    _, cuts, of_series = full._label_bytes(full._series(message).field("labels"))
+    _, cuts, of_series = full._label_bytes(full._read(message)[0].field("labels"))
     repeats.learn(message, np.diff(cuts).astype(np.int64), of_series.astype(np.int64), found)
     return repeats, found
 

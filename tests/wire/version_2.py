@@ -23,7 +23,11 @@ _SHAPES: dict[str, list[tuple[str, int, int, str]]] = {
         ("timestamp", 15, _FIELD.TYPE_INT64, ""),
     ],
     "Exemplar": [("labels_refs", 1, _FIELD.TYPE_UINT32, "*"), ("value", 2, _FIELD.TYPE_DOUBLE, "")],
-    "Metadata": [("type", 1, _FIELD.TYPE_INT32, ""), ("help_ref", 3, _FIELD.TYPE_UINT32, "")],
+    "Metadata": [
+        ("type", 1, _FIELD.TYPE_INT32, ""),
+        ("help_ref", 3, _FIELD.TYPE_UINT32, ""),
+        ("unit_ref", 4, _FIELD.TYPE_UINT32, ""),
+    ],
     "TimeSeries": [
         ("labels_refs", 1, _FIELD.TYPE_UINT32, "*"),
         ("samples", 2, _FIELD.TYPE_MESSAGE, "*Sample"),
@@ -50,6 +54,11 @@ class Sent:
         for at_ms, value in samples:
             series.samples.add(timestamp=at_ms, value=value)
         return series
+
+    def says(self, series: Any, type_: int, help_: str = "", unit: str = "") -> None:
+        """What a series says of its metric."""
+        series.metadata.type = type_
+        series.metadata.help_ref, series.metadata.unit_ref = self._of(help_), self._of(unit)
 
     def body(self) -> bytes:
         return compressed(self.message.SerializeToString())

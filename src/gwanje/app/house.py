@@ -24,6 +24,7 @@ from gwanje.app.folder import Folder
 from gwanje.app.own import process_figures
 from gwanje.carry.base import Sender
 from gwanje.carry.ingest import Ingest
+from gwanje.carry.spool import Spool
 from gwanje.carry.updates.base import Updates
 from gwanje.collect.agent import Agent
 from gwanje.collect.pipelines.spec import Prepared
@@ -42,6 +43,10 @@ from gwanje.tell.delivery import Delivery
 from gwanje.watch.recorder import Recorder
 from gwanje.watch.round import Round
 from gwanje.wire.exposition.encode import series_name
+
+_WAITING = "waiting"
+"""The folder in which what cannot be stored now is laid down, one inside it for each loop."""
+_WAITING_BYTES = 1 << 30
 
 log = structlog.get_logger(__name__)
 
@@ -162,7 +167,7 @@ async def open_house(folder: Folder) -> AsyncIterator[House]:
             prepared=prepared,
             schedule=Schedule(prepared, state, transport, updates, worker_id=worker, clock=now),
             statsd=_statsd(folder, transport, stack),
-            scraper=Scraper([(one.job, one.discoveries(world)) for one in folder.scrapes], transport),
+            scraper=await asyncio.to_thread(_scraper, folder, world, transport),
             round=Round(folder.rules, samples, state, folder.policy, updates, clock=now, page_url=folder.url),
             recorder=Recorder(folder.recordings, samples, ingest, clock=now),
             delivery=Delivery(state, receivers, updates, worker_id=worker, clock=now),
@@ -182,6 +187,7 @@ class AgentThread:
             host=settings.host,
             instance=settings.host,
             interval=settings.interval,
+            spool=Spool(house.folder.path / _WAITING / "agent", _WAITING_BYTES),
         )
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="agent", daemon=True)
@@ -205,6 +211,11 @@ class AgentThread:
         if self._task and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._task.cancel)
         await asyncio.to_thread(self._thread.join, 2)
+
+
+def _scraper(folder: Folder, world: World, transport: Sender) -> Scraper:
+    jobs = [(one.job, one.discoveries(world)) for one in folder.scrapes]
+    return Scraper(jobs, transport, spool=Spool(folder.path / _WAITING / "scrapes", _WAITING_BYTES) if jobs else None)
 
 
 def _statsd(folder: Folder, transport: Sender, stack: AsyncExitStack) -> StatsdDoor | None:

@@ -9,6 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
 
+from gwanje.carry.abouts import Abouts
 from gwanje.carry.updates.base import Update, Updates
 from gwanje.errors import BadInput
 from gwanje.keep.events.base import Events
@@ -31,6 +32,8 @@ class Ingest:
         self._updates = updates
         self._now_ms = now_ms
         self._counts: Counter[str] = Counter()
+        self.abouts = Abouts()
+        """What senders say of their metrics."""
         self.newest_ms = 0
         """When the newest batch of samples was accepted."""
 
@@ -44,7 +47,11 @@ class Ingest:
             raise
 
     async def accept_columns(self, columns: Columns) -> Appended:
-        """Store what any protocol's decoder gave."""
+        """Store what any protocol's decoder gave; of one without samples only what it says of metrics is remembered."""
+        if columns.abouts:
+            self.abouts.note(columns.abouts)
+        if not len(columns.keys):
+            return Appended(0)
         appended = await self._samples.append(columns, self._now_ms())
         self._count(appended)
         self.newest_ms = self._now_ms()

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import islice
@@ -16,9 +14,11 @@ from typing import Final
 import structlog
 
 from gwanje.carry.base import Sender
+from gwanje.carry.outgoing import Outgoing
+from gwanje.carry.spool import Spool
 from gwanje.collect.probes.base import Probe, Reading
-from gwanje.errors import BadInput, GwanjeError, Rejected, RetryLater
-from gwanje.model import STALE, Batch, Event, Sample
+from gwanje.errors import GwanjeError
+from gwanje.model import STALE, Event, Sample
 from gwanje.wire.json.encode import events_batch
 from gwanje.wire.remote_write.encode import encode
 
@@ -28,10 +28,6 @@ _OWN_JOB: Final = "agent"
 _SAMPLES_A_BATCH: Final = 10_000
 _WAITING_BYTES: Final = 64 * 1024 * 1024
 _LONGEST_DEADLINE: Final = timedelta(seconds=10)
-_FIRST_PAUSE: Final = timedelta(seconds=1)
-_LONGEST_PAUSE: Final = timedelta(seconds=30)
-_LAST_WORDS: Final = timedelta(seconds=1)
-_BETWEEN_LOGS: Final = timedelta(minutes=1)
 
 _Series = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -44,8 +40,8 @@ class Agent:
     """Looks with every probe and sends what they saw, until it is stopped or cancelled.
 
     Each probe has a task and a deadline of its own: a slow or failing one delays and hides no other. What the transport does
-    not take now waits in memory, with the time at which it was measured; beyond `waiting_bytes` the oldest goes first and is
-    counted. `collect_once` is for a dry run and must not be called while `run` is running.
+    not take now waits, with the time at which it was measured: in `spool` where there is one, else in memory; beyond the limit
+    the oldest goes first and is counted. `collect_once` is for a dry run and must not be called while `run` is running.
     """
 
     def __init__(
@@ -58,12 +54,12 @@ class Agent:
         interval: timedelta,
         deadline: timedelta | None = None,
         waiting_bytes: int = _WAITING_BYTES,
+        spool: Spool | None = None,
         now_ms: Callable[[], int] = _system_ms,
     ) -> None:
-        self._waiting = Waiting(waiting_bytes)
-        own = {"agent": _OwnProbe(self._waiting)}
+        self._outgoing = Outgoing(transport, what="agent", waiting_bytes=waiting_bytes, spool=spool)
+        own = {"agent": _OwnProbe(self._outgoing)}
         self._watched = [Watched(name, probe) for name, probe in {**probes, **own}.items()]
-        self._transport = transport
         self._host = host
         self._instance = instance
         self._interval = interval.total_seconds()
@@ -76,12 +72,12 @@ class Agent:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._look_every_interval(watched), name=watched.name) for watched in self._watched]
-                tasks.append(group.create_task(self._send_what_waits(), name="send"))
+                tasks.append(group.create_task(self._outgoing.run(), name="send"))
                 await self._stopping.wait()
                 for task in tasks:
                     task.cancel()
         finally:
-            await self._last_words()
+            await self._outgoing.last_words()
             await self._close_probes()
 
     def stop(self) -> None:
@@ -116,9 +112,9 @@ class Agent:
         samples, events = await self._look(watched)
         remaining = iter(samples)
         while some := list(islice(remaining, _SAMPLES_A_BATCH)):
-            self._waiting.add(encode(some))
+            self._outgoing.add(encode(some))
         if events:
-            self._waiting.add(events_batch(events))
+            self._outgoing.add(events_batch(events))
 
     async def _look(self, watched: Watched) -> tuple[list[Sample], list[Event]]:
         """What to send after one look: what was seen, what vanished, and how the look went."""
@@ -153,45 +149,6 @@ class Agent:
         for sample in samples:
             yield Sample(sample.metric, {**whose, **sample.labels}, sample.value, sample.at_ms)
 
-    async def _send_what_waits(self) -> None:
-        pause, failing = _FIRST_PAUSE, False
-        while True:
-            batch = await self._waiting.oldest()
-            try:
-                await self._send(batch)
-            except RetryLater as error:
-                if not failing:
-                    log.warning("cannot send, batches wait in memory", reason=str(error), waiting=self._waiting.count)
-                failing = True
-                await asyncio.sleep((error.after or pause).total_seconds())
-                pause = min(pause * 2, _LONGEST_PAUSE)
-            else:
-                if failing:
-                    log.info("sending again", waiting=self._waiting.count)
-                pause, failing = _FIRST_PAUSE, False
-
-    async def _send(self, batch: Batch) -> None:
-        """Send one batch and strike it off; RetryLater for everything after which it should be tried again."""
-        try:
-            await self._transport.send(batch)
-        except (Rejected, BadInput) as error:
-            log.error("batch refused for good, dropped", reason=str(error), of=batch.of, count=batch.count)  # noqa: TRY400 # no stack: the reason says it
-            self._waiting.refused(batch)
-        except RetryLater:
-            raise
-        except Exception as error:
-            raise RetryLater(str(error) or repr(error)) from error
-        else:
-            self._waiting.sent(batch)
-
-    async def _last_words(self) -> None:
-        with suppress(TimeoutError, RetryLater):
-            async with asyncio.timeout(_LAST_WORDS.total_seconds()):
-                while self._waiting.count:
-                    await self._send(await self._waiting.oldest())
-        if self._waiting.count:
-            log.warning("stopped with batches unsent", batches=self._waiting.count)
-
     async def _close_probes(self) -> None:
         for watched in self._watched:
             try:
@@ -225,68 +182,12 @@ class Watched:
         return gone
 
 
-class Waiting:
-    """Batches not yet sent, oldest first, bounded by bytes."""
-
-    def __init__(self, limit_bytes: int) -> None:
-        self._limit_bytes = limit_bytes
-        self._batches: deque[Batch] = deque()
-        self._arrived = asyncio.Event()
-        self._told_at: float | None = None
-        self._untold = 0
-        self.bytes = 0
-        self.dropped_full = 0
-        self.dropped_refused = 0
-
-    @property
-    def count(self) -> int:
-        return len(self._batches)
-
-    def add(self, batch: Batch) -> None:
-        """Queue a batch; the oldest go until it fits."""
-        self._batches.append(batch)
-        self.bytes += len(batch.body)
-        while self.bytes > self._limit_bytes:
-            self._strike_off_oldest()
-            self.dropped_full += 1
-            self._untold += 1
-        self._tell_drops()
-        self._arrived.set()
-
-    async def oldest(self) -> Batch:
-        """The batch to send next; it stays here until it is `sent` or `refused`."""
-        while not self._batches:
-            self._arrived.clear()
-            await self._arrived.wait()
-        return self._batches[0]
-
-    def sent(self, batch: Batch) -> None:
-        # The oldest may have been dropped for want of room while it was on its way.
-        if self._batches and self._batches[0] is batch:
-            self._strike_off_oldest()
-
-    def refused(self, batch: Batch) -> None:
-        self.sent(batch)
-        self.dropped_refused += 1
-
-    def _strike_off_oldest(self) -> None:
-        self.bytes -= len(self._batches.popleft().body)
-
-    def _tell_drops(self) -> None:
-        if not self._untold:
-            return
-        now = asyncio.get_running_loop().time()
-        if self._told_at is None or now - self._told_at >= _BETWEEN_LOGS.total_seconds():
-            log.error("no room for unsent batches, dropped the oldest", dropped=self._untold, limit_bytes=self._limit_bytes)
-            self._told_at, self._untold = now, 0
-
-
 class _OwnProbe:
     """What the agent knows about itself."""
 
     job = _OWN_JOB
 
-    def __init__(self, waiting: Waiting) -> None:
+    def __init__(self, waiting: Outgoing) -> None:
         self._waiting = waiting
 
     async def collect(self, now_ms: int) -> Reading:

@@ -1,9 +1,9 @@
-"""What every decoder of samples gives: one body as columns, no object a sample."""
+"""What every decoder of samples gives: one body as columns, no object a sample; and what the body says of its metrics."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,15 @@ Times = NDArray[np.int64]
 Values = NDArray[np.float64]
 Labels = tuple[tuple[str, str], ...]
 """A series' labels, the metric's name among them as `__name__`, sorted by name: a series' identity."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a sender or a page says of a metric family, for the metadata API."""
+
+    type: str = "unknown"
+    help: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +42,5 @@ class Columns:
     times: Times
     values: Values
     labels_of: Callable[[bytes], Labels]
+    abouts: Mapping[str, About] = field(default_factory=dict)
+    """What the body says of its metric families, by their names."""

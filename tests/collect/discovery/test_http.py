@@ -53,9 +53,9 @@ async def test_it_asks_again_and_tells_changes(site: WebServer, asked: Http) -> 
     [
         pytest.param(says("b:1", status=500), "answered 500", id="an error"),
         pytest.param(says("b:1", content_type="text/plain"), "not application/json", id="another type"),
-        pytest.param(says(body="[{]"), "no answer that can be used", id="no JSON"),
+        pytest.param(says(body="[{]"), "no answer that can be read (JSONDecodeError)", id="no JSON"),
         pytest.param(says(body='{"targets": []}'), "no list of {targets, labels}", id="another form"),
-        pytest.param(says("b:1", fail_every=1, fail_by_drop=True), "no answer that can be used", id="no answer"),
+        pytest.param(says("b:1", fail_every=1, fail_by_drop=True), "the connection was dropped", id="no answer"),
     ],
 )
 async def test_while_there_is_no_good_answer_the_last_one_stays(
@@ -74,3 +74,10 @@ async def test_while_there_is_no_good_answer_the_last_one_stays(
         site.behaviour = says("c:1")
         assert (await waiting)[0]["__address__"] == "c:1"
     assert asked.trouble == ""
+
+
+async def test_link_local_addresses_are_not_asked(tmp_path: Path) -> None:
+    async with open_session() as session:
+        asked = create(Settings.model_validate({"url": "http://169.254.169.254/sd"}), World(tmp_path, http=session))
+        assert await asked._ask() is None
+    assert "169.254.169.254 is link-local" in asked.trouble

@@ -15,6 +15,7 @@ from pydantic import field_validator
 
 from gwanje import config, kinds
 from gwanje.collect.discovery.base import Target, targets_of
+from gwanje.collect.words import in_words
 from gwanje.errors import BadInput
 from gwanje.http import read_limited, without_secrets
 
@@ -72,7 +73,7 @@ class Http:
         try:
             found = targets_of(await self._answer(), where=shown, more={"__meta_url": shown})
         except (BadInput, aiohttp.ClientError, OSError, TimeoutError, ValueError, RecursionError) as error:
-            reason = str(error) if isinstance(error, BadInput) else f"no answer that can be used ({type(error).__name__})"
+            reason = str(error) if isinstance(error, BadInput) else in_words(error)
             if reason != self.trouble:
                 log.warning("cannot ask for targets; those known before stay", url=shown, reason=reason)
             self.trouble = reason

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 
 from gwanje.collect.scrape.spec import Job
 from gwanje.collect.scrape.target import Target
+from gwanje.collect.words import in_words
 from gwanje.config import Secret, format_duration
 from gwanje.errors import Rejected, RetryLater
 from gwanje.http import open_session, read_limited
 from gwanje.wire.exposition.decode import ACCEPT
 
 _CONNECTIONS: Final = 1000
-_METADATA: Final = frozenset(map(ipaddress.ip_address, ("100.100.100.200", "fd00:ec2::254")))
-"""Addresses, other than link-local ones, under which clouds hand out keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +37,7 @@ class Asker:
         self._session = open_session(
             connections=_CONNECTIONS,
             per_host=_CONNECTIONS,
-            socket_factory=None if job.link_local else _socket_outside_clouds,
+            link_local=job.link_local,
         )
         self._tls: ssl.SSLContext | bool | None = None
 
@@ -56,7 +53,7 @@ class Asker:
         except TimeoutError as error:
             raise RetryLater(f"no page within {format_duration(target.timeout)}") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise RetryLater(_sentence(error)) from error
+            raise RetryLater(in_words(error)) from error
 
     async def _page(self, target: Target, seconds: float) -> Answer:
         headers = {"Accept": ACCEPT, "X-Prometheus-Scrape-Timeout-Seconds": f"{seconds:g}"}
@@ -108,41 +105,3 @@ def _tls(job: Job) -> ssl.SSLContext | bool:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
-
-
-class _Forbidden(OSError):
-    """An address that is not connected to, also where a name or a redirect leads there."""
-
-
-def _socket_outside_clouds(address: Any) -> socket.socket:
-    family, kind, protocol, _, place = address
-    found = ipaddress.ip_address(place[0].partition("%")[0])
-    if isinstance(found, ipaddress.IPv6Address):
-        found = found.ipv4_mapped or found
-    if found.is_link_local or found in _METADATA:
-        raise _Forbidden(f"{place[0]} is link-local, where clouds hand out keys; set `link_local: true` to scrape it")
-    return socket.socket(family, kind, protocol)
-
-
-def _sentence(error: Exception) -> str:
-    """What went wrong, in words that hold no key."""
-    match error:
-        case aiohttp.ClientConnectorDNSError():
-            text = f"the name {error.host} was not found"
-        case aiohttp.ClientConnectorCertificateError():
-            text = f"the certificate of {error.host} is not trusted: {error.certificate_error}"
-        case aiohttp.ClientConnectorError():
-            text = f"cannot connect to {error.host}:{error.port}: {error.strerror or error.os_error}"
-        case aiohttp.RedirectClientError():
-            text = "redirects to a place that is not followed: only HTTP(S), and never from HTTPS to HTTP"
-        case aiohttp.ClientPayloadError() | aiohttp.ServerDisconnectedError():
-            text = "the connection was dropped before the page was whole"
-        case aiohttp.InvalidURL():
-            text = "the URL cannot be asked"
-        case OSError() if error.filename:
-            text = f"cannot read {error.filename}: {error.strerror}"
-        case OSError():
-            text = f"the connection broke: {error.strerror or error}"
-        case _:
-            text = f"no answer that can be read ({type(error).__name__})"
-    return text

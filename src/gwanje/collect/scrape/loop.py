@@ -14,17 +14,18 @@ from typing import Final, Literal
 import structlog
 
 from gwanje.carry.base import Sender
-from gwanje.collect.agent import Waiting
+from gwanje.carry.outgoing import Outgoing
+from gwanje.carry.spool import Spool
 from gwanje.collect.discovery.base import Discovery
 from gwanje.collect.discovery.base import Target as Found
 from gwanje.collect.scrape.asking import Answer, Asker
 from gwanje.collect.scrape.pages import Pages, Part, Taken, batches, own_series, report
 from gwanje.collect.scrape.spec import Job
 from gwanje.collect.scrape.target import Choice, Labels, Target, targets_of
-from gwanje.errors import BadInput, GwanjeError, Rejected, RetryLater
+from gwanje.errors import GwanjeError
 from gwanje.http import without_secrets
-from gwanje.model import STALE, Batch
-from gwanje.wire.exposition.decode import About
+from gwanje.model import STALE
+from gwanje.wire.columns import About
 from gwanje.wire.exposition.encode import series_name
 from gwanje.wire.remote_write.pattern import Pattern
 
@@ -41,9 +42,6 @@ REPORT: Final = (
 
 _WAITING_BYTES: Final = 64 << 20
 _DECODED_AT_ONCE: Final = 2
-_FIRST_PAUSE: Final = timedelta(seconds=1)
-_LONGEST_PAUSE: Final = timedelta(seconds=30)
-_LAST_WORDS: Final = timedelta(seconds=1)
 _TOLERANCE_MS: Final = 2
 
 Health = Literal["unknown", "up", "down"]
@@ -85,8 +83,8 @@ class Scraper:
     """Scrapes the targets of all jobs until `run` is cancelled.
 
     Each target has a task, a deadline and a place within the interval of its own: a slow, large or failing one holds up no
-    other. What the transport does not take now waits in memory, with its time; beyond `waiting_bytes` the oldest goes and is
-    counted. `targets` and `about` are for doors and may be asked at any time.
+    other. What the transport does not take now waits, with its time: in `spool` where there is one, else in memory; beyond the
+    limit the oldest goes and is counted. `targets` and `about` are for doors and may be asked at any time.
     """
 
     def __init__(
@@ -95,11 +93,11 @@ class Scraper:
         transport: Sender,
         *,
         waiting_bytes: int = _WAITING_BYTES,
+        spool: Spool | None = None,
         now_ms: Callable[[], int] = _system_ms,
     ) -> None:
         self._pools = [Pool(job, discoveries) for job, discoveries in jobs]
-        self._transport = transport
-        self._waiting = Waiting(waiting_bytes)
+        self._outgoing = Outgoing(transport, what="scrapes", waiting_bytes=waiting_bytes, spool=spool)
         self._now_ms = now_ms
         self._decoding = asyncio.Semaphore(_DECODED_AT_ONCE)
 
@@ -122,10 +120,10 @@ class Scraper:
         if not self._pools:
             return {}
         figures: dict[str, float] = {
-            "gwanje_scrape_waiting_batches": self._waiting.count,
-            "gwanje_scrape_waiting_bytes": self._waiting.bytes,
-            'gwanje_scrape_dropped_batches_total{reason="full"}': self._waiting.dropped_full,
-            'gwanje_scrape_dropped_batches_total{reason="refused"}': self._waiting.dropped_refused,
+            "gwanje_scrape_waiting_batches": self._outgoing.count,
+            "gwanje_scrape_waiting_bytes": self._outgoing.bytes,
+            'gwanje_scrape_dropped_batches_total{reason="full"}': self._outgoing.dropped_full,
+            'gwanje_scrape_dropped_batches_total{reason="refused"}': self._outgoing.dropped_refused,
         }
         for pool in self._pools:
             figures.update(_figures(pool))
@@ -139,9 +137,9 @@ class Scraper:
             async with asyncio.TaskGroup() as group:
                 for pool in self._pools:
                     group.create_task(self._keep_job(pool), name=f"scrape {pool.job.name}")
-                group.create_task(self._send_what_waits(), name="send scrapes")
+                group.create_task(self._outgoing.run(), name="send scrapes")
         finally:
-            await self._last_words()
+            await self._outgoing.last_words()
 
     # --- which targets ---------------------------------------------------------------------------------------------------
 
@@ -237,47 +235,9 @@ class Scraper:
             return None, f"the scrape broke: {error!r}"
         return taken, taken.trouble
 
-    # --- sending ---------------------------------------------------------------------------------------------------------
-
     def _queue(self, parts: Iterable[Part]) -> None:
         for batch in batches(parts):
-            self._waiting.add(batch)
-
-    async def _send_what_waits(self) -> None:
-        pause = _FIRST_PAUSE
-        while True:
-            batch = await self._waiting.oldest()
-            try:
-                await self._send(batch)
-            except RetryLater as error:
-                if pause == _FIRST_PAUSE:
-                    log.warning("cannot send what was scraped, it waits in memory", reason=str(error))
-                await asyncio.sleep((error.after or pause).total_seconds())
-                pause = min(pause * 2, _LONGEST_PAUSE)
-            else:
-                pause = _FIRST_PAUSE
-
-    async def _send(self, batch: Batch) -> None:
-        """Send one batch and strike it off; RetryLater for whatever may pass."""
-        try:
-            await self._transport.send(batch)
-        except (Rejected, BadInput) as error:
-            log.error("what was scraped is refused for good, dropped", reason=str(error), count=batch.count)  # noqa: TRY400 # no stack: the reason says it
-            self._waiting.refused(batch)
-        except RetryLater:
-            raise
-        except Exception as error:
-            raise RetryLater(str(error) or repr(error)) from error
-        else:
-            self._waiting.sent(batch)
-
-    async def _last_words(self) -> None:
-        with suppress(TimeoutError, RetryLater):
-            async with asyncio.timeout(_LAST_WORDS.total_seconds()):
-                while self._waiting.count:
-                    await self._send(await self._waiting.oldest())
-        if self._waiting.count:
-            log.warning("stopped with scrapes unsent", batches=self._waiting.count)
+            self._outgoing.add(batch)
 
 
 async def _changes(job: Job, discovery: Discovery) -> AsyncIterator[Sequence[Found]]:

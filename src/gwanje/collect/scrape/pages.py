@@ -17,8 +17,8 @@ from gwanje.collect.scrape.spec import Job
 from gwanje.collect.scrape.target import Labels
 from gwanje.errors import BadInput, TooLarge
 from gwanje.model import METRIC, STALE, Batch, BatchOf
-from gwanje.wire.columns import Times, Values
-from gwanje.wire.exposition.decode import About, Decoded, decode, pairs_of
+from gwanje.wire.columns import About, Times, Values
+from gwanje.wire.exposition.decode import Decoded, decode, pairs_of
 from gwanje.wire.remote_write.decode import checked
 from gwanje.wire.remote_write.encode import compressed, key_of
 from gwanje.wire.remote_write.pattern import Pattern

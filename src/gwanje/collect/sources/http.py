@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from gwanje import config, kinds
 from gwanje.collect.sources.base import Fetched, Outcome
+from gwanje.collect.words import in_words
 from gwanje.errors import TooLarge
 from gwanje.http import is_text, read_limited, text_of, without_secrets
 from gwanje.model import Record
@@ -113,7 +114,7 @@ class HttpSource:
         except TimeoutError:
             return failed(f"no answer within {config.format_duration(self._settings.timeout)}", status=status, try_again=True)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            return failed(_sentence(error), status=status, try_again=_may_pass(error))
+            return failed(in_words(error), status=status, try_again=_may_pass(error))
 
     def _ask(self) -> Any:
         timeout = aiohttp.ClientTimeout(total=self._settings.timeout.total_seconds(), sock_connect=10)
@@ -145,29 +146,3 @@ def _may_pass(error: Exception) -> bool:
     return isinstance(error, aiohttp.ClientConnectionError | aiohttp.ClientPayloadError | OSError) and not isinstance(
         error, lasting
     )
-
-
-def _sentence(error: Exception) -> str:
-    """What went wrong, in words that hold no URL: aiohttp's own would repeat the secrets in it."""
-    match error:
-        case aiohttp.ClientConnectorDNSError():
-            text = f"the name {error.host} was not found"
-        case aiohttp.ClientConnectorCertificateError():
-            text = f"the certificate of {error.host} is not trusted: {error.certificate_error}"
-        case aiohttp.ClientConnectorError():
-            text = f"cannot connect to {error.host}:{error.port}: {error.strerror or 'refused'}"
-        case aiohttp.ServerDisconnectedError():
-            text = "the connection was dropped before an answer came"
-        case aiohttp.TooManyRedirects():
-            text = "redirects in a circle"
-        case aiohttp.RedirectClientError():
-            text = "redirects to a place that is not followed: only HTTP(S), and never from HTTPS to HTTP"
-        case aiohttp.ClientPayloadError():
-            text = "the connection was dropped in the middle of the answer"
-        case aiohttp.InvalidURL() | ValueError():
-            text = "the URL cannot be asked"
-        case OSError():
-            text = f"the connection broke: {error.strerror or type(error).__name__}"
-        case _:
-            text = f"no answer that can be read ({type(error).__name__})"
-    return text

@@ -28,7 +28,7 @@ class Door:
         """Hand a decoded body to the stores. HTTPException 403 for a series this key may not write; then nothing was kept."""
         if who.host:
             await asyncio.to_thread(self._must_be_its_own, columns, who.host)
-        return await self.rooms.ingest.accept_columns(columns) if len(columns.keys) else Appended(0)
+        return await self.rooms.ingest.accept_columns(columns)
 
     def _must_be_its_own(self, columns: Columns, host: str) -> None:
         for key in columns.keys:

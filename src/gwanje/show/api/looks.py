@@ -18,7 +18,8 @@ from gwanje.show.live import Live, flat
 from gwanje.show.overview import HostDetail, Overview
 from gwanje.show.rooms import Rooms
 
-Milliseconds = Annotated[int | None, Query(description="milliseconds since the epoch", ge=0)]
+_YEAR_2100 = 4_102_444_800_000
+Milliseconds = Annotated[int | None, Query(description="milliseconds since the epoch", ge=0, le=_YEAR_2100)]
 
 
 def routes(rooms: Rooms, live: Live) -> APIRouter:
@@ -38,7 +39,7 @@ def routes(rooms: Rooms, live: Live) -> APIRouter:
     @router.get("/api/v1/episodes")
     async def episodes(  # noqa: PLR0917 - each is a parameter of the address
         state: Annotated[str, Query(pattern="^(open|ended|all)$")] = "all",
-        from_: Annotated[int | None, Query(alias="from", ge=0)] = None,
+        from_: Annotated[int | None, Query(alias="from", ge=0, le=_YEAR_2100)] = None,
         to: Milliseconds = None,
         rule: str = "",
         host: str = "",

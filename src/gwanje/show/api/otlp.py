@@ -16,7 +16,7 @@ from gwanje.show.api.gate import needs
 from gwanje.wire import gzip
 from gwanje.wire.otlp.decode import Decoded, decode
 from gwanje.wire.otlp.encode import JSON, PROTOBUF, refused, taken
-from gwanje.wire.otlp.message import from_json
+from gwanje.wire.otlp.json import from_json
 from gwanje.wire.otlp.running import Running
 
 _MOST_JSON_BYTES = 8 << 20

@@ -29,6 +29,8 @@ from gwanje.show.rooms import Rooms
 
 _MAX_POINTS = 11_000
 _PROMPT_SECONDS = 0.05
+_LATEST_SECONDS = 1e12
+"""Some 30,000 years: steps and ranges can be added to such a time, too."""
 _AT_ONCE = 10_000
 """Samples of an answer that are written without leaving the loop."""
 _STREAMED = 200_000
@@ -249,7 +251,7 @@ def time_given(given: QueryParams, name: str, default: int | None = None) -> int
     text = str(given.get(name, ""))
     if not text and default is not None:
         return default
-    if re.fullmatch(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?", text):
+    if re.fullmatch(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?", text) and abs(float(text)) <= _LATEST_SECONDS:
         return round(float(text) * 1000)
     try:
         instant = datetime.fromisoformat(text)
@@ -268,9 +270,9 @@ def _step(given: QueryParams) -> int:
 
 
 def _seconds(name: str, text: str) -> float:
-    if re.fullmatch(r"\d+(\.\d*)?([eE][-+]?\d+)?", text):
+    if re.fullmatch(r"\d+(\.\d*)?([eE][-+]?\d+)?", text) and float(text) <= _LATEST_SECONDS:
         return float(text)
     try:
         return parse_duration(text).total_seconds()
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise bad_parameter(name, f'cannot parse "{text}" to a valid duration') from error

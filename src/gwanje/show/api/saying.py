@@ -23,6 +23,9 @@ from gwanje.show.rooms import Rooms
 from gwanje.show.saying import By, SilenceAsked
 from gwanje.tell.matchers import Matchers
 
+_YEAR_2100 = 4_102_444_800_000
+"""In milliseconds; a time after it is a mistake."""
+
 
 class Taken(BaseModel):
     """Alerts that somebody takes over."""
@@ -67,7 +70,8 @@ def routes(rooms: Rooms) -> APIRouter:
 
     @router.get("/api/v1/silences", dependencies=[needs(Scope.READ)])
     async def listed(
-        from_: Annotated[int | None, Query(alias="from", ge=0)] = None, to: Annotated[int | None, Query(ge=0)] = None
+        from_: Annotated[int | None, Query(alias="from", ge=0, le=_YEAR_2100)] = None,
+        to: Annotated[int | None, Query(ge=0, le=_YEAR_2100)] = None,
     ) -> Response:
         """Silences that hold or will hold; with `from` and `to` (milliseconds) those that held at some time between."""
         found = await asyncio.to_thread(_listed, rooms, from_, to)

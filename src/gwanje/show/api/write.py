@@ -31,8 +31,9 @@ def routes(door: Door) -> APIRouter:
         `Content-Type: application/x-protobuf;proto=…` names the message: `prometheus.WriteRequest`, which is also meant where
         none is named, or `io.prometheus.write.v2.Request`. 204 means that every sample is durable. 400 means that some or all
         can never be taken: the good ones were kept, and the answer says what was wrong with the first of the others. 503 asks
-        to come again. Exemplars, metadata and the native histograms of 1.0 are passed over; native histograms of 2.0 are
-        refused. What was written of a 2.0 message stands in the `X-Prometheus-Remote-Write-…-Written` headers.
+        to come again. What is said of metrics stands in `/api/v1/metadata`. Exemplars and the native histograms of 1.0 are passed
+        over; native histograms of 2.0 are refused. What was written of a 2.0 message stands in the
+        `X-Prometheus-Remote-Write-…-Written` headers.
         """
         return await _take(door, request, who)
 

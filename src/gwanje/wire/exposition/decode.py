@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from gwanje.errors import BadInput, TooLarge
 from gwanje.model import METRIC
-from gwanje.wire.columns import Columns
+from gwanje.wire.columns import About, Columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -50,15 +50,6 @@ _FIRST_NAME: Final = re.compile(_NAME)
 _REST: Final = re.compile(rb"([ \t]*+)([^ \t]++)(?:[ \t]++([^ \t#][^ \t]*+))?[ \t]*+(#[ \t]*+\{.*+)?", re.DOTALL)
 _NUMBER: Final = re.compile(rb"(?i:[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:e[+-]?[0-9]++)?|[+-]?inf(?:inity)?|nan)")
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """What pages say of a metric family, for the metadata API."""
-
-    type: str = "unknown"
-    help: str = ""
-    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ import numpy as np
 from gwanje.errors import BadInput, TooLarge
 from gwanje.model import METRIC, STALE_NAN_BITS
 from gwanje.wire.columns import Columns
+from gwanje.wire.otlp import abouts, names
 from gwanje.wire.otlp import message as messages
-from gwanje.wire.otlp import names
 from gwanje.wire.otlp.exponential import SCALES, classic
 from gwanje.wire.remote_write.decode import checked
 
@@ -76,7 +76,7 @@ def decode(
 ) -> Decoded:
     """Read a whole request in protobuf. Raises TooLarge over a limit and BadInput for anything that is no such request.
 
-    Deltas are added to `running`. Exemplars, descriptions and start times are passed over.
+    Deltas are added to `running`. Exemplars and start times are passed over.
     """
     resources = messages.resources(request)
     reading = _Reading(running, (limits or Limits()).samples)
@@ -94,6 +94,7 @@ def decode(
         times=_joined(reading.times, np.int64),
         values=_joined(reading.values, np.float64),
         labels_of=labels.of,
+        abouts=abouts.of_metrics(owners.metrics),
     )
     return Decoded(columns, reading.points, dict(+reading.refused))
 

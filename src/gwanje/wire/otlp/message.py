@@ -9,13 +9,11 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
-from google.protobuf import json_format
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from gwanje.errors import BadInput, TooLarge
+from gwanje.errors import BadInput
 from gwanje.wire.protobuf import FIELD, Reader
 
 if TYPE_CHECKING:
@@ -37,17 +35,6 @@ def resources(message: bytes) -> Any:
         return _READER.read(message).column(0).values
     except ValueError as error:
         raise BadInput(f"not an ExportMetricsServiceRequest: {error}") from error
-
-
-def from_json(body: bytes, most_bytes: int) -> bytes:
-    """The protobuf form of a request in JSON. Raises TooLarge, because it takes many times its size, and BadInput."""
-    if len(body) > most_bytes:
-        raise TooLarge(f"the body has {len(body)} bytes of JSON, {most_bytes} are allowed; send smaller requests, or protobuf")
-    try:
-        request = json_format.Parse(body.decode(), ExportMetricsServiceRequest(), ignore_unknown_fields=True)
-        return bytes(request.SerializeToString())
-    except (json_format.ParseError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise BadInput(f"not an ExportMetricsServiceRequest in JSON: {error}") from error
 
 
 def of_resource(message: bytes) -> Attributes:
@@ -192,6 +179,7 @@ _SHAPES: Shapes = {
     "Summary": (("points", 1, "SummaryPoint", "many"),),
     "Metric": (
         ("name", 1, _BYTES, ""),
+        ("description", 2, _BYTES, ""),
         ("unit", 3, _BYTES, ""),
         ("gauge", 5, "Gauge", ""),
         ("sum", 7, "Sum", ""),

@@ -57,6 +57,11 @@ def metric_name(name: str, unit: str, *, counter: bool, gauge: bool) -> str:
     return f"_{text}" if text[0].isdigit() else text
 
 
+def unit_name(unit: str) -> str:
+    """A unit as names spell it."""
+    return "_".join(_unit_words(unit))
+
+
 def _unit_words(unit: str) -> list[str]:
     """`By/s` → bytes, per_second. What stands in braces is a remark and no unit."""
     main, _, per = unit.partition("/")

@@ -6,20 +6,18 @@ A label is declared as `bytes`, so that all labels of a series lie in one contig
 from __future__ import annotations
 
 import re
-import threading
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cramjam
 import numpy as np
-import ptars
-from google.protobuf import descriptor_pb2, descriptor_pool
 
 from gwanje.errors import BadInput, TooLarge
 from gwanje.model import METRIC
 from gwanje.wire.columns import Columns
+from gwanje.wire.protobuf import FIELD, Reader
+from gwanje.wire.remote_write.abouts import of_messages
 from gwanje.wire.remote_write.encode import label_message
 from gwanje.wire.remote_write.repeated import Parts, Repeats
 
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from gwanje.wire.columns import Labels
+    from gwanje.wire.columns import About, Labels
 
 PROTOCOL = "remote_write"
 
@@ -53,34 +51,36 @@ def decode(body: bytes, limits: Limits | None = None) -> Columns:
     """Read a whole body. Raises TooLarge over a limit and BadInput for anything that is not remote write 1.0.
 
     Labels are not looked at here: `labels_of` does it for keys that nobody knows yet, so that one bad series does not
-    lose its neighbours. Metadata, exemplars and native histograms are passed over.
+    lose its neighbours. Exemplars and native histograms are passed over.
     """
     limits = limits or Limits()
     message = unpacked(body, limits)
-    found = _repeats.read(message) or _parsed(message, limits)
+    repeated = _repeats.read(message)  # such a body says nothing of its metrics
+    found, said = (repeated, {}) if repeated else _parsed(message, limits)
     if max(len(found.times), len(found.counts)) > limits.samples:
         raise TooLarge(
             f"{len(found.times)} samples of {len(found.counts)} series are too many for one request, "
             f"{limits.samples} are allowed; send fewer"
         )
-    return Columns(PROTOCOL, body, found.keys, found.counts, found.times, found.values, labels_of)
+    return Columns(PROTOCOL, body, found.keys, found.counts, found.times, found.values, labels_of, said)
 
 
-def _parsed(message: bytes, limits: Limits) -> Parts:
+def _parsed(message: bytes, limits: Limits) -> tuple[Parts, dict[str, About]]:
     """What a body of whatever layout holds; a layout that comes again is remembered."""
-    series = _series(message)
+    series, metadata = _read(message)
+    said = of_messages(metadata) if len(metadata) else {}
     samples, labels = series.field("samples"), series.field("labels")
     counts = np.diff(samples.offsets.to_numpy()).astype(np.int64)
     rows = samples.values
     if max(len(rows), len(counts)) > limits.samples:  # before the keys are cut
-        return Parts([], counts, rows.field("timestamp").to_numpy(), rows.field("value").to_numpy())
+        return Parts([], counts, rows.field("timestamp").to_numpy(), rows.field("value").to_numpy()), said
     data, cuts, of_series = _label_bytes(labels)
     known = _layouts.known(data, cuts, of_series)
     keys = known or _layouts.keys(data, cuts, of_series)
     found = Parts(keys, counts, rows.field("timestamp").to_numpy(), rows.field("value").to_numpy())
     if known:
         _repeats.learn(message, np.diff(cuts).astype(np.int64), of_series.astype(np.int64), found)
-    return found
+    return found, said
 
 
 def labels_of(key: bytes) -> Labels:
@@ -121,9 +121,11 @@ def unpacked(body: bytes, limits: Limits) -> bytes:
         raise BadInput(f"not snappy's block format: {error}; send the body again") from error
 
 
-def _series(message: bytes) -> Any:
+def _read(message: bytes) -> tuple[Any, Any]:
+    """The series, and what is said of metrics."""
     try:
-        return _handler().list_to_record_batch([message]).column(0).values
+        batch = _READER.read(message)
+        return batch.column(0).values, batch.column(1).values
     except ValueError as error:
         raise BadInput(f"not a remote write 1.0 message: {error}") from error
 
@@ -257,34 +259,18 @@ def _shown(labels: Labels) -> str:
     return text if len(text) <= 200 else text[:199] + "…"
 
 
-_of_thread = threading.local()
-
-
-def _handler() -> Any:
-    """The reader of a thread; one reader is not for two threads at once."""
-    if not hasattr(_of_thread, "handler"):
-        file = _descriptor()
-        message = file.message_types_by_name["WriteRequest"]
-        _of_thread.handler = ptars.HandlerPool([file]).get_for_message(message)
-    return _of_thread.handler
-
-
-@cache
-def _descriptor() -> Any:
-    """Remote write 1.0 with a label as `bytes`; fields that are not named here are passed over."""
-    field = descriptor_pb2.FieldDescriptorProto
-    one, many = field.LABEL_OPTIONAL, field.LABEL_REPEATED
-    file = descriptor_pb2.FileDescriptorProto(name="gwanje/remote_write.proto", package="gwanje.remote_write", syntax="proto3")
-    sample = file.message_type.add(name="Sample")
-    sample.field.add(name="value", number=1, type=field.TYPE_DOUBLE, label=one)
-    sample.field.add(name="timestamp", number=2, type=field.TYPE_INT64, label=one)
-    series = file.message_type.add(name="TimeSeries")
-    series.field.add(name="labels", number=1, type=field.TYPE_BYTES, label=many)
-    series.field.add(name="samples", number=2, type=field.TYPE_MESSAGE, type_name=".gwanje.remote_write.Sample", label=many)
-    request = file.message_type.add(name="WriteRequest")
-    request.field.add(
-        name="timeseries", number=1, type=field.TYPE_MESSAGE, type_name=".gwanje.remote_write.TimeSeries", label=many
-    )
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(file.SerializeToString())
-    return pool.FindFileByName(file.name)
+_READER = Reader(
+    "gwanje.remote_write",
+    {
+        "Sample": (("value", 1, FIELD.TYPE_DOUBLE, ""), ("timestamp", 2, FIELD.TYPE_INT64, "")),
+        "TimeSeries": (("labels", 1, FIELD.TYPE_BYTES, "many"), ("samples", 2, "Sample", "many")),
+        "Metadata": (
+            ("type", 1, FIELD.TYPE_INT32, ""),
+            ("family", 2, FIELD.TYPE_BYTES, ""),
+            ("help", 4, FIELD.TYPE_BYTES, ""),
+            ("unit", 5, FIELD.TYPE_BYTES, ""),
+        ),
+        "WriteRequest": (("timeseries", 1, "TimeSeries", "many"), ("metadata", 3, "Metadata", "many")),
+    },
+)
+"""Remote write 1.0 with a label as `bytes`; fields that are not named here are passed over."""

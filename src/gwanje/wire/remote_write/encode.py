@@ -41,18 +41,18 @@ def encode(samples: Iterable[Sample], extra: Mapping[str, str] | None = None) ->
 
 def body_of(series: Iterable[tuple[Labels, Iterable[tuple[int, float]]]]) -> bytes:
     """A body from series and their samples `(at_ms, value)`. A label without a value is left out: it says nothing."""
-    return compressed(b"".join(_sized(_SERIES, key_of(labels, framed=True) + _samples(samples)) for labels, samples in series))
+    return compressed(b"".join(sized(_SERIES, key_of(labels, framed=True) + _samples(samples)) for labels, samples in series))
 
 
 def key_of(labels: Labels, *, framed: bool = False) -> bytes:
     """The label messages one after another: a series' key as the decoder gives it; `framed` as they stand in a body."""
     messages = (label_message(name, value) for name, value in labels if value)
-    return b"".join(_sized(_LABEL, message) for message in messages) if framed else b"".join(messages)
+    return b"".join(sized(_LABEL, message) for message in messages) if framed else b"".join(messages)
 
 
 @lru_cache(maxsize=16_384)  # a sender names the same few labels again and again
 def label_message(name: str, value: str) -> bytes:
-    return _sized(_NAME, name.encode()) + _sized(_VALUE, value.encode())
+    return sized(_NAME, name.encode()) + sized(_VALUE, value.encode())
 
 
 def compressed(message: bytes) -> bytes:
@@ -70,7 +70,7 @@ def varint(number: int) -> bytes:
 
 
 def _samples(samples: Iterable[tuple[int, float]]) -> bytes:
-    return b"".join(_sized(_SAMPLE, _sample(at_ms, value)) for at_ms, value in samples)
+    return b"".join(sized(_SAMPLE, _sample(at_ms, value)) for at_ms, value in samples)
 
 
 def _sample(at_ms: int, value: float) -> bytes:
@@ -78,5 +78,5 @@ def _sample(at_ms: int, value: float) -> bytes:
     return _SAMPLE_VALUE + struct.pack("<d", value) + _SAMPLE_TIME + varint(at_ms & 0xFFFF_FFFF_FFFF_FFFF)
 
 
-def _sized(tag: bytes, content: bytes) -> bytes:
+def sized(tag: bytes, content: bytes) -> bytes:
     return tag + varint(len(content)) + content

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from gwanje.errors import BadInput, TooLarge
 from gwanje.wire.columns import Columns
 from gwanje.wire.protobuf import FIELD, Reader
+from gwanje.wire.remote_write import abouts
 from gwanje.wire.remote_write.decode import Limits, checked, unpacked
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Request:
 def decode(body: bytes, limits: Limits | None = None) -> Request:
     """Read a whole body. Raises TooLarge over a limit and BadInput for anything that is not remote write 2.0.
 
-    Labels are not looked at here, as in version 1. Types, helps, units and start times are passed over.
+    Labels are not looked at here, as in version 1. Start times are passed over.
     """
     limits = limits or Limits()
     texts, series = _read(unpacked(body, limits))
@@ -63,6 +64,7 @@ def decode(body: bytes, limits: Limits | None = None) -> Request:
         times=rows.field("timestamp").to_numpy(),
         values=rows.field("value").to_numpy(),
         labels_of=labels_of,
+        abouts=abouts.of_series(texts, series),
     )
     return Request(columns, len(histograms.values), len(exemplars.values))
 
@@ -120,11 +122,13 @@ _READER = Reader(
     "gwanje.remote_write_2",
     {
         "Sample": (("value", 1, FIELD.TYPE_DOUBLE, ""), ("timestamp", 2, FIELD.TYPE_INT64, "")),
+        "Metadata": (("type", 1, FIELD.TYPE_INT32, ""), ("help", 3, FIELD.TYPE_UINT32, ""), ("unit", 4, FIELD.TYPE_UINT32, "")),
         "TimeSeries": (
             ("labels_refs", 1, FIELD.TYPE_UINT32, "many"),
             ("samples", 2, "Sample", "many"),
             ("histograms", 3, FIELD.TYPE_BYTES, "many"),
             ("exemplars", 4, FIELD.TYPE_BYTES, "many"),
+            ("metadata", 5, "Metadata", ""),
         ),
         "Request": (("symbols", 4, FIELD.TYPE_BYTES, "many"), ("timeseries", 5, "TimeSeries", "many")),
     },
