@@ -30,6 +30,8 @@ class Server:
     folder: Path
     headers: Mapping[str, str] = field(default_factory=dict)
     lines_path: str = "/write?db=bench"
+    ready: float = 0
+    """When it answered first, by the monotonic clock."""
 
     def connection(self, timeout: float = 120) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
@@ -80,13 +82,14 @@ def gwanje(folder: Path) -> Iterator[Server]:
     cli = [sys.executable, "-m", "gwanje.cli"]
     with _process([*cli, "up", "--listen", f"127.0.0.1:{port}", str(own)], folder / "gwanje.log") as pid:
         _wait("gwanje", port, "/readyz")
+        ready = time.monotonic()
         made = subprocess.run(
             [*cli, "key", "create", "--name", "bench", "--scope", "read,ingest", str(own)],
             capture_output=True,
             text=True,
             check=True,
         )
-        yield Server("gwanje", port, pid, own, {"Authorization": f"Bearer {made.stdout.splitlines()[-1]}"})
+        yield Server("gwanje", port, pid, own, {"Authorization": f"Bearer {made.stdout.splitlines()[-1]}"}, ready=ready)
 
 
 @contextmanager

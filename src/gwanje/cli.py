@@ -37,6 +37,9 @@ def up(folder: Path, listen: str) -> int:
     Creates the folder with the settings of pack web-collector when it is not there, prints where the page is, and runs until
     Ctrl-C.
     """
+    from gwanje.app import memory
+
+    memory.give_back()
     from gwanje.app import up as process
 
     return process.run(folder, listen=listen)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gwanje.errors import BadInput, TooLarge
 from gwanje.wire.columns import Labels
 from gwanje.wire.influx.decode import Decoded, Limits, decode, labels_of, unpacked
-from gwanje.wire.influx.plain import Layouts
+from gwanje.wire.influx.layouts import Layouts
 
 NOW_MS = 1_800_000_000_000
 KNOWN = Layouts()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gwanje.wire.influx import plain
 from gwanje.wire.influx.decode import Decoded, Limits, _line_by_line, _number, _Terms, decode
-from gwanje.wire.influx.plain import Layouts
+from gwanje.wire.influx.layouts import Layouts
 
 NOW_MS = 1_800_000_000_000
 
@@ -79,6 +79,46 @@ def test_a_layout_that_came_before_gives_the_same_keys_without_a_look() -> None:
     assert second.columns.values.tolist() == [22, 2, 3]
     other = decode(b"a,x=y b=1,c=2 5\nd f=3 6\n", "ms", 0, layouts=layouts)
     assert list(other.columns.keys) == [b"a,x=y b", b"a,x=y c", b"d f"]
+
+
+BASE = b"a,x=y b=1 5000\nc d=22 6000\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "repeats"),
+    [
+        pytest.param(b"a,x=y b=-1.5e3 5001\nc d=3i 6001\n", True, id="other values and times"),
+        pytest.param(b"a,x=y b=1 50\nc d=2 60\n", True, id="shorter times"),
+        pytest.param(b"a,x=y b=1 500\nc d=2 60\n", False, id="times of unlike length"),
+        pytest.param(b"a,x=y b=1 5\nc d=2 6", False, id="without its end"),
+        pytest.param(b"a,x=z b=1 5000\nc d=22 6000\n", False, id="another series"),
+        pytest.param(b"a,x=y b=1 5000\nc e=22 6000\n", False, id="another field behind"),
+        pytest.param(b"a,x=y b=1\nc d=22\n", False, id="no times"),
+        pytest.param(b"a,x=y b=1 5000\n", False, id="a line less"),
+        pytest.param(b"a,x=y b=1,c=2 5000\nc d=22 6000\n", False, id="a field more"),
+        pytest.param(b"a,x=y b= 5000\nc d=22 6000\n", False, id="no value"),
+        pytest.param(b"a,x=y b=1 5000\r\nc d=22 6000\r\n", False, id="windows line ends"),
+        pytest.param(b"a,x=y b=1 +500\nc d=22 6000\n", False, id="a time with a plus"),
+        pytest.param(b'a,x=y b="5 5000\nc d=22" 6000\n', False, id="text over lines"),
+    ],
+)
+def test_a_body_that_repeats_a_layout_is_read_by_the_ends_of_its_lines(body: bytes, *, repeats: bool) -> None:
+    layouts = Layouts()
+    assert read(BASE, layouts)
+    assert (plain._repeated(body, layouts, _number) is not None) == repeats
+    exact = said(_line_by_line(body, _Terms((1, 1), NOW_MS, Limits())))
+    assert said(decode(body, "ms", NOW_MS, layouts=layouts)) == exact
+
+
+@settings(deadline=None, max_examples=300)
+@given(body=st.binary(max_size=8), at=st.integers(0, len(BASE)), until=st.integers(0, len(BASE)))
+def test_what_is_like_a_layout_is_never_taken_for_it(body: bytes, at: int, until: int) -> None:
+    """Any piece of a known body is replaced by anything."""
+    layouts = Layouts()
+    assert read(BASE, layouts)
+    other = BASE[:at] + body + BASE[max(at, until) :]
+    exact = said(_line_by_line(other, _Terms((1, 1), NOW_MS, Limits())))
+    assert said(decode(other, "ms", NOW_MS, layouts=layouts)) == exact
 
 
 def test_layouts_are_bounded() -> None:

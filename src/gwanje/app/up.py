@@ -18,7 +18,7 @@ import uvloop
 from sqlalchemy.exc import SQLAlchemyError
 
 from gwanje.app import folder as folders
-from gwanje.app import lock, log, memory, packs
+from gwanje.app import lock, log, packs
 from gwanje.app.clock import now
 from gwanje.app.folder import Folder
 from gwanje.app.house import AgentThread, House, open_house
@@ -36,7 +36,6 @@ _FORGET_EVERY_SECONDS = 3600.0
 
 def run(path: Path, *, listen: str = "") -> int:
     """Run until Ctrl-C. Raises GwanjeError, one sentence, for whatever keeps it from starting."""
-    memory.give_back()
     with lock.hold(path, "gwanje up"):
         if not (path / MAIN_FILE).exists():
             packs.lay("web-collector", path)

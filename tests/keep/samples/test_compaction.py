@@ -49,6 +49,12 @@ def raw_pieces(*rows: int, day: int = 0) -> list[Piece]:
         pytest.param(raw_pieces(90, 9, 9), DAY + HOUR, Job([0, 1, 2], roll=False), id="a day that is over becomes one block"),
         pytest.param(raw_pieces(90, 9), DAY + HOUR, None, id="a few late samples wait for company"),
         pytest.param(raw_pieces(900, *[9] * 8), DAY + HOUR, Job(list(range(9)), roll=False), id="and find it"),
+        pytest.param(
+            raw_pieces(90, *[9] * 13),
+            DAY + HOUR,
+            Job(list(range(1, 13)), roll=False),
+            id="of many parts the smallest dozen first",
+        ),
         pytest.param(raw_pieces(90), 15 * DAY + HOUR, None, id="at its retention a day stays"),
         pytest.param(raw_pieces(90), 15 * DAY + HOUR + 1, Job([0], roll=True), id="past it it is rolled up"),
         pytest.param(

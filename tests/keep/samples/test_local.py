@@ -188,6 +188,14 @@ async def test_blocks_past_the_retention_go_whole(reopen: Reopen) -> None:
     assert len(await held(reopen(), until_ms=NOW_MS + 5 * DAY)) == 1
 
 
+async def test_a_late_sample_does_not_move_what_counts_as_newest(reopen: Reopen) -> None:
+    store = reopen(out_of_order=timedelta(seconds=10))
+    for late in (0, 8):
+        assert (await store.append(columns(load("web-1", NOW_MS - late * SECOND, 1.0)), NOW_MS)).accepted == 1
+    appended = await store.append(columns(load("web-1", NOW_MS - 12 * SECOND, 1.0)), NOW_MS)
+    assert appended.refused == {"too_old": 1}
+
+
 async def test_what_is_older_than_the_retention_is_refused(reopen: Reopen) -> None:
     appended = await reopen(retention=timedelta(days=2)).append(columns(load("web-1", NOW_MS - 2 * DAY - 1, 1.0)), NOW_MS)
     assert (appended.accepted, appended.refused) == (0, {"too_old": 1})
@@ -249,7 +257,7 @@ async def test_a_query_that_touches_too_much_is_stopped(reopen: Reopen) -> None:
         await held(store)
 
 
-async def test_another_protocol_is_logged_as_remote_write(reopen: Reopen) -> None:
+async def test_another_protocol_is_logged_and_read_back(reopen: Reopen) -> None:
     batch = Columns(
         protocol="exposition",
         body=b"node_load1 ...",

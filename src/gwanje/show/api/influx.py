@@ -15,7 +15,7 @@ from gwanje.show.api.answers import answer, of_error
 from gwanje.show.api.door import Door
 from gwanje.show.api.gate import needs
 from gwanje.wire.influx.decode import Decoded, Limits, decode, unpacked
-from gwanje.wire.influx.plain import Layouts
+from gwanje.wire.influx.layouts import Layouts
 
 _CODES = {
     400: "invalid",

@@ -15,12 +15,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gwanje.wire.influx.layouts import Layout, Spans, bytes_of
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
     from gwanje.wire.columns import Times, Values
+    from gwanje.wire.influx.layouts import Layouts
 
     Positions = NDArray[np.intp]
 
@@ -30,38 +33,6 @@ _OF_NUMBERS: Final = b"0123456789.eE+-"
 _OF_TIMES: Final = b"0123456789-"
 _BETWEEN_FIELDS: Final = b"=,"
 _NO_FIELD_SEPARATORS: Final = bytes(byte for byte in range(256) if byte not in _BETWEEN_FIELDS)
-_LAYOUTS: Final = 16
-_LAYOUT_BYTES: Final = 32 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """A body without its values and times, and the keys that it means."""
-
-    skeleton: bytes
-    keys: Sequence[bytes]
-    key_bytes: int
-    """Of all heads, each as often as it has fields."""
-
-
-class Layouts:
-    """The layouts that came last. A sender writes the same series again and again; then their keys are known without a look.
-
-    May be asked from several threads at once.
-    """
-
-    def __init__(self) -> None:
-        self._known: tuple[Layout, ...] = ()
-
-    def find(self, skeleton: bytes) -> Layout | None:
-        return next((one for one in self._known if one.skeleton == skeleton), None)
-
-    def remember(self, layout: Layout) -> None:
-        known = (layout, *self._known[: _LAYOUTS - 1])
-        # Two that remember at once may lose one another's: it is read once more.
-        while known and sum(len(one.skeleton) for one in known) > _LAYOUT_BYTES:
-            known = known[:-1]
-        self._known = known
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +48,9 @@ class Plain:
 
 def read(body: bytes, layouts: Layouts, number: Callable[[bytes], float]) -> Plain | None:
     """Read a body; None where it is not plain. `number` reads values that no more than digits make up, or raises ValueError."""
+    repeated = _repeated(body, layouts, number)
+    if repeated is not None:
+        return repeated
     text = body.replace(b"\r\n", b"\n") if b"\r" in body else body
     if any(sign in text for sign in _NOT_PLAIN):
         return None
@@ -84,46 +58,39 @@ def read(body: bytes, layouts: Layouts, number: Callable[[bytes], float]) -> Pla
     spans = _spans(np.frombuffer(text, np.uint8))
     if spans is None:
         return None
+    skeleton = spans.rest(text)
+    layout = layouts.find(skeleton) or _layout(skeleton, spans)
+    found = _filled(layout, text, spans, number) if layout else None
+    if found is not None:
+        layouts.remember(found.layout)
+    return found
+
+
+def _repeated(body: bytes, layouts: Layouts, number: Callable[[bytes], float]) -> Plain | None:
+    """Read a body of a known layout without looking for more than the ends of its lines; None for any other."""
+    if not body.endswith(b"\n"):
+        return None
+    ends = np.flatnonzero(np.frombuffer(body, np.uint8) == _NEWLINE)
+    for layout in layouts:
+        spans = layout.places(body, ends)
+        if spans is not None and spans.rest(body) == layout.skeleton:
+            return _filled(layout, body, spans, number)
+    return None
+
+
+def _filled(layout: Layout, text: bytes, spans: Spans, number: Callable[[bytes], float]) -> Plain | None:
+    """A layout with its values and times; None where one of them is none."""
     values = _values(spans.texts(text, spans.of_values), number)
     stamps = _stamps(spans.texts(text, spans.of_stamps)) if len(spans.of_stamps) else None
     if values is None or (stamps is None and len(spans.of_stamps)):
         return None
-    skeleton = spans.rest(text)
-    layout = layouts.find(skeleton)
-    if layout is None:
-        layout = _layout(skeleton, spans.fields, stamped=stamps is not None)
-        if layout is None:
-            return None
-        layouts.remember(layout)
     return Plain(layout, spans.fields, stamps, values)
 
 
 # --- where things stand ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Spans:
-    """The values and times of a body, in the order in which they stand."""
-
-    cuts: NDArray[np.int32]
-    """Where each begins and ends, after a 0 and before the end of the body."""
-    fields: Positions
-    of_values: Positions
-    of_stamps: Positions
-
-    def texts(self, text: bytes, which: Positions) -> Any:
-        """Some of them, as an array of Arrow."""
-        return self._all(text).take(pa.array(which * 2 + 1))
-
-    def rest(self, text: bytes) -> bytes:
-        """The body without them."""
-        return _bytes_of(self._all(text).take(pa.array(np.arange(0, len(self.cuts) - 1, 2))))
-
-    def _all(self, text: bytes) -> Any:
-        return pa.StringArray.from_buffers(len(self.cuts) - 1, pa.py_buffer(self.cuts), pa.py_buffer(text))
-
-
-def _spans(signs: NDArray[np.uint8]) -> _Spans | None:
+def _spans(signs: NDArray[np.uint8]) -> Spans | None:
     """None where a line has not the blanks, names and values that a plain one has."""
     ends, blanks = np.flatnonzero(signs == _NEWLINE), np.flatnonzero(signs == _BLANK)
     stamped = len(blanks) == 2 * len(ends)
@@ -145,7 +112,7 @@ def _spans(signs: NDArray[np.uint8]) -> _Spans | None:
         return None
     cuts = np.empty(2 * len(begins) + 2, np.int32)
     cuts[0], cuts[1:-1:2], cuts[2:-1:2], cuts[-1] = 0, begins, closes, len(signs)
-    return _Spans(cuts, fields, values, stamps)
+    return Spans(cuts, fields, values, stamps)
 
 
 def _fields(signs: NDArray[np.uint8], first: Positions, last: Positions) -> tuple[Positions, Positions, Positions] | None:
@@ -188,7 +155,7 @@ def _sorted(one: Positions, other: Positions) -> Positions:
 
 
 def _values(texts: Any, number: Callable[[bytes], float]) -> Values | None:
-    others = _bytes_of(texts).translate(None, _OF_NUMBERS)
+    others = bytes_of(texts).translate(None, _OF_NUMBERS)
     try:
         if not others:
             values = _floats(texts)
@@ -224,7 +191,7 @@ def _floats_and_whole(texts: Any, marks: int) -> Values:
 
 
 def _stamps(texts: Any) -> Times | None:
-    if _bytes_of(texts).translate(None, _OF_TIMES):
+    if bytes_of(texts).translate(None, _OF_TIMES):
         return None
     try:
         found: Times = texts.cast(pa.int64()).to_numpy()
@@ -233,15 +200,9 @@ def _stamps(texts: Any) -> Times | None:
     return found
 
 
-def _bytes_of(texts: Any) -> bytes:
-    """All of an array's texts, one behind the other."""
-    _, cuts, signs = texts.buffers()
-    end = np.frombuffer(cuts, np.int32)[len(texts)]
-    return bytes(memoryview(signs)[:end]) if signs else b""
-
-
-def _layout(skeleton: bytes, fields: Positions, *, stamped: bool) -> Layout | None:
+def _layout(skeleton: bytes, spans: Spans) -> Layout | None:
     """The keys of a body without values; None for a head or a name that is none."""
+    fields, stamped = spans.fields, len(spans.of_stamps) > 0
     tokens = skeleton.replace(b"\n", b" ").split(b" ")[:-1]
     heads, of_lines = tokens[:: 3 if stamped else 2], tokens[1 :: 3 if stamped else 2]
     pairs = b",".join(of_lines) + b","
@@ -254,4 +215,7 @@ def _layout(skeleton: bytes, fields: Positions, *, stamped: bool) -> Layout | No
     counts = fields.tolist()
     owners = heads if len(names) == len(heads) else chain.from_iterable(map(repeat, heads, counts))
     keys = list(map(b" ".join, zip(owners, names, strict=True)))
-    return Layout(skeleton, keys, sum(map(mul, map(len, heads), counts)))
+    before = None
+    if len(names) == len(heads):
+        before = np.fromiter(map(len, keys), np.int64, len(keys)) + 1  # its key, and what equals
+    return Layout(skeleton, keys, sum(map(mul, map(len, heads), counts)), before, stamped)

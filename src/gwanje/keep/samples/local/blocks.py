@@ -17,12 +17,10 @@ import itertools
 import json
 import os
 import shutil
-import threading
 import zlib
-from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +29,7 @@ import pyarrow.parquet as pq
 
 from gwanje.errors import Damaged
 from gwanje.keep.samples.local import decimals
+from gwanje.keep.samples.local.cache import Footer, Plain
 from gwanje.keep.samples.local.log import sync_folder
 from gwanje.keep.samples.local.packed import Packed, pack
 from gwanje.keep.samples.local.rollups import COLUMNS, Rolled, counted
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from gwanje.keep.samples.local.cache import Cache
     from gwanje.wire.columns import Times, Values
 
 _VERSION = 2
@@ -103,32 +103,6 @@ class Stretches(NamedTuple):
     decimals: NDArray[np.int8]
 
 
-class Cache:
-    """Columns of row groups read last, bounded by bytes. For several threads."""
-
-    def __init__(self, limit_bytes: int) -> None:
-        self._limit = limit_bytes
-        self._held: OrderedDict[tuple[int, str, int], Packed] = OrderedDict()
-        self._bytes = 0
-        self._lock = threading.Lock()
-
-    def get(self, key: tuple[int, str, int]) -> Packed | None:
-        with self._lock:
-            found = self._held.get(key)
-            if found is not None:
-                self._held.move_to_end(key)
-            return found
-
-    def put(self, key: tuple[int, str, int], columns: Packed) -> None:
-        with self._lock:
-            if key in self._held:
-                return
-            self._held[key] = columns
-            self._bytes += columns.nbytes
-            while self._bytes > self._limit:
-                self._bytes -= self._held.popitem(last=False)[1].nbytes
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
     """A source on disk."""
@@ -148,8 +122,10 @@ class Block:
     groups: Offsets
     """The row at which each row group begins, and the end."""
     file: Any
-    metadata: Any
+    """Open, so that a query reads on when the block is deleted; read in place of mapped: pages of a map count as ours."""
     cache: Cache
+    packs: bool = True
+    """Whether what is read is packed before it is put there."""
 
     @property
     def rows(self) -> int:
@@ -196,8 +172,9 @@ class Block:
         return low, np.where(self.ids[at] == wanted, self.offsets[place + 1], low)
 
     def with_cache(self, cache: Cache) -> Block:
-        """The same block, read past the cache that queries use."""
-        return open_block(self.path, self.in_file_order, Stretches(np.diff(self.offsets), *_NOTHING, self.decimals), cache)
+        """The same block, to be read once from front to back, past the cache that queries use."""
+        stretches = Stretches(np.diff(self.offsets), *_NOTHING, self.decimals)
+        return replace(open_block(self.path, self.in_file_order, stretches, cache), packs=False)
 
     def keys(self) -> tuple[Any, Any]:
         """The columns `key` and `labels`, in the file's order."""
@@ -233,7 +210,7 @@ class Block:
         edges = np.flatnonzero(np.diff(group_of[order], prepend=-1, append=len(self.groups)))
         rows = [there[order[start:end]] for start, end in pairwise(edges.tolist())]
         needed = group_of[order[edges[:-1]]].tolist() if len(there) else []
-        packed = self._packed(needed, "value")
+        packed = cast("list[Packed]", self._held(needed, "value"))
         groups = [
             (one, np.searchsorted(one.begins, low[own] - self.groups[group]), own)
             for one, group, own in zip(packed, needed, rows, strict=True)
@@ -241,26 +218,35 @@ class Block:
         return OfGroups(groups, high - low)
 
     def _groups(self, needed: list[int], column: str) -> list[tuple[Times, Values]]:
-        return [packed.columns() for packed in self._packed(needed, column)]
+        return [held.columns() for held in self._held(needed, column)]
 
-    def _packed(self, needed: list[int], column: str) -> list[Packed]:
-        held = {group: self.cache.get((self.identity, column, group)) for group in needed}
+    def _held(self, needed: list[int], column: str) -> list[Packed | Plain]:
+        held = {group: cast("Packed | Plain | None", self.cache.get((self.identity, column, group))) for group in needed}
         missing = [group for group, columns in held.items() if columns is None]
         if missing:
-            for group, columns in zip(missing, _checked(self.path, lambda: self._columns(missing, column)), strict=True):
-                first, end = np.searchsorted(self.offsets, self.groups[group : group + 2]).tolist()
-                offsets = self.offsets[first : end + 1] - self.offsets[first]
-                places = int(self.decimals[first:end].max()) if column == "value" else -1
-                times, values = columns
-                packed = held[group] = pack(offsets, times, values, places)
-                self.cache.put((self.identity, column, group), packed)
+            for group, (times, values) in zip(missing, _checked(self.path, lambda: self._columns(missing, column)), strict=True):
+                found = held[group] = self._packed(group, times, values, column) if self.packs else Plain(times, values)
+                self.cache.put((self.identity, column, group), found)
         return [held[group] for group in needed]  # type: ignore[misc]  # every group is there now
 
+    def _packed(self, group: int, times: Times, values: Values, column: str) -> Packed:
+        first, end = np.searchsorted(self.offsets, self.groups[group : group + 2]).tolist()
+        offsets = self.offsets[first : end + 1] - self.offsets[first]
+        return pack(offsets, times, values, int(self.decimals[first:end].max()) if column == "value" else -1)
+
     def _columns(self, groups: list[int], column: str) -> list[tuple[Times, Values]]:
-        reader = pq.ParquetFile(self.file, metadata=self.metadata, page_checksum_verification=True)
+        reader = pq.ParquetFile(self.file, metadata=self._footer(), page_checksum_verification=True)
         names = {"value": ["time_ms", "value", "scaled"], "last": ["last_ms", "last"]}.get(column, ["time_ms", column, "count"])
         read = [(group, reader.read_row_group(group, columns=names, use_threads=False)) for group in groups]
         return [(_plain(table, names[0]), self._values(group, table, column)) for group, table in read]
+
+    def _footer(self) -> Any:
+        key = (self.identity, "", 0)
+        held = self.cache.get(key)
+        if not isinstance(held, Footer):
+            held = Footer(pq.ParquetFile(self.file).metadata)
+            self.cache.put(key, held)
+        return held.metadata
 
     def _values(self, group: int, table: Any, column: str) -> Values:
         if column == "last":
@@ -323,7 +309,7 @@ def open_block(path: Path, ids: Ids, stretches: Stretches, cache: Cache) -> Bloc
     about = _checked(path, lambda: _about(path))
     if about.get("version") != _VERSION:
         raise _damaged(path, f"is of version {about.get('version')}, which this version of gwanje does not know")
-    file = _checked(path, lambda: pa.memory_map(str(path / "samples.parquet")))
+    file = _checked(path, lambda: pa.OSFile(str(path / "samples.parquet")))
     metadata = _checked(path, lambda: pq.ParquetFile(file).metadata)
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(stretches.counts)])
     sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
@@ -341,9 +327,15 @@ def open_block(path: Path, ids: Ids, stretches: Stretches, cache: Cache) -> Bloc
         decimals=stretches.decimals,
         groups=np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)]),
         file=file,
-        metadata=metadata,
         cache=cache,
     )
+
+
+def sharing(block: Block, other: Block) -> Block:
+    """The block with another's arrays where they are equal: those who write the same series hour by hour need them once."""
+    names = ("ids", "offsets", "order", "decimals")
+    equal = {name: getattr(other, name) for name in names if np.array_equal(getattr(block, name), getattr(other, name))}
+    return replace(block, **equal)
 
 
 def summed(facts: Mapping[str, Any]) -> str:

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from gwanje.errors import Damaged
 from gwanje.keep.samples.local import blocks, generations, making
-from gwanje.keep.samples.local.blocks import RAW, Cache
+from gwanje.keep.samples.local.blocks import RAW
+from gwanje.keep.samples.local.cache import Cache
 from gwanje.keep.samples.local.memory import in_ms
 
 if TYPE_CHECKING:
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     from gwanje.keep.samples.local.shelf import Shelf
 
 HOUR_MS = 3_600_000
-_READING_BYTES = 32 << 20
-"""How much of the blocks that are merged stays in memory."""
+_READING_BYTES = 20 << 20
+"""How much of the blocks that are merged stays in memory: a row group of each, with some room."""
+_MOST_TOGETHER = 12
+"""Of more blocks the row groups would not stay in memory until they are used up, and each be read many times."""
 _TOGETHER = 4
 """So many neighbours of like size are merged, while their period is not over."""
 _LATE_PARTS = 8
@@ -67,10 +70,16 @@ def expired(pieces: Sequence[Piece], now_ms: int, retention_ms: Mapping[int, int
 
 
 def _of_period_over(places: Sequence[int], pieces: Sequence[Piece]) -> Sequence[int]:
-    """All of a day that is over; a few late samples wait for company, so that a day is not written again for each."""
+    """All of a day that is over, or the smallest neighbours of many parts.
+
+    A few late samples wait for company, so that a day is not written again for each.
+    """
     rows = [pieces[place].rows for place in places]
     late = sum(rows) - max(rows)
-    return places if len(places) > 1 and (late * 8 >= max(rows) or len(places) > _LATE_PARTS) else ()
+    if len(places) < 2 or (late * 8 < max(rows) and len(places) <= _LATE_PARTS):
+        return ()
+    least = min(range(max(1, len(places) - _MOST_TOGETHER + 1)), key=lambda at: sum(rows[at : at + _MOST_TOGETHER]))
+    return places[least : least + _MOST_TOGETHER]
 
 
 def _neighbours(places: Sequence[int], pieces: Sequence[Piece]) -> Sequence[int]:

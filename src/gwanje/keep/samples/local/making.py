@@ -78,9 +78,8 @@ def series_of_blocks(members: Sequence[Block]) -> Series:
 
 def write_head(folder: Path, runs: Sequence[Run], series: Series) -> list[Ids]:
     """Write a head as blocks of a day each; gives the series of each, in the file's order."""
-    periods = np.unique(np.concatenate([np.unique(period_of(run.times, blocks.RAW)) for run in runs])).tolist()
     written = []
-    for place, period_ms in enumerate(periods):
+    for place, period_ms in enumerate(sorted(set().union(*(_periods(run) for run in runs)))):
         span = (period_ms, period_end(blocks.RAW, period_ms))
         written.append(write_samples(folder / f"{place:04}", period_ms, series, runs, span=span))
     return written
@@ -153,6 +152,15 @@ def _joined(tiles: Sequence[Rolled]) -> Rolled:
     counts = np.concatenate([np.diff(tile.offsets) for tile in tiles])
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
     return Rolled(offsets, *(np.concatenate(column) for column in zip(*(tile[1:] for tile in tiles), strict=True)))
+
+
+def _periods(run: Run) -> set[int]:
+    """The periods that have samples; looked through piece by piece, as a whole column more would be felt."""
+    first, last = int(period_of(run.start_ms, blocks.RAW)), int(period_of(run.end_ms, blocks.RAW))
+    if first == last:
+        return {first}
+    pieces = (run.times[at : at + _ROWS_OF_GROUP] for at in range(0, len(run.times), _ROWS_OF_GROUP))
+    return {period_ms for piece in pieces for period_ms in np.unique(period_of(piece, blocks.RAW)).tolist()}
 
 
 def _tile(ids: Ids, sources: Sequence[Run | Block], span: tuple[int, int]) -> blocks.Tile:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gwanje.keep.samples.local import blocks
 from gwanje.keep.samples.local.admission import NEVER
+from gwanje.keep.samples.local.cache import Cache
 from gwanje.keep.samples.local.head import Newest, View
 from gwanje.keep.samples.local.index import Index
 from gwanje.keep.samples.local.runs import Rows, Run, joined, merged, run_of
@@ -31,7 +31,7 @@ class Memory:
         self.settings = settings
         self.index = Index()
         self.newest = Newest()
-        self.cache = blocks.Cache(settings.cache_bytes)
+        self.cache = Cache(settings.cache_bytes)
         self.lock = threading.Lock()
         self.settling = threading.Lock()
         self.view = View()  # replaced under `lock`; replaced runs and a head that leaves also under `settling`

@@ -19,6 +19,7 @@ Ids = NDArray[np.int64]
 Offsets = NDArray[np.int64]
 
 BYTES_OF_SAMPLE = 16
+_ROWS_AT_ONCE = 64 * 1024
 
 
 class Rows(NamedTuple):
@@ -116,11 +117,20 @@ def joined(parts: Sequence[Rows]) -> Rows:
 
 
 def merged(runs: Sequence[Run]) -> Run:
-    """Several runs as one."""
+    """Several runs as one, some series after the other: beside what is there and what becomes of it little is needed."""
     ids = reduce(np.union1d, [run.ids for run in runs])
     start_ms, end_ms = min(run.start_ms for run in runs), max(run.end_ms for run in runs)
-    offsets, times, values = assemble([run.select(ids, start_ms - 1, end_ms) for run in runs])
-    return Run(ids, offsets, times, values, start_ms, end_ms)
+    most = sum(len(run.times) for run in runs)
+    times, values = np.empty(most, np.int64), np.empty(most, np.float64)
+    counts, end = [], 0
+    for some in np.array_split(ids, min(len(ids), -(-most // _ROWS_AT_ONCE))):
+        part = assemble([run.select(some, start_ms - 1, end_ms) for run in runs])
+        begin, end = end, end + len(part.times)
+        times[begin:end], values[begin:end] = part.times, part.values
+        counts.append(np.diff(part.offsets))
+    if end < most:  # some stood twice
+        times, values = times[:end].copy(), values[:end].copy()
+    return Run(ids, _offsets(np.concatenate(counts)), times, values, start_ms, end_ms)
 
 
 def assemble(parts: Sequence[Part]) -> Assembled:

@@ -61,7 +61,7 @@ class Shelf:
         self.put(name, opened, instead_of, left=left)
         self._leftover += instead_of
         self._delete_leftovers()
-        pa.default_memory_pool().release_unused()  # else the pool keeps what the largest block took
+        pa.default_memory_pool().release_unused()  # else the allocator keeps what the largest block took
 
     def drop(self, expired: Sequence[Block]) -> None:
         """Take blocks down and delete them."""
@@ -83,7 +83,7 @@ class Shelf:
         for path in generation.blocks:
             keys, stretches = blocks.read_series(path)
             ids = numbers(keys)
-            opened.append(blocks.open_block(path, ids, stretches, self._memory.cache))
+            opened.append(self._sharing(blocks.open_block(path, ids, stretches, self._memory.cache)))
             series.append((ids, stretches))
         self.put(generation.name, opened)
         return series
@@ -91,7 +91,11 @@ class Shelf:
     def _opened(self, path: Path, content: Ids | Block) -> Block:
         if isinstance(content, blocks.Block):
             return replace(content, path=path)
-        return blocks.open_block(path, content, blocks.read_series(path)[1], self._memory.cache)
+        return self._sharing(blocks.open_block(path, content, blocks.read_series(path)[1], self._memory.cache))
+
+    def _sharing(self, block: Block) -> Block:
+        neighbour = next((held[-1] for held in reversed(self._held.values()) if held), block)
+        return blocks.sharing(block, neighbour)
 
     def _show(self, *, left: bool) -> None:
         every = [block for _, held in self.generations for block in held]

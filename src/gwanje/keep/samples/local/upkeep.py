@@ -53,8 +53,8 @@ class Upkeep:
         self._written = threading.Condition()
 
     def make_room(self) -> None:
-        """Wait for a block that is being written when the head is twice as full as it should be; StoreFull if that fails."""
-        if self._leaving_until and self._memory.view.head_bytes > 2 * self._memory.settings.head_bytes:
+        """Wait for a block that is being written when the head is half as full again as it should be; StoreFull if that fails."""
+        if self._leaving_until and 2 * self._memory.view.head_bytes > 3 * self._memory.settings.head_bytes:
             with self._written:
                 self._written.wait_for(lambda: not self._leaving_until or self._failing, timeout=5)
             if self._leaving_until:

@@ -10,11 +10,10 @@ import numpy as np
 
 from gwanje.errors import BadInput, StoreFull
 from gwanje.keep.samples.base import Appended
-from gwanje.keep.samples.local import log
+from gwanje.keep.samples.local import columnar, log
 from gwanje.keep.samples.local.admission import Bounds, Outcome, all_new, judge
 from gwanje.keep.samples.local.layouts import Layout, Layouts
 from gwanje.keep.samples.local.memory import in_ms
-from gwanje.keep.samples.local.rewriting import Rewriter
 from gwanje.keep.samples.local.runs import Ids, Rows, of_rows
 from gwanje.model import from_ms
 from gwanje.wire.remote_write.decode import PROTOCOL
@@ -46,7 +45,7 @@ class Writer:
         self._memory = memory
         self._log = log_
         self._upkeep = upkeep
-        self._rewriter = Rewriter(memory.index)
+        self._columns = columnar.ColumnsWriter(memory.index)
         self._layouts = Layouts(memory.index)
 
     def append(self, batch: Columns, now_ms: int) -> tuple[Appended, int]:
@@ -57,7 +56,7 @@ class Writer:
         named = self._named(batch)
         self._memory.newest.grow(len(self._memory.index))
         rows = Rows(of_rows(named.ids, batch.counts), batch.times, batch.values)
-        outcome = self._outcome(rows, batch.counts, named, now_ms)
+        outcome, newer = self._outcome(rows, batch.counts, named, now_ms)
         accepted = rows if outcome is None else rows.at(outcome == Outcome.ACCEPTED)
         position = 0
         try:
@@ -68,7 +67,7 @@ class Writer:
             raise
         for key, number in named.fresh:
             self._memory.index.remember(batch.protocol, key, number)
-        self._memory.take(accepted, now_ms, all_new=outcome is None)
+        self._memory.take(accepted, now_ms, all_new=newer)
         self._upkeep.leave_when_full(now_ms)
         return self._counted(batch, named, outcome, len(accepted.times), now_ms), position
 
@@ -130,13 +129,13 @@ class Writer:
             return "series_limit", f"{problem}; send fewer, or raise the setting `active_series`"
         return "", ""
 
-    def _outcome(self, rows: Rows, counts: NDArray[np.int64], named: Named, now_ms: int) -> NDArray[np.int8] | None:
-        """What becomes of each row; None when all are accepted, which is seen without looking at each."""
+    def _outcome(self, rows: Rows, counts: NDArray[np.int64], named: Named, now_ms: int) -> tuple[NDArray[np.int8] | None, bool]:
+        """What becomes of each row, None when all are accepted; and whether all are plainly newer than what was there."""
         bounds = self._bounds(now_ms)
         if all_new(rows, self._memory.newest.times, bounds, ascending=self._ascending(named, counts, rows.times)):
-            return None
+            return None, True
         outcome = judge(rows, self._memory.newest.times, self._memory.newest.values, bounds, self._held)
-        return outcome if outcome.any() else None
+        return (outcome if outcome.any() else None), False
 
     def _ascending(self, named: Named, counts: NDArray[np.int64], times: Times) -> bool:
         """True when the samples of each series stand in order of time."""
@@ -167,7 +166,7 @@ class Writer:
 
     def _record(self, batch: Columns, accepted: Rows, outcome: NDArray[np.int8] | None, now_ms: int) -> log.Record:
         if batch.protocol != PROTOCOL:
-            return log.Record(now_ms, PROTOCOL, b"", self._rewriter.body(accepted))
+            return log.Record(now_ms, columnar.PROTOCOL, b"", self._columns.body(accepted))
         bitmap = b"" if outcome is None else np.packbits(outcome == Outcome.ACCEPTED).tobytes()
         return log.Record(now_ms, PROTOCOL, bitmap, batch.body)
 
