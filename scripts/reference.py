@@ -46,6 +46,7 @@ PLACES = {
     "samples": "`samples` of `gwanje.yaml`",
     "events": "`events` of `gwanje.yaml`",
     "state": "`state` of `gwanje.yaml`",
+    "actions": "each of `actions` of `gwanje.yaml`",
     "notifiers": "each of `receivers` of `gwanje.yaml`",
 }
 

@@ -40,6 +40,12 @@ def _prometheus_3() -> str:
     return "" if prometheus_3().is_file() else "Prometheus 3 is not built; `make engines` builds it"
 
 
+def _postgresql() -> str:
+    from tests.engines.databases import postgresql_program
+
+    return "" if postgresql_program("postgres") else "PostgreSQL not installed; `make engines` brings it"
+
+
 def shared_folder() -> Path:
     """The material beside the project: recorded expectations and scripts that start engines."""
     return ROOT.parent / "shared"
@@ -58,6 +64,8 @@ ENGINES: dict[str, Callable[[], str]] = {
     "docker": _as_root("dockerd"),
     "containers": _as_root("dockerd", "docker", "busybox"),
     "base image": _base_image,
+    "mariadb": _programs("mariadbd", "mariadb-install-db"),
+    "postgresql": _postgresql,
     "prometheus 3": _prometheus_3,
     "shared": _shared,
     "namespaces": _as_root("ip"),

@@ -22,7 +22,8 @@ from gwanje.errors import MissingDriver, UnknownKind
         ("updates", {"memory"}),
         ("probes", {"host", "container"}),
         ("sources", {"http"}),
-        ("notifiers", {"slack", "webhook"}),
+        ("notifiers", {"alertmanager", "apprise", "discord", "dooray", "email", "jandi", "jira", "kakao_alimtalk"}),
+        ("notifiers", {"kakaowork", "naver_works", "pagerduty", "slack", "teams", "telegram", "webhook"}),
     ],
 )
 def test_the_files_of_a_room_are_its_kinds(family: str, expected: set[str]) -> None:
@@ -39,7 +40,7 @@ def test_every_kind_has_its_settings_with_words_for_each(family: str, name: str)
 
 
 def test_an_unknown_word_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(UnknownKind, match=r"no notifiers kind named 'slak'; known kinds: slack, webhook"):
+    with pytest.raises(UnknownKind, match=r"no notifiers kind named 'slak'; known kinds: alertmanager, apprise, .*, webhook"):
         kinds.find("notifiers", "slak")
 
 

@@ -37,6 +37,7 @@ FAMILIES = {
     "samples": Family("gwanje.keep.samples", extra="gwanje[server]"),
     "events": Family("gwanje.keep.events", extra="gwanje[server]"),
     "state": Family("gwanje.keep.state", extra="gwanje[server]"),
+    "actions": Family("gwanje.act.actions", extra="gwanje[server]"),
     "notifiers": Family("gwanje.tell.notifiers", extra="gwanje[server]"),
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,11 @@ import pytest
 from gwanje.app import folder as folders
 from gwanje.app import packs
 from gwanje.errors import ConfigErrors, UnknownKind
+from gwanje.model import Severity
+from gwanje.tell import groups
+from gwanje.tell.told import Alert
+
+NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 
 
 def mistakes(folder: Path) -> list[str]:
@@ -29,18 +36,27 @@ def test_an_empty_folder_runs_on_the_embedded_engines(tmp_path: Path) -> None:
     assert (list(folder.rules), list(folder.pipelines), folder.policy.root) == ([], [], None)
 
 
+RULES = {
+    "live-dashboard": {
+        "CPU high",
+        "memory high",
+        "disk nearly full",
+        "latency high",
+        "error rate high",
+        "coverage low",
+        "data late",
+    },
+    "web-collector": {"host CPU high", "host memory high", "filesystem nearly full", "fail rate high"},
+}
+
+
 @pytest.mark.parametrize("pack", packs.names())
 def test_a_pack_is_laid_down_whole_and_is_right(tmp_path: Path, pack: str) -> None:
     made = {str(file.relative_to(tmp_path)) for file in packs.lay(pack, tmp_path)}
     assert {"gwanje.yaml", ".env.example"} <= made
     folder = folders.read(tmp_path)
-    assert {rule.name for rule in folder.rules} >= {
-        "host CPU high",
-        "host memory high",
-        "filesystem nearly full",
-        "fail rate high",
-    }
-    assert [declared.pipeline.name for declared in folder.pipelines] == ["collect"]
+    assert {rule.name for rule in folder.rules} == RULES[pack]
+    assert len(folder.dashboards) == 1
     assert not any("__pycache__" in file for file in made)
 
 
@@ -52,7 +68,7 @@ def test_laying_a_pack_again_leaves_what_was_edited(tmp_path: Path) -> None:
 
 
 def test_an_unknown_pack_is_answered_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(UnknownKind, match="known kinds: web-collector"):
+    with pytest.raises(UnknownKind, match="known kinds: live-dashboard, web-collector"):
         packs.lay("web-colector", tmp_path)
 
 
@@ -65,6 +81,41 @@ def test_a_receiver_without_an_address_is_not_told_and_known_by_name(tmp_path: P
     folder = folders.read(tmp_path)
     assert (list(folder.receivers), list(folder.receivers_without_address)) == (["ops-slack"], [])
     assert folder.policy.root is not None
+
+
+ADDRESSES = {
+    "SLACK_WEBHOOK_URL": "http://127.0.0.1:9/hook",
+    "TELEGRAM_BOT_TOKEN": "1:t",
+    "TELEGRAM_CHAT_ID": "-100",
+    "EMAIL_SMTP_SERVER": "smtp.example.org:587",
+    "EMAIL_USERNAME": "ops@example.org",
+    "EMAIL_PASSWORD": "hush",
+    "JIRA_BASE": "https://jira.example.org",
+    "JIRA_USER": "me@example.org",
+    "JIRA_API_TOKEN": "hush",
+    "JIRA_PROJECT_KEY": "OPS",
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        pytest.param(ADDRESSES.keys(), ["slack", "telegram", "email", "jira"], id="all"),
+        pytest.param({"SLACK_WEBHOOK_URL", "TELEGRAM_BOT_TOKEN"}, ["slack"], id="a bot without a chat is not set up"),
+        pytest.param({"EMAIL_SMTP_SERVER", "EMAIL_USERNAME", "EMAIL_PASSWORD"}, ["email"], id="e-mail alone"),
+    ],
+)
+def test_a_pack_tells_those_whose_names_in_the_environment_are_filled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: Collection[str], told: list[str]
+) -> None:
+    for name, value in ADDRESSES.items():
+        monkeypatch.setenv(name, value) if name in given else monkeypatch.delenv(name, raising=False)
+    packs.lay("live-dashboard", tmp_path)
+    folder = folders.read(tmp_path)
+    alert = Alert("e1", "CPU high", {"host": "web-1"}, Severity.CRITICAL, firing=True)
+    _, decided = groups.step([], [alert], folder.policy.ways(NOW), NOW)
+    assert list(folder.receivers) == told
+    assert sorted(message.group.receiver for message in decided) == sorted(told)
 
 
 def test_mistakes_of_all_files_come_together(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from gwanje.app import folder
 from gwanje.app.folder import Main
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-PAGES = ("tools.md", "alerts.md")
+PAGES = ("tools.md", "alerts.md", "rules.md")
 
 
 def _pieces(page: Path) -> list[str]:

@@ -80,7 +80,7 @@ def test_the_packs_keep_the_schema(file: Path, schema: dict[str, Any]) -> None:
         pytest.param("samples: {type: local, retention: soon}", id="a duration that is none"),
         pytest.param("samples: {type: locale}", id="an unknown kind"),
         pytest.param("receivers: [{type: slack, url: x}]", id="a receiver without a name"),
-        pytest.param("receivers: [{name: a, type: slack}]", id="a setting that is missing"),
+        pytest.param("receivers: [{name: a, type: webhook}]", id="a setting that is missing"),
         pytest.param("agent: {probes: {hosts: {}}}", id="an unknown probe"),
         pytest.param("rules: [{name: a, expr: up, for: long, critical: '> 1'}]", id="a wrong rule"),
         pytest.param("limits: {bodies_in_flight: 0}", id="a number out of bounds"),

@@ -41,6 +41,23 @@ def prometheus(folder: Path, *, port: int = 0, configuration: str = "", flags: S
 
 
 @contextmanager
+def alertmanager(folder: Path) -> Iterator[str]:
+    """Alertmanager of Debian, which tells nobody; its address."""
+    port = free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "alertmanager.yml").write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n", encoding="utf-8")
+    command = [
+        "prometheus-alertmanager",
+        f"--config.file={folder}/alertmanager.yml",
+        f"--storage.path={folder}/data",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--cluster.listen-address=",
+    ]
+    with _running(command, folder / "log", f"http://127.0.0.1:{port}/-/ready"):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
 def victoria_metrics(folder: Path, *, flags: Sequence[str] = ()) -> Iterator[str]:
     """VictoriaMetrics, which answers with what it has instead of with the state of half a minute ago; its address."""
     port = free_port()

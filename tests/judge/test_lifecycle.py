@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gwanje.judge.lifecycle import Ended, Instance, State, fingerprint, remove, resume, step
+from gwanje.judge.lifecycle import Ended, Instance, State, absent, depart, fingerprint, remove, resume, step, unknown
 from gwanje.judge.rules.spec import Rule, Threshold
-from gwanje.judge.rules.verdict import Breach, Error, Good, Insufficient, Verdict
+from gwanje.judge.rules.verdict import Breach, Error, Good, Insufficient, Stale, Verdict
 from gwanje.model import Severity
 
 BEGAN = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -19,10 +19,11 @@ VERDICTS: dict[str, Verdict | None] = {
     "?": Insufficient(LABELS, "1 of 1"),
     "!": Error(LABELS, "NaN"),
     ".": None,
+    "s": Stale(LABELS, "the last sample is 1m old"),
 }
 
 
-def _rule(for_: str = "0s", clear_for: str = "0s") -> Rule:
+def _rule(for_: str = "0s", clear_for: str = "0s", **more: str) -> Rule:
     return Rule.model_validate(
         {
             "name": "a",
@@ -32,6 +33,7 @@ def _rule(for_: str = "0s", clear_for: str = "0s") -> Rule:
             "for": for_,
             "clear_for": clear_for,
             "interval": "15s",
+            **more,
         }
     )
 
@@ -72,6 +74,116 @@ def _told(rule: Rule, looks: str) -> str:
 )
 def test_a_timeline_of_looks_gives_a_timeline_of_states(for_: str, clear_for: str, looks: str, states: str) -> None:
     assert _told(_rule(for_, clear_for), looks) == states
+
+
+@pytest.mark.parametrize(
+    ("looks", "states"),
+    [
+        pytest.param("Bgg-", "fff-", id="it goes on firing from the first good evaluation on"),
+        pytest.param("BggBgg-", "ffffff-", id="a breach starts it again"),
+        pytest.param("Bghgg-", "fffff-", id="as does a value that is not clear"),
+        pytest.param("Bg....", "ffffff", id="N2 missing data do not end it"),
+    ],
+)
+def test_s6_keep_firing_for_starts_at_the_first_good_evaluation(looks: str, states: str) -> None:
+    assert _told(_rule(keep_firing_for="30s"), looks.replace("-", "g")) == states
+
+
+def test_s6_keep_firing_and_recovering_go_together() -> None:
+    assert _told(_rule(clear_for="45s", keep_firing_for="15s"), "Bgggg") == "ffrr-"
+
+
+@pytest.mark.parametrize(
+    ("no_data", "for_", "looks", "states"),
+    [
+        pytest.param("keep", "0s", "B....", "fffff", id="keep: what fires goes on"),
+        pytest.param("keep", "1m", "B....", "ppppn", id="keep: what was pending does not fire"),
+        pytest.param("keep", "1m", "Bs", "pn", id="N4 inputs that stopped are missing long enough"),
+        pytest.param("alert", "0s", "B....", "fffff", id="alert: what fires was told already"),
+        pytest.param("breach", "0s", "W....", "fffff", id="breach: missing data count"),
+        pytest.param("breach", "30s", "B......", "pppppff", id="breach: for the clock, too, once they are missing"),
+        pytest.param("ok", "0s", "B....", "ffff-", id="ok: it ends"),
+        pytest.param("ok", "0s", "Bs", "f-", id="ok: where inputs stopped, too"),
+    ],
+)
+def test_n3_what_missing_data_mean_is_the_rules_word(no_data: str, for_: str, looks: str, states: str) -> None:
+    assert _told(_rule(for_, no_data=no_data), looks) == states
+
+
+def test_n3_a_no_data_alert_is_told_and_a_kept_state_is_not() -> None:
+    told = {}
+    for no_data in ("keep", "alert"):
+        pending, _ = step(None, VERDICTS["B"], _rule("1m", no_data=no_data), BEGAN)
+        after, _ = step(pending, VERDICTS["s"], _rule("1m", no_data=no_data), BEGAN + timedelta(minutes=1))
+        assert after is not None
+        told[no_data] = after.fired_at
+    assert told == {"keep": None, "alert": BEGAN + timedelta(minutes=1)}
+
+
+def test_n3_what_was_ok_and_stopped_raises_an_alert_or_a_breach_where_the_rule_says_so() -> None:
+    now = BEGAN + timedelta(minutes=2)
+    told = {word: absent(LABELS, _rule(no_data=word), now, BEGAN)[0] for word in ("keep", "alert", "breach", "ok")}
+    assert {word: one and (str(one.state), one.fired_at) for word, one in told.items()} == {
+        "keep": None,
+        "alert": ("no_data", now),
+        "breach": ("firing", now),
+        "ok": None,
+    }
+
+
+def test_n2_an_end_without_data_is_not_called_resolved() -> None:
+    fired, _ = step(None, VERDICTS["B"], _rule(no_data="ok"), BEGAN)
+    _, (ended,) = step(fired, VERDICTS["s"], _rule(no_data="ok"), BEGAN)
+    assert fired is not None
+    assert [ended.ended, depart(fired, BEGAN).ended] == [Ended.NO_DATA, Ended.DEPARTED]
+
+
+def test_n3_data_that_come_back_good_resolve_a_no_data_alert() -> None:
+    rule = _rule(no_data="alert")
+    silent, _ = absent(LABELS, rule, BEGAN, BEGAN - timedelta(minutes=1))
+    _, (ended,) = step(silent, VERDICTS["g"], rule, BEGAN)
+    assert ended.ended is Ended.RESOLVED
+
+
+def test_n2_what_nobody_was_told_of_is_forgotten_an_hour_after_its_data_stopped() -> None:
+    rule, now = _rule("1m"), BEGAN
+    instance, _ = step(None, VERDICTS["B"], rule, now)
+    while instance is not None and now < BEGAN + timedelta(hours=2):
+        now += timedelta(minutes=1)
+        instance, transitions = step(instance, None, rule, now)
+    assert now == BEGAN + timedelta(hours=1, minutes=2)
+    assert transitions[0].ended is Ended.PASSED
+
+
+@pytest.mark.parametrize("look", ["?", "!", "s", "."])
+def test_s1_what_was_last_seen_is_kept_and_changes_no_firing_state(look: str) -> None:
+    fired, _ = step(None, VERDICTS["B"], _rule(), BEGAN)
+    after, transitions = step(fired, VERDICTS[look], _rule(), BEGAN + timedelta(seconds=15))
+    assert after is not None
+    assert (after.state, transitions) == (State.FIRING, ())
+    assert after.last_seen
+    seen, _ = step(after, VERDICTS["B"], _rule(), BEGAN + timedelta(seconds=30))
+    assert seen is not None
+    assert not seen.last_seen
+
+
+@pytest.mark.parametrize(
+    ("judged", "expected"),
+    [
+        pytest.param(BEGAN - timedelta(seconds=30), False, id="half a minute ago is now"),
+        pytest.param(BEGAN - timedelta(seconds=31), True, id="longer ago nobody knows"),
+        pytest.param(None, True, id="never"),
+    ],
+)
+def test_n6_while_nobody_evaluates_open_alerts_are_unknown(judged: datetime | None, *, expected: bool) -> None:
+    assert unknown(judged, BEGAN) is expected
+
+
+def test_s7_a_changed_rule_judges_a_known_instance_by_its_new_text() -> None:
+    fired, _ = step(None, VERDICTS["B"], _rule(), BEGAN)
+    after, _ = step(fired, VERDICTS["g"], _rule(clear_for="1m"), BEGAN + timedelta(seconds=15))
+    ended, _ = step(after, VERDICTS["g"], _rule(clear_for="15s"), BEGAN + timedelta(seconds=30))
+    assert (after and after.state, ended) == (State.RECOVERING, None)
 
 
 def test_e10_a_change_of_severity_is_a_transition_in_the_same_state() -> None:

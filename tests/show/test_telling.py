@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import BaseTestServer, TestServer
 
 from gwanje.app import folder as folders
 from gwanje.app.house import open_house
@@ -22,7 +22,7 @@ from .conftest import Site
 
 
 @pytest.fixture
-async def hook() -> AsyncIterator[TestServer]:
+async def hook() -> AsyncIterator[BaseTestServer]:
     """A receiver that answers 200 at `/good` and 404 anywhere else."""
     app = web.Application()
     app.router.add_post("/good", _ok)
@@ -35,7 +35,7 @@ async def _ok(_request: web.Request) -> web.Response:
 
 
 @pytest.fixture
-async def desk(tmp_path: Path, hook: TestServer) -> AsyncIterator[Site]:
+async def desk(tmp_path: Path, hook: BaseTestServer) -> AsyncIterator[Site]:
     """A house with two receivers, one of which works, a window, a rota and an escalation."""
     written = {
         "receivers": [

@@ -1,13 +1,14 @@
 """Outbox → notifiers: at least once, in order, every attempt kept."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import tracemalloc
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, insert, select
 
 from gwanje import kinds
 from gwanje.carry.updates import memory
@@ -19,8 +20,8 @@ from gwanje.keep.state.tables import attempts, metadata
 from gwanje.keep.state.tables import outbox as rows
 from gwanje.tell.delivery import LEASE, Delivery
 from gwanje.tell.message import to_plain
-from gwanje.tell.notifiers.base import Notification, Notifier
-from gwanje.testing.notifiers import Recorder, notification
+from gwanje.tell.notifiers.base import Accepted, Notification, Notifier
+from gwanje.testing.notifiers import FIRING_ALERT, RESOLVED_ALERT, Recorder, notification
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 
@@ -39,10 +40,10 @@ class Stuck:
 
     taken: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def send(self, _notification: Notification) -> int | None:
+    async def send(self, _notification: Notification) -> Accepted:
         self.taken.set()
         await asyncio.Event().wait()
-        return None
+        return Accepted()
 
 
 @pytest.fixture
@@ -58,16 +59,25 @@ def state(tmp_path: Path) -> Iterator[State]:
     made.close()
 
 
-def _put(state: State, key: str, receiver: str = "ops") -> None:
+def _put(
+    state: State,
+    key: str,
+    receiver: str = "ops",
+    *,
+    message: Notification | None = None,
+    group: str = "g1",
+    episodes: Sequence[str] = ("e1",),
+) -> None:
+    message = replace(message or notification(), key=key, receiver=receiver, group_key=group)
     with state.write() as connection:
         outbox.put(
             connection,
             key=key,
             receiver=receiver,
-            group_key="g1",
-            reason="first",
-            episodes=["e1"],
-            message=to_plain(notification()) | {"key": key, "receiver": receiver},
+            group_key=group,
+            reason=message.reason,
+            episodes=episodes,
+            message=to_plain(message),
             now=NOW,
             deadline=NOW + timedelta(hours=24),
         )
@@ -130,6 +140,108 @@ async def test_d3_after_the_deadline_it_is_failed(state: State, clock: Clock) ->
     clock.now = NOW + timedelta(hours=24) - timedelta(seconds=1)
     await _delivery(state, clock, {"ops": recorder}).once()
     assert _states(state) == [("failed", 1)]
+
+
+async def test_d3_a_receiver_that_refuses_is_told_of_through_another_once(state: State, clock: Clock) -> None:
+    for key in ("k1", "k2"):
+        _put(state, key)
+    receivers = {"ops": Recorder(failures=[Rejected("ops answered 410", status=410)] * 2), "hook": Recorder()}
+    delivery = _delivery(state, clock, receivers)
+    while await delivery.once():
+        pass
+    heard = [(one.reason, one.title["en"], one.text["en"]) for one in receivers["hook"].sent]
+    assert heard == [
+        (
+            "notice",
+            "Receiver ops is broken",
+            "ops refused a message: ops answered 410. It is not sent again. Correct the settings of this receiver.",
+        )
+    ]
+
+
+async def test_d3_receivers_that_all_refuse_do_not_tell_of_each_other_for_ever(state: State, clock: Clock) -> None:
+    _put(state, "k1", "ops")
+    _put(state, "k2", "hook")
+    gone = [Rejected("gone", status=410)] * 50
+    delivery = _delivery(state, clock, {"ops": Recorder(failures=[*gone]), "hook": Recorder(failures=[*gone])})
+    for hour in range(30):
+        clock.now = NOW + timedelta(hours=hour)
+        while await delivery.once():
+            pass
+    assert [state for state, _ in _states(state)] == ["failed"] * 4  # two messages, and a notice of each receiver
+
+
+async def test_d3_the_only_receiver_has_nobody_to_tell(state: State, clock: Clock) -> None:
+    _put(state, "k1")
+    await _delivery(state, clock, {"ops": Recorder(failures=[Rejected("gone")])}).once()
+    assert _states(state) == [("failed", 1)]
+
+
+async def test_d4_firing_and_resolved_that_both_come_late_are_one_message(state: State, clock: Clock) -> None:
+    """The receiver was down from the first on; when it is back, the alert is over."""
+    _put(state, "k1")
+    recorder = Recorder(failures=[RetryLater("down", status=500)])
+    delivery = _delivery(state, clock, {"ops": recorder})
+    await delivery.once()
+    _put(state, "k2", message=notification(RESOLVED_ALERT, reason="resolved"))
+    clock.now += timedelta(seconds=1)
+    assert await delivery.once() == 1
+    assert [(one.key, one.reason, [alert.state for alert in one.alerts]) for one in recorder.sent] == [
+        ("k2", "resolved", ["resolved"])
+    ]
+    assert [state for state, _ in _states(state)] == ["sent", "sent"]
+
+
+async def test_d4_resolved_never_comes_before_firing(state: State, clock: Clock) -> None:
+    """A digest that waits told it firing; its end stands in a group of its own."""
+    recorder = Recorder(failures=[RetryLater("down", status=500)])
+    delivery = _delivery(state, clock, {"ops": recorder})
+    _put(state, "k1", message=notification(reason="digest"), group="digest:ops")
+    await delivery.once()
+    _put(state, "k2", message=notification(RESOLVED_ALERT, reason="resolved"))
+    assert await delivery.once() == 0
+    clock.now += timedelta(seconds=1)
+    assert await delivery.once() == 2
+    assert _keys(recorder) == ["k1", "k2"]
+
+
+async def test_ten_thousand_waiting_messages_are_not_held_in_memory(state: State, clock: Clock) -> None:
+    """Each takes 10 kB; a hundred of them are sent, and never more than one is read at a time."""
+    body = to_plain(notification()) | {"text": {"en": "x" * 10_000}}
+    names = [{"key": f"k{number}", "group_key": f"g{number}"} for number in range(10_000)]
+    same = {"receiver": "ops", "reason": "first", "state": "waiting", "error": "", "tries": 0, "message": body}
+    times = {"created_at": NOW, "next_at": NOW, "deadline_at": NOW + timedelta(hours=24)}
+    with state.write() as connection:
+        for start in range(0, len(names), 500):
+            connection.execute(insert(rows), [{**one, **same, **times} for one in names[start : start + 500]])
+    recorder = _Few(most=100)
+    delivery = _delivery(state, clock, {"ops": recorder})
+    tracemalloc.start()
+    try:
+        running = asyncio.create_task(delivery.run())
+        async with asyncio.timeout(60):
+            await recorder.enough.wait()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 5_000_000
+
+
+async def test_what_was_sent_is_written_down_though_state_was_away_for_a_moment(state: State, clock: Clock) -> None:
+    _put(state, "k1")
+    recorder = Recorder()
+    away = [RetryLater("state cannot be reached")] * 2
+
+    @event.listens_for(state.engine, "before_cursor_execute")
+    def fail(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if statement.startswith("INSERT INTO attempts") and away:
+            raise away.pop()
+
+    delivery = Delivery(state, {"ops": recorder}, None, worker_id="a", clock=clock, poll=timedelta(milliseconds=1))
+    await delivery.once()
+    assert (_keys(recorder), _states(state), away) == (["k1"], [("sent", 1)], [])
 
 
 async def test_a_notifiers_own_fault_neither_loses_the_message_nor_tells_its_text(state: State, clock: Clock) -> None:
@@ -235,7 +347,52 @@ class _Waited(Recorder):
 
     came: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def send(self, notification: Notification) -> int | None:
-        status = await Recorder.send(self, notification)
+    async def send(self, notification: Notification) -> Accepted:
+        accepted = await Recorder.send(self, notification)
         self.came.set()
-        return status
+        return accepted
+
+
+@dataclass(slots=True)
+class _Naming(Recorder):
+    """Names the messages that it accepts."""
+
+    async def send(self, notification: Notification) -> Accepted:
+        await Recorder.send(self, notification)
+        return Accepted(200, f"thread {len(self.sent)}")
+
+
+async def test_a_group_goes_on_under_the_name_of_its_message_until_it_is_over(state: State, clock: Clock) -> None:
+    receiver = _Naming()
+    for key, alert in (("k1", FIRING_ALERT), ("k2", FIRING_ALERT), ("k3", RESOLVED_ALERT), ("k4", FIRING_ALERT)):
+        message = replace(notification(alert), key=key)
+        with state.write() as connection:
+            outbox.put(
+                connection,
+                key=key,
+                receiver="ops",
+                group_key="g1",
+                reason="first",
+                episodes=[],
+                message=to_plain(message),
+                now=NOW,
+                deadline=NOW + timedelta(hours=24),
+            )
+    await _delivery(state, clock, {"ops": receiver}).once()
+    assert [message.reference for message in receiver.sent] == ["", "thread 1", "thread 2", ""]
+
+
+@dataclass
+class _Few:
+    """Takes so many messages, keeps none, and then never answers again."""
+
+    most: int
+    taken: int = 0
+    enough: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def send(self, notification: Notification) -> Accepted:
+        self.taken += 1
+        if self.taken >= self.most:
+            self.enough.set()
+            await asyncio.Event().wait()
+        return Accepted()

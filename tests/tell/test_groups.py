@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from gwanje.model import Severity
-from gwanje.tell.groups import Alert, Group, Reason, Ways, step
+from gwanje.tell.groups import step
 from gwanje.tell.spec import Route
+from gwanje.tell.told import Alert, Group, Reason, Ways
 
 BEGAN = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 WEB = Alert("e1", "cpu high", {"host": "web-1"}, Severity.WARNING, firing=True)
@@ -144,6 +145,16 @@ def test_two_routes_to_one_receiver_tell_it_once() -> None:
     desk = Desk({"receiver": "ops", "group_wait": "0s", "routes": [{"continue": True}, {}]})
     desk.at(0, WEB)
     assert desk.heard == [(0, Reason.FIRST, ["e1"])]
+
+
+def test_two_routes_that_group_differently_tell_one_receiver_once() -> None:
+    desk = Desk(
+        {"receiver": "ops", "group_wait": "0s", "routes": [{"continue": True, "group_by": ["host"]}, {"group_by": ["rule"]}]}
+    )
+    for seconds in (0, 1, 2, 3):
+        desk.at(seconds, WEB)
+    desk.at(100, _over(WEB))
+    assert desk.heard == [(0, Reason.FIRST, ["e1"]), (100, Reason.RESOLVED, ["e1 over"])]
 
 
 def test_each_message_has_a_key_of_its_own() -> None:

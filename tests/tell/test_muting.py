@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 from gwanje.model import Severity
 from gwanje.tell.escalation import Escalation
-from gwanje.tell.groups import Alert, Group, Reason, Ways, step
+from gwanje.tell.groups import step
 from gwanje.tell.inhibition import Inhibition, inhibited
 from gwanje.tell.spec import Route
+from gwanje.tell.told import Alert, Group, Reason, Ways
 
 BEGAN = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 WEB = Alert("e1", "cpu high", {"host": "web-1"}, Severity.WARNING, firing=True)
@@ -175,6 +176,22 @@ def test_x2_another_alert_does_not_begin_the_escalation_anew() -> None:
     desk.at(600, WEB, DB)
     desk.at(1200, WEB, DB)
     assert [seconds for seconds, receiver, _, _ in desk.said if receiver == "lead"] == [600]
+
+
+def test_x1_a_step_tells_its_receiver_once_of_an_alert_that_two_routes_told() -> None:
+    two = [{"receiver": "web", "group_by": ["host"], "continue": True}, {}]
+    desk = Desk({**AT_ONCE, "escalate": "night", "repeat_interval": "12h", "routes": two})
+    for minute in range(25):
+        desk.at(minute * 60, WEB)
+    assert [(seconds, receiver) for seconds, receiver, *_ in desk.said] == [(0, "ops"), (0, "web"), (600, "lead")]
+
+
+def test_two_routes_to_one_receiver_by_day_and_by_night_tell_it_at_any_time() -> None:
+    desk = Desk({**AT_ONCE, "routes": [{"mute": ["night"], "continue": True}, {"active": ["night"], "group_by": ["host"]}]})
+    desk.at(0, WEB, windows=["night"])
+    desk.at(60, WEB)
+    desk.at(120, WEB, DB)
+    assert desk.heard == [(0, Reason.FIRST, ["e1"]), (120, Reason.NEW, ["e1", "e2"])]
 
 
 def test_a_rota_in_which_nobody_is_on_duty_leaves_the_receiver_of_the_route() -> None:

@@ -105,6 +105,8 @@ def test_without_receivers_nobody_is_told(tmp_path: Path) -> None:
             6,
             "no receiver named 'c'",
         ),
+        ("receivers: [{name: a, type: slack, url: x}]\nheartbeat:\n  receiver: d\n", 3, "no receiver named 'd'"),
+        ("receivers: [{name: a, type: slack, url: x}]\nsummary:\n  receiver: d\n", 3, "no receiver named 'd'"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, text: str, line: int, sentence: str) -> None:

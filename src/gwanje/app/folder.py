@@ -12,21 +12,27 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from gwanje import config, kinds
+from gwanje.act import spec as act
+from gwanje.act.spec import Declared as DeclaredAction
 from gwanje.app.machine import Agent, Log
 from gwanje.collect.pipelines import spec as collect
 from gwanje.collect.pipelines.spec import Declared
 from gwanje.collect.scrape import spec as scrape
 from gwanje.collect.scrape.spec import DeclaredJob
 from gwanje.collect.statsd.settings import Statsd
-from gwanje.config import Chosen, Document, Duration, Reader, Secret
+from gwanje.config import Chosen, Document, Duration, Reader
 from gwanje.judge.rules import files as judge
-from gwanje.judge.rules import recording
+from gwanje.judge.rules import places, recording
+from gwanje.judge.rules.places import Inventory
 from gwanje.judge.rules.recording import Recording
 from gwanje.judge.rules.spec import Rule
 from gwanje.show.dashboards import files as boards
 from gwanje.show.dashboards.files import Named
 from gwanje.tell import policy as tell
+from gwanje.tell import storm
+from gwanje.tell.flapping import Limits as Flapping
 from gwanje.tell.policy import Policy
+from gwanje.watch.reports import Heartbeat, Summary
 
 _ADDRESS = re.compile(r"^(?P<host>\[[0-9a-fA-F:]+\]|[^:\s]+):(?P<port>\d{1,5})$")
 
@@ -149,11 +155,32 @@ class Main(config.Settings):
     duty: list[dict[str, Any]] = Field(default_factory=list)
     """Rotas: people who take turns."""
 
+    heartbeat: Heartbeat | None = None
+    """An alert that always fires, for a check elsewhere."""
+
+    summary: Summary | None = None
+    """What happened the day before, in one message."""
+
+    flapping: Flapping = Flapping()
+    """When an alert counts as coming and going."""
+
+    messages_a_minute: Annotated[int, Field(ge=1, le=10_000)] = storm.MOST
+    """So many messages a minute for one receiver; the rest is one digest."""
+
+    actions: list[dict[str, Any]] = Field(default_factory=list)
+    """What is done about alerts without asking anybody; what does not stand here is never done."""
+
     longest_silence: Duration = timedelta(days=90)
     """How long a silence may last."""
 
     rules: list[dict[str, Any]] = Field(default_factory=list)
     """Rules, beside those of `rules/*.yaml`."""
+
+    groups: dict[str, list[str]] = Field(default_factory=dict)
+    """Groups of hosts, for thresholds: names, or regular expressions that match a whole name: `web: [web-1, "web-.*"]`."""
+
+    thresholds: list[dict[str, Any]] = Field(default_factory=list)
+    """Thresholds of a group of hosts, a host or a container, where they differ from the rule's own."""
 
     ready_recordings: bool = True
     """Whether the ready recording rules run: `host_cpu_used_ratio`, `container_memory_used_ratio` and their like."""
@@ -175,6 +202,8 @@ class Folder:
     receivers_without_address: Sequence[str]
     policy: Policy
     rules: Sequence[Rule]
+    inventory: Inventory
+    actions: Sequence[DeclaredAction]
     recordings: Sequence[Recording]
     pipelines: Sequence[Declared]
     scrapes: Sequence[DeclaredJob]
@@ -196,7 +225,10 @@ def read(path: Path, **variables: str) -> Folder:
     probes = _probes(reader, document, main)
     telling = tell.read(reader, document)
     receivers = {name: chosen for name, chosen in telling.receivers.items() if _has_address(chosen)}
+    actions = act.read(reader, document)
+    absent = [name for name in telling.receivers if name not in receivers]
     written_rules = judge.read(reader, document)
+    inventory = places.read(reader, document, written_rules.rules)
     pipelines = collect.read_all(reader)
     scrapes = scrape.read(reader, document)
     dashboards = boards.read(reader)
@@ -206,9 +238,17 @@ def read(path: Path, **variables: str) -> Folder:
         main=main,
         probes=probes,
         receivers=receivers,
-        receivers_without_address=[name for name in telling.receivers if name not in receivers],
-        policy=telling.policy if receivers else replace(telling.policy, root=None),
+        receivers_without_address=absent,
+        policy=replace(
+            telling.policy,
+            flapping=main.flapping,
+            messages_a_minute=main.messages_a_minute,
+            absent=frozenset(absent),
+            root=telling.policy.root if receivers else None,
+        ),
         rules=written_rules.rules,
+        inventory=inventory,
+        actions=actions,
         recordings=_recordings(main, written_rules.recordings),
         pipelines=pipelines,
         scrapes=scrapes,
@@ -235,9 +275,8 @@ def _probes(reader: Reader, document: Document, main: Main) -> dict[str, Chosen]
 
 
 def _has_address(receiver: Chosen) -> bool:
-    """A pack names receivers whose address comes from the environment; one that is empty is not set up yet."""
-    address = getattr(receiver.settings, "url", None)
-    return not (isinstance(address, Secret) and not address.get_secret_value())
+    """A pack names receivers whose addresses come from the environment; a kind says what it needs and is still empty."""
+    return not getattr(receiver.settings, "absent", ())
 
 
 def available_kinds() -> dict[str, list[str]]:

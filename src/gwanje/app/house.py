@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import secrets
 import socket
 import threading
 from collections.abc import AsyncIterator, Sequence
@@ -17,6 +18,7 @@ import psutil
 import structlog
 
 from gwanje import http
+from gwanje.act.worker import Worker
 from gwanje.app import backup
 from gwanje.app.clock import now
 from gwanje.app.figures import FiguresProbe
@@ -41,7 +43,9 @@ from gwanje.show.dashboards import files as dashboards
 from gwanje.show.rooms import OwnSamples, Rooms
 from gwanje.tell.delivery import Delivery
 from gwanje.watch.recorder import Recorder
-from gwanje.watch.round import Round
+from gwanje.watch.reports import Reports
+from gwanje.watch.round import Places, Round
+from gwanje.watch.turns import Turns
 from gwanje.wire.exposition.encode import series_name
 
 _WAITING = "waiting"
@@ -70,6 +74,8 @@ class House:
     round: Round
     recorder: Recorder
     delivery: Delivery
+    worker: Worker
+    reports: Reports
     started: datetime
 
     @property
@@ -98,6 +104,8 @@ class House:
             ready=self.ready,
             backup=self.backup,
             latest=self.round.latest,
+            why=self.round.why,
+            inventory=self.folder.inventory,
             recordings=self.folder.recordings,
             recorded=self.recorder.latest,
             policy=self.folder.policy,
@@ -155,6 +163,20 @@ async def open_house(folder: Folder) -> AsyncIterator[House]:
         worker = _worker(folder)
         prepared = [declared.prepare(world) for declared in folder.pipelines]
         receivers = {name: chosen.create(world) for name, chosen in folder.receivers.items()}
+        turns = _turns(state, worker, stack)
+        doers = {declared.action.name: declared.kind.create(world) for declared in folder.actions}
+        round_ = Round(
+            folder.rules,
+            samples,
+            turns.state if turns else state,
+            folder.policy,
+            updates,
+            clock=now,
+            page_url=folder.url,
+            places=Places(folder.inventory.groups, folder.inventory.overrides),
+            actions=[declared.action for declared in folder.actions],
+            turns=turns,
+        )
         yield House(
             folder=folder,
             world=world,
@@ -168,11 +190,22 @@ async def open_house(folder: Folder) -> AsyncIterator[House]:
             schedule=Schedule(prepared, state, transport, updates, worker_id=worker, clock=now),
             statsd=_statsd(folder, transport, stack),
             scraper=await asyncio.to_thread(_scraper, folder, world, transport),
-            round=Round(folder.rules, samples, state, folder.policy, updates, clock=now, page_url=folder.url),
+            round=round_,
             recorder=Recorder(folder.recordings, samples, ingest, clock=now),
             delivery=Delivery(state, receivers, updates, worker_id=worker, clock=now),
+            worker=Worker(state, doers, updates, worker_id=worker, clock=now),
+            reports=_reports(folder, state, updates, round_),
             started=now(),
         )
+
+
+def _turns(state: State, worker: str, stack: AsyncExitStack) -> Turns | None:
+    """Turns with other processes, where they can be on the same state. A process that was killed is another after its restart."""
+    if not state.shared:
+        return None
+    turns = Turns(state, f"{worker}-{secrets.token_hex(4)}"[-64:], now)
+    stack.callback(turns.give_back)
+    return turns
 
 
 class AgentThread:
@@ -216,6 +249,19 @@ class AgentThread:
 def _scraper(folder: Folder, world: World, transport: Sender) -> Scraper:
     jobs = [(one.job, one.discoveries(world)) for one in folder.scrapes]
     return Scraper(jobs, transport, spool=Spool(folder.path / _WAITING / "scrapes", _WAITING_BYTES) if jobs else None)
+
+
+def _reports(folder: Folder, state: State, updates: Updates, round_: Round) -> Reports:
+    """What is told by the clock, where its receiver is set up."""
+    heartbeat, summary = folder.main.heartbeat, folder.main.summary
+    return Reports(
+        state,
+        updates,
+        heartbeat=heartbeat if heartbeat and heartbeat.receiver in folder.receivers else None,
+        summary=summary if summary and summary.receiver in folder.receivers else None,
+        completed=round_.completed,
+        clock=now,
+    )
 
 
 def _statsd(folder: Folder, transport: Sender, stack: AsyncExitStack) -> StatsdDoor | None:

@@ -81,6 +81,8 @@ async def _loops(house: House, live: Live) -> AsyncIterator[None]:
         "rounds": house.round.run(),
         "recorder": house.recorder.run(),
         "delivery": house.delivery.run(),
+        "actions": house.worker.run(),
+        "reports": house.reports.run(),
         "schedule": house.schedule.run(),
         "scrapes": house.scraper.run(),
         "live": live.run(),

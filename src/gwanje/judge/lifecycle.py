@@ -1,12 +1,10 @@
 """The one place where an alert changes state. Pure: same inputs, same answer.
 
-ok → pending → firing → recovering → ok. An instance that is ok has nothing to remember, so it is None here.
+ok → pending → firing → recovering → ok, and no data. An instance that is ok has nothing to remember, so it is None here.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -14,16 +12,21 @@ from enum import StrEnum
 from typing import Final
 
 from gwanje.config import format_duration
+from gwanje.judge.identity import episode_id, fingerprint
 from gwanje.judge.rules.spec import Rule
-from gwanje.judge.rules.verdict import Breach, Good, Verdict
-from gwanje.model import Severity, to_ms
+from gwanje.judge.rules.verdict import Breach, Good, Stale, Verdict
+from gwanje.model import Severity
+
+__all__ = ["Ended", "Instance", "State", "Transition", "absence", "episode_id", "fingerprint", "remove", "resume", "step"]
 
 LONGEST_OUTAGE: Final = timedelta(hours=1)
-"""After a longer one the clocks of `for` and `clear_for` start again."""
+"""After a longer one the clocks of `for`, `clear_for` and `keep_firing_for` start again."""
 GRACE: Final = timedelta(minutes=10)
 """What passes after a shorter outage before a rule with a longer `for` fires."""
-_MISSED_INTERVALS: Final = 3
-_SHORTEST_ABSENCE: Final = timedelta(seconds=30)
+MISSED: Final = 3
+"""So many intervals without an answer are no data, and"""
+SHORTEST_ABSENCE: Final = timedelta(seconds=30)
+"""never a shorter time."""
 
 
 class State(StrEnum):
@@ -39,6 +42,8 @@ class Ended(StrEnum):
 
     RESOLVED = "resolved"
     PASSED = "passed before firing"
+    NO_DATA = "no data"
+    DEPARTED = "departed"
     RULE_REMOVED = "rule removed"
 
 
@@ -56,11 +61,15 @@ class Instance:
     pending_since: datetime | None
     """When the clock of `for` started."""
     good_since: datetime | None
-    """When the clock of `clear_for` started."""
+    """When the clocks of `clear_for` and `keep_firing_for` started."""
     seen_at: datetime
     """When a verdict last counted."""
     episode: str
     value: float | None
+    fired_at: datetime | None = None
+    """When people were first told, or would have been; what never fired just passes."""
+    last_seen: str = ""
+    """What the last look said where it said nothing: too few samples, no number, no data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,33 +88,39 @@ class Transition:
 Stepped = tuple[Instance | None, tuple[Transition, ...]]
 
 
-def fingerprint(rule: str, labels: Mapping[str, str]) -> str:
-    """An alert's identity: rule and labels, severity left out."""
-    own = sorted((name, value) for name, value in labels.items() if name != "severity")
-    return hashlib.sha256(json.dumps([rule, own], ensure_ascii=False).encode()).hexdigest()[:32]
-
-
 def step(instance: Instance | None, verdict: Verdict | None, rule: Rule, now: datetime) -> Stepped:
     """The instance after one evaluation, and what changed.
 
     `verdict` is None when the series did not answer. Neither that nor a verdict that says nothing (too little counted, not
-    a number) counts or resets anything; only what was observed moves an alert.
+    a number) counts or resets anything; only what was observed moves an alert, or the rule's word on missing data.
     """
     match verdict:
         case Breach():
             return _breached(instance, verdict, rule, now)
         case Good() if instance is not None:
             return _good(instance, verdict, rule, now)
-        case None if instance is not None and instance.state is State.PENDING and now - instance.seen_at > absence(rule):
-            return _entered(
-                instance, State.NO_DATA, now, f"no data for more than {format_duration(absence(rule))}", instance.state
-            )
-    return None if instance is None else _not_counted(instance, rule, now), ()
+        case None | Stale() if instance is not None:
+            return _missing(instance, verdict, rule, now)
+    if instance is None or verdict is None:
+        return instance, ()
+    return _not_counted(replace(instance, last_seen=verdict.why), rule, now), ()
+
+
+def absent(labels: Mapping[str, str], rule: Rule, now: datetime, seen_at: datetime) -> Stepped:
+    """What becomes of an ok label set that stopped answering longer than `absence` ago, by the rule's word on that."""
+    why = f"no data for {format_duration(timedelta(seconds=(now - seen_at) // timedelta(seconds=1)))}"
+    if rule.no_data == "breach":
+        return step(None, _as_breach(labels, rule, why), rule, now)
+    if rule.no_data != "alert":
+        return None, ()
+    severity, _ = rule.conditions[-1]
+    begun = replace(_new(labels, severity, None, rule, now), seen_at=seen_at, fired_at=now, last_seen=why)
+    return _entered(begun, State.NO_DATA, now, why, State.OK)
 
 
 def absence(rule: Rule) -> timedelta:
-    """How long a series may be missing before a pending alert is `no_data`."""
-    return max(_MISSED_INTERVALS * rule.interval, _SHORTEST_ABSENCE)
+    """How long a series may be missing before that is no data."""
+    return max(MISSED * rule.interval, SHORTEST_ABSENCE)
 
 
 def resume(instance: Instance, rule: Rule, now: datetime) -> Instance:
@@ -118,62 +133,85 @@ def resume(instance: Instance, rule: Rule, now: datetime) -> Instance:
     return instance
 
 
+def unknown(judged_at: datetime | None, now: datetime) -> bool:
+    """Whether open alerts are unknown, because nobody has evaluated rules since `judged_at`. They do not resolve by that."""
+    return judged_at is None or now - judged_at > SHORTEST_ABSENCE
+
+
 def remove(instance: Instance, now: datetime) -> Transition:
     """The end of an instance whose rule is gone. That is not "resolved": nobody saw a good value."""
     return _transition(instance, State.OK, now, "the rule was removed", Ended.RULE_REMOVED)
 
 
+def depart(instance: Instance, now: datetime) -> Transition:
+    """The end of an instance of something that was taken away on purpose."""
+    return _transition(instance, State.OK, now, "departed as expected", Ended.DEPARTED)
+
+
+# --- looked at -----------------------------------------------------------------------------------------------------------
+
+
 def _breached(instance: Instance | None, breach: Breach, rule: Rule, now: datetime) -> Stepped:
     if instance is None:
-        return _begun(breach, rule, now)
-    seen = replace(instance, severity=breach.severity, value=breach.value, seen_at=now, good_since=None)
+        begun = _new(breach.labels, breach.severity, breach.value, rule, now)
+        return _entered(begun, State.PENDING if rule.for_ > timedelta() else State.FIRING, now, breach.why, State.OK)
+    seen = replace(instance, severity=breach.severity, value=breach.value, seen_at=now, good_since=None, last_seen="")
     match instance.state:
         case State.PENDING if now - (instance.pending_since or now) >= rule.for_:
             return _entered(seen, State.FIRING, now, f"{breach.why} for {format_duration(rule.for_)}", instance.state)
-        case State.PENDING:
-            return seen, _severity_changed(instance, seen, breach.why, now)
         case State.NO_DATA:
             restarted = replace(seen, pending_since=now)
-            return _entered(restarted, State.PENDING, now, f"{breach.why}, after no data", instance.state)
+            state = State.PENDING if rule.for_ > timedelta() else State.FIRING
+            return _entered(restarted, state, now, f"{breach.why}, after no data", instance.state)
         case State.RECOVERING:
             return _entered(seen, State.FIRING, now, f"{breach.why} again", instance.state)
     return seen, _severity_changed(instance, seen, breach.why, now)
 
 
-def _begun(breach: Breach, rule: Rule, now: datetime) -> Stepped:
-    identity = fingerprint(rule.name, breach.labels)
-    begun = Instance(
-        fingerprint=identity,
-        rule=rule.name,
-        labels=dict(breach.labels),
-        state=State.OK,
-        severity=breach.severity,
-        since=now,
-        pending_since=now,
-        good_since=None,
-        seen_at=now,
-        episode=episode_id(identity, now),
-        value=breach.value,
-    )
-    if rule.for_ > timedelta():
-        return _entered(begun, State.PENDING, now, breach.why, State.OK)
-    return _entered(begun, State.FIRING, now, breach.why, State.OK)
-
-
 def _good(instance: Instance, good: Good, rule: Rule, now: datetime) -> Stepped:
-    seen = replace(instance, value=good.value, seen_at=now)
+    seen = replace(instance, value=good.value, seen_at=now, last_seen="")
     if instance.state in {State.PENDING, State.NO_DATA}:
-        return None, (_transition(seen, State.OK, now, good.why, Ended.PASSED),)
+        ended = Ended.PASSED if instance.fired_at is None else Ended.RESOLVED
+        return None, (_transition(seen, State.OK, now, good.why, ended),)
     if not good.cleared:
         between = replace(seen, good_since=None)
         return (between, ()) if instance.state is State.FIRING else _entered(between, State.FIRING, now, good.why, instance.state)
     good_since = instance.good_since or now
-    if now - good_since >= rule.clear_for:
+    if now >= good_since + max(rule.clear_for, rule.keep_firing_for):
         return None, (_transition(seen, State.OK, now, good.why, Ended.RESOLVED),)
-    recovering = replace(seen, good_since=good_since)
-    if instance.state is State.RECOVERING:
-        return recovering, ()
-    return _entered(recovering, State.RECOVERING, now, good.why, instance.state)
+    held = replace(seen, good_since=good_since)
+    if instance.state is State.RECOVERING or now < good_since + rule.keep_firing_for:
+        return held, ()
+    return _entered(held, State.RECOVERING, now, good.why, instance.state)
+
+
+# --- not seen ------------------------------------------------------------------------------------------------------------
+
+
+def _missing(instance: Instance, stale: Stale | None, rule: Rule, now: datetime) -> Stepped:
+    """What the rule says about missing data, once they are missing long enough; never "resolved"."""
+    if stale is None and now - instance.seen_at <= absence(rule):
+        return _not_counted(replace(instance, last_seen="no answer"), rule, now), ()
+    why = stale.why if stale else f"no data for more than {format_duration(absence(rule))}"
+    missed = replace(instance, last_seen=why)
+    if rule.no_data == "breach":
+        after, transitions = _breached(missed, _as_breach(instance.labels, rule, why), rule, now)
+        return after and replace(after, seen_at=instance.seen_at, last_seen=why), transitions
+    if rule.no_data == "ok":
+        ended = Ended.PASSED if instance.fired_at is None else Ended.NO_DATA
+        return None, (_transition(missed, State.OK, now, f"{why}, which this rule takes for ok", ended),)
+    return _without_data(missed, rule, now)
+
+
+def _without_data(missed: Instance, rule: Rule, now: datetime) -> Stepped:
+    """A state that is kept. What was about to fire does not, and is forgotten after a while if nobody was told of it."""
+    if missed.state is State.PENDING:
+        fired_at = missed.fired_at or (now if rule.no_data == "alert" else None)
+        return _entered(replace(missed, fired_at=fired_at), State.NO_DATA, now, missed.last_seen, missed.state)
+    if missed.state is State.NO_DATA and missed.fired_at is None and now - missed.since > LONGEST_OUTAGE:
+        why = f"{missed.last_seen}; nobody had been told"
+        return None, (_transition(missed, State.OK, now, why, Ended.PASSED),)
+    return missed, ()
 
 
 def _not_counted(instance: Instance, rule: Rule, now: datetime) -> Instance:
@@ -183,8 +221,34 @@ def _not_counted(instance: Instance, rule: Rule, now: datetime) -> Instance:
     return replace(instance, pending_since=min(instance.pending_since + rule.interval, now))
 
 
+def _as_breach(labels: Mapping[str, str], rule: Rule, why: str) -> Breach:
+    severity, condition = rule.conditions[0]
+    return Breach(labels, None, severity, condition, why)
+
+
+# --- in common -----------------------------------------------------------------------------------------------------------
+
+
+def _new(labels: Mapping[str, str], severity: Severity, value: float | None, rule: Rule, now: datetime) -> Instance:
+    identity = fingerprint(rule.name, labels)
+    return Instance(
+        fingerprint=identity,
+        rule=rule.name,
+        labels=dict(labels),
+        state=State.OK,
+        severity=severity,
+        since=now,
+        pending_since=now,
+        good_since=None,
+        seen_at=now,
+        episode=episode_id(identity, now),
+        value=value,
+    )
+
+
 def _entered(instance: Instance, state: State, now: datetime, because: str, before: State) -> Stepped:
-    entered = replace(instance, state=state, since=now)
+    fired_at = now if state is State.FIRING and instance.fired_at is None else instance.fired_at
+    entered = replace(instance, state=state, since=now, fired_at=fired_at)
     return entered, (Transition(now, before, state, instance.severity, instance.value, because),)
 
 
@@ -198,8 +262,3 @@ def _severity_changed(before: Instance, after: Instance, why: str, now: datetime
 
 def _transition(instance: Instance, state: State, now: datetime, because: str, ended: Ended) -> Transition:
     return Transition(now, instance.state, state, instance.severity, instance.value, because, ended)
-
-
-def episode_id(identity: str, now: datetime) -> str:
-    """The same breach gives the same id wherever it is evaluated; later ids sort later."""
-    return f"{to_ms(now):012x}{identity[:20]}"

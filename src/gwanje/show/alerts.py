@@ -9,6 +9,7 @@ from typing import Any
 
 from gwanje.keep.said import Acknowledgement
 from gwanje.keep.state import alerts as kept
+from gwanje.keep.state import deeds
 from gwanje.keep.state.alerts import Attempt, Change, Episode, Wanted
 from gwanje.model import to_ms
 from gwanje.show.rooms import Rooms
@@ -90,6 +91,7 @@ def story(rooms: Rooms, id_: str) -> dict[str, Any] | None:
     """One alert with everything that happened to it, newest first."""
     with rooms.state.read() as connection:
         found = kept.story(connection, id_)
+        done = deeds.of_episode(connection, id_)
     if found is None:
         return None
     return {
@@ -97,6 +99,7 @@ def story(rooms: Rooms, id_: str) -> dict[str, Any] | None:
         "annotations": found.episode.annotations,
         "for_seconds": found.episode.for_.total_seconds(),
         "story": [_entry(entry) for entry in found.entries],
+        "deeds": [_deed(deed) for deed in done],
     }
 
 
@@ -137,6 +140,12 @@ def _acknowledged(taken: Acknowledgement | None) -> Acknowledged | None:
 def _entry(entry: Change | Attempt) -> dict[str, Any]:
     kind = "transition" if isinstance(entry, Change) else "attempt"
     return {"kind": kind, **asdict(entry), "at": to_ms(entry.at)}
+
+
+def _deed(deed: deeds.Kept) -> dict[str, Any]:
+    """What was done about it without asking anybody."""
+    said = {name: getattr(deed, name) for name in ("id", "action", "target", "because", "dry", "state", "result")}
+    return {**said, "decided_at": to_ms(deed.decided_at), "ended_at": _ms(deed.ended_at)}
 
 
 def _ms(instant: datetime | None) -> int | None:

@@ -15,6 +15,7 @@ from gwanje.collect.pipelines.spec import Prepared
 from gwanje.collect.schedule import Schedule
 from gwanje.collect.scrape.loop import Scraper
 from gwanje.errors import Rejected
+from gwanje.judge.rules.places import Inventory
 from gwanje.judge.rules.recording import Recording
 from gwanje.judge.rules.spec import Rule
 from gwanje.keep.events.base import Events
@@ -25,9 +26,14 @@ from gwanje.show.dashboards.files import Named
 from gwanje.tell.policy import Policy
 from gwanje.watch.book import Evaluation
 from gwanje.watch.recorder import Recorded
+from gwanje.watch.why import Why
 
 OwnSamples = Callable[[], Mapping[str, float]]
 """Figures of one room by metric name, labels in exposition form."""
+
+
+def _nothing(_rule: str) -> Sequence[Why]:
+    return ()
 
 
 async def _ready() -> str:
@@ -62,6 +68,10 @@ class Rooms:
     """Copies the folder and its stores into a new folder, and says what is in the copy."""
     latest: Callable[[], Mapping[str, Evaluation]] = dict
     """What each rule found when it was last evaluated, by the rule's name; nothing of rules that were not yet."""
+    why: Callable[[str], Sequence[Why]] = _nothing
+    """Of each label set of a rule, by the rule's name, why its last evaluation came to what it came to."""
+    inventory: Inventory = field(default_factory=Inventory)
+    """Groups of hosts, and the thresholds that files set apart."""
     otlp_promoted: Mapping[str, str] = field(default_factory=dict)
     """Attributes of OpenTelemetry's resources that every series of them carries, with the label's name."""
     dashboards: Sequence[Named] = ()

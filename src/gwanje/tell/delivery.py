@@ -6,22 +6,28 @@ At least once: a crash after the other side accepted and before that is written 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from gwanje.carry.updates.base import Update, Updates
 from gwanje.errors import GwanjeError, Rejected, RetryLater
 from gwanje.keep.state import outbox
 from gwanje.keep.state.base import State
 from gwanje.tell.backoff import pause
-from gwanje.tell.message import from_plain
-from gwanje.tell.notifiers.base import Notifier
+from gwanje.tell.broken import KEY as OF_BROKEN
+from gwanje.tell.broken import broken, other_than
+from gwanje.tell.combining import ALONE, combined
+from gwanje.tell.message import from_plain, to_plain
+from gwanje.tell.notifiers.base import Notification, Notifier
 
 POLL: Final = timedelta(seconds=1)
 LONGEST_SEND: Final = timedelta(seconds=20)
@@ -37,6 +43,7 @@ class _Outcome:
     status: int | None = None
     error: str = ""
     after: timedelta | None = None
+    reference: str = ""
 
 
 class Delivery:
@@ -65,6 +72,7 @@ class Delivery:
         self._chance = chance
         self._poll = poll
         self._woken = {receiver: asyncio.Event() for receiver in receivers}
+        self._refusing: set[str] = set()
         self._attempts: dict[tuple[str, str], int] = {}
         self._seconds: dict[str, float] = {}
 
@@ -127,7 +135,7 @@ class Delivery:
         started = time.monotonic()
         outcome = await self._send(receiver, claimed)
         elapsed = time.monotonic() - started
-        await asyncio.to_thread(self._record, receiver, claimed, outcome, elapsed)
+        await self._remember(receiver, claimed, outcome, elapsed)
         self._count(receiver, outcome, elapsed)
         self._publish(claimed)
         return True
@@ -135,7 +143,8 @@ class Delivery:
     async def _send(self, receiver: str, claimed: outbox.Claimed) -> _Outcome:
         try:
             async with asyncio.timeout(LONGEST_SEND.total_seconds()):
-                status = await self._receivers[receiver].send(from_plain(claimed.message))
+                message = _message(claimed)
+                accepted = await self._receivers[receiver].send(message)
         except TimeoutError:
             return _Outcome(outbox.LATER, error=f"not accepted within {LONGEST_SEND.total_seconds():g} s")
         except RetryLater as error:
@@ -146,7 +155,20 @@ class Delivery:
             return _Outcome(outbox.FAILED, error=str(error))
         except Exception as error:  # noqa: BLE001 - a notifier's own fault must neither lose the message nor stop the others
             return _Outcome(outbox.LATER, error=f"the notifier failed with {type(error).__name__}")
-        return _Outcome(outbox.SENT, status)
+        # When everything is over, the thread is over, too: the next message of the group begins a new one.
+        return _Outcome(outbox.SENT, accepted.status, reference="" if message.resolved else accepted.reference)
+
+    async def _remember(self, receiver: str, claimed: outbox.Claimed, outcome: _Outcome, elapsed: float) -> None:
+        """Write down what became of it. While state cannot be written the claim goes on: after it, it would be sent again."""
+        ends = time.monotonic() + (LEASE - LONGEST_SEND).total_seconds()
+        while True:
+            try:
+                return await asyncio.to_thread(self._record, receiver, claimed, outcome, elapsed)
+            except (GwanjeError, SQLAlchemyError) as error:
+                if time.monotonic() >= ends:
+                    raise
+                log.warning("an attempt is not written down yet", receiver=receiver, key=claimed.key, reason=str(error))
+                await asyncio.sleep(self._poll.total_seconds())
 
     def _claim(self, receiver: str) -> outbox.Claimed | None:
         now = self._clock()
@@ -154,7 +176,7 @@ class Delivery:
             if not outbox.is_due(connection, receiver, now):
                 return None
         with self._state.write() as connection:
-            return outbox.claim(connection, receiver, self._worker, now, now + LEASE)
+            return outbox.claim(connection, receiver, self._worker, now, now + LEASE, alone=ALONE)
 
     def _record(self, receiver: str, claimed: outbox.Claimed, outcome: _Outcome, elapsed: float) -> None:
         now = self._clock()
@@ -162,12 +184,38 @@ class Delivery:
         if name == outbox.LATER and next_at >= claimed.deadline:
             name = outbox.FAILED
         with self._state.write() as connection:
-            tried = outbox.Tried(now, name, outcome.status, elapsed * 1000, outcome.error, next_at)
-            outbox.attempted(connection, claimed.id, self._worker, tried)
+            tried = outbox.Tried(now, name, outcome.status, elapsed * 1000, outcome.error, next_at, outcome.reference)
+            outbox.attempted(connection, claimed, self._worker, tried)
+            if name == outbox.FAILED:
+                self._tell_of(connection, receiver, claimed, outcome, now)
+        if name == outbox.SENT:
+            self._refusing.discard(receiver)
         if name == outbox.FAILED:
             log.error("message not delivered", receiver=receiver, key=claimed.key, tries=claimed.tries + 1, reason=outcome.error)
         elif name == outbox.LATER:
             log.warning("message waits", receiver=receiver, key=claimed.key, tries=claimed.tries + 1, reason=outcome.error)
+
+    def _tell_of(self, connection: Connection, receiver: str, claimed: outbox.Claimed, outcome: _Outcome, now: datetime) -> None:
+        """A receiver that refuses messages is itself something that people must hear of, through another one."""
+        self._refusing.add(receiver)
+        other = other_than(receiver, self._receivers, self._refusing)
+        if not other or claimed.key.startswith(OF_BROKEN):
+            return
+        notice = broken(receiver, other, outcome.error, now)
+        if outbox.became(connection, notice.key) is not None:
+            return
+        with contextlib.suppress(IntegrityError), connection.begin_nested():  # another process may say the same just now
+            outbox.put(
+                connection,
+                key=notice.key,
+                receiver=other,
+                group_key=notice.group_key,
+                reason=notice.reason,
+                episodes=(),
+                message=to_plain(notice),
+                now=now,
+                deadline=now + timedelta(hours=24),
+            )
 
     def _take_up(self) -> None:
         with self._state.write() as connection:
@@ -198,3 +246,9 @@ class Delivery:
     def _publish(self, claimed: outbox.Claimed) -> None:
         for episode in claimed.episodes if self._updates is not None else ():
             self._updates.publish(Update("alerts", episode))  # type: ignore[union-attr] # without updates the loop is empty
+
+
+def _message(claimed: outbox.Claimed) -> Notification:
+    """What is sent: the message, and in it the older ones that are as late."""
+    messages = [from_plain(plain) for plain in (*claimed.before, claimed.message)]
+    return replace(combined(messages), reference=claimed.reference)

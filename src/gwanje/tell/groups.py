@@ -10,95 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from enum import StrEnum
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from gwanje.model import Severity
 from gwanje.tell import escalation
-from gwanje.tell.escalation import Clock, Escalation
+from gwanje.tell.placing import Placed, Placing, group_key
 from gwanje.tell.routes import Target, targets
-from gwanje.tell.spec import Route
-
-
-class Reason(StrEnum):
-    """Why a message was decided."""
-
-    FIRST = "first"
-    NEW = "new alerts"
-    ROSE = "severity rose"
-    UNMUTED = "was muted"
-    RESOLVED = "resolved"
-    ACKNOWLEDGED = "acknowledged"
-    REPEAT = "repeat"
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """An alert as telling sees it: it fires, or it is over."""
-
-    episode: str
-    rule: str
-    labels: Mapping[str, str]
-    severity: Severity
-    firing: bool
-    muted: str = ""
-    """What keeps everybody from being told of it now; empty where nothing does."""
-    acknowledged: str = ""
-    """Who is on it; empty where nobody is."""
-
-    @property
-    def routed_by(self) -> dict[str, str]:
-        """What matchers and `group_by` look at."""
-        return {**self.labels, "rule": self.rule, "severity": self.severity}
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Alerts told together to one receiver, and what it was told of them."""
-
-    key: str
-    receiver: str
-    labels: Mapping[str, str]
-    began: datetime
-    told_at: datetime | None = None
-    told: Mapping[str, Severity] = field(default_factory=dict)
-    """The episodes that the receiver knows as firing, with the severity it knows."""
-    held: Mapping[str, str] = field(default_factory=dict)
-    """The episodes that fire but are muted, with what mutes them."""
-    acknowledged: frozenset[str] = frozenset()
-    """The episodes of which the receiver knows that somebody is on them."""
-    clock: Clock | None = None
-    """How far its escalation is; None where there is none."""
-    step: int = 0
-    """The step of an escalation that it belongs to, from 1; 0 for what the routes say."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ways:
-    """How telling goes at a moment: the routes, and what holds of calendars and rotas."""
-
-    root: Route | None
-    windows_on: frozenset[str] = frozenset()
-    """The windows that hold."""
-    escalations: Mapping[str, Escalation] = field(default_factory=dict)
-    on_duty: Mapping[str, str] = field(default_factory=dict)
-    """The receiver of who is on duty, by rota; nothing of those in which nobody is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """One message that must be sent: about these alerts, for this reason."""
-
-    key: str
-    group: Group
-    reason: Reason
-    alerts: tuple[Alert, ...]
-    at: datetime
-
-    def was_muted(self, episode: str) -> str:
-        """What kept this alert from being told until now; empty where nothing did."""
-        return self.group.held.get(episode, "")
+from gwanje.tell.told import Alert, Decided, Group, Reason, Ways
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,18 +46,50 @@ class _News:
     over: tuple[Alert, ...]
 
 
-def step(groups: Sequence[Group], alerts: Iterable[Alert], ways: Ways, now: datetime) -> tuple[list[Group], list[Decided]]:
+def step(
+    groups: Sequence[Group], alerts: Iterable[Alert], ways: Ways, now: datetime, placing: Placing | None = None
+) -> tuple[list[Group], list[Decided]]:
     """The groups after this moment, and what is told.
 
-    `alerts` are all that fire, and those that are over but stand in some group's `told`.
+    `alerts` are all that fire, and those that are over but stand in some group's `told`. `placing` remembers where they go.
     """
     known = {alert.episode: alert for alert in alerts}
-    places = _places([alert for alert in known.values() if alert.firing], ways)
+    places = _places([alert for alert in known.values() if alert.firing], ways, placing or Placing())
     after, decided = _layer([group for group in groups if not group.step], places, known, ways, now)
     after = [_escalated(group, places.get(group.key), ways, now) for group in after]
     further = _further(after, places, known, ways)
     added, escalated = _layer([group for group in groups if group.step], further, known, ways, now)
     return [*after, *added], [*decided, *escalated]
+
+
+def wakes(
+    groups: Iterable[Group], alerts: Iterable[Alert], ways: Ways, now: datetime, placing: Placing | None = None
+) -> datetime:
+    """Until when `step` says nothing more, if nothing but the time changes. To be asked when it just said and changed nothing."""
+    known = {alert.episode: alert for alert in alerts}
+    after = list(groups)
+    places = _places([alert for alert in known.values() if alert.firing], ways, placing or Placing())
+    places |= _further([group for group in after if not group.step], places, known, ways)
+    moments = (
+        moment
+        for group in after
+        for moment in _moments(group, places[group.key].target if group.key in places else None, known, ways)
+    )
+    return min((moment for moment in moments if moment > now), default=datetime.max.replace(tzinfo=UTC))
+
+
+def _moments(group: Group, target: Target | None, known: Mapping[str, Alert], ways: Ways) -> Iterable[datetime]:
+    """When something may become due for a group."""
+    if target is None:
+        target = _target_of((known[episode] for episode in group.told if episode in known), group.receiver, ways)
+    yield group.began + target.wait(Severity.CRITICAL)
+    yield group.began + target.wait(Severity.WARNING)
+    if group.told_at is not None:
+        yield group.told_at + target.group_interval
+        yield group.told_at + target.repeat_interval
+    policy = ways.escalations.get(target.escalate)
+    if group.clock is not None and policy is not None:
+        yield from (group.clock.since + group.clock.paused + one.after for one in policy.steps)
 
 
 def _layer(
@@ -157,24 +108,33 @@ def _layer(
 # --- which groups there are ----------------------------------------------------------------------------------------------
 
 
-def _places(firing: Sequence[Alert], ways: Ways) -> dict[str, _Place]:
+def _places(firing: Sequence[Alert], ways: Ways, placing: Placing) -> dict[str, _Place]:
     """The groups that the routes want."""
     found: dict[str, dict[str, Alert]] = {}
     shapes: dict[str, _Place] = {}
-    for alert in firing:
-        routed_by = alert.routed_by
-        for target in targets(ways.root, routed_by, ways.on_duty) if ways.root else []:
-            labels = {name: routed_by[name] for name in target.group_by if routed_by.get(name)}
-            key = _key(target, labels)
-            shapes.setdefault(key, _Place(key, target, labels, 0, ()))
-            muted = alert.muted or target.muted(ways.windows_on)
-            found.setdefault(key, {})[alert.episode] = replace(alert, muted=muted) if muted else alert
+    for alert, placed in placing.of(firing, ways.root, ways.on_duty, ways.absent):
+        for one in _one_a_receiver(placed, ways.windows_on):
+            shapes.setdefault(one.key, _Place(one.key, one.target, one.labels, 0, ()))
+            muted = alert.muted or one.target.muted(ways.windows_on)
+            found.setdefault(one.key, {})[alert.episode] = replace(alert, muted=muted) if muted else alert
     return {key: replace(place, alerts=tuple(found[key].values())) for key, place in shapes.items()}
 
 
+def _one_a_receiver(placed: Sequence[Placed], windows_on: frozenset[str]) -> Iterable[Placed]:
+    """Nobody hears of one alert twice: of several groups of one receiver, the first that may be told now, else the first."""
+    chosen: dict[str, Placed] = {}
+    for one in sorted(placed, key=lambda one: bool(one.target.muted(windows_on))):
+        chosen.setdefault(one.target.receiver, one)
+    return chosen.values()
+
+
 def _further(groups: Sequence[Group], places: Mapping[str, _Place], known: Mapping[str, Alert], ways: Ways) -> dict[str, _Place]:
-    """The groups that escalations want: what a group was told and still fires, for the receivers of the steps taken."""
+    """The groups that escalations want: what a group was told and still fires, for the receivers of the steps taken.
+
+    What stands in several groups is told once to the receiver of a step.
+    """
     found: dict[str, _Place] = {}
+    has: set[tuple[str, int, str]] = set()
     for group in groups:
         place = places.get(group.key)
         policy = ways.escalations.get(place.target.escalate) if place else None
@@ -183,10 +143,12 @@ def _further(groups: Sequence[Group], places: Mapping[str, _Place], known: Mappi
         alerts = tuple(alert for alert in place.alerts if alert.episode in group.told and alert.episode in known)
         for number, one in enumerate(policy.steps[: group.clock.taken], start=1):
             receiver = one.receiver or ways.on_duty.get(one.duty or "", "")
-            if receiver:
+            fresh = tuple(alert for alert in alerts if (receiver, number, alert.episode) not in has)
+            if fresh and receiver and receiver not in ways.absent:
+                has |= {(receiver, number, alert.episode) for alert in fresh}
                 target = replace(place.target, receiver=receiver, group_wait=timedelta())
-                key = _key(target, {"": group.key, "step": str(number)})
-                found[key] = _Place(key, target, group.labels, number, alerts)
+                key = group_key(target, {"": group.key, "step": str(number)})
+                found[key] = _Place(key, target, group.labels, number, fresh)
     return found
 
 
@@ -335,7 +297,3 @@ def _target_of(over: Iterable[Alert], receiver: str, ways: Ways) -> Target:
         return Target(receiver)
     routed = (target for alert in over for target in targets(ways.root, alert.routed_by, ways.on_duty))
     return next((target for target in routed if target.receiver == receiver), Target(receiver))
-
-
-def _key(target: Target, labels: Mapping[str, str]) -> str:
-    return hashlib.sha256(json.dumps([target.receiver, sorted(labels.items())], ensure_ascii=False).encode()).hexdigest()[:32]

@@ -10,9 +10,9 @@ from typing import Final
 
 from gwanje.keep.said import Acknowledgement, Silence
 from gwanje.model import Severity
-from gwanje.tell.groups import Alert
 from gwanje.tell.inhibition import Inhibition, inhibited
 from gwanje.tell.matchers import Matcher, matches, parse_matchers
+from gwanje.tell.told import Alert
 from gwanje.tell.windows import Window, maintained
 
 SILENCED: Final = "silenced"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
 from gwanje.config import Chosen, Document, Place, Reader, Settings
+from gwanje.tell import storm
 from gwanje.tell.duty import Rota, on_duty
 from gwanje.tell.escalation import Escalation
-from gwanje.tell.groups import Ways
+from gwanje.tell.flapping import Limits
 from gwanje.tell.inhibition import Inhibition
 from gwanje.tell.spec import Receiver, Route
+from gwanje.tell.told import Ways
 from gwanje.tell.windows import Window, on
 
 Section = TypeVar("Section", bound=Settings)
@@ -28,6 +30,10 @@ class Policy:
     inhibitions: Sequence[Inhibition] = ()
     escalations: Sequence[Escalation] = ()
     rotas: Sequence[Rota] = ()
+    flapping: Limits = field(default_factory=Limits)
+    messages_a_minute: int = storm.MOST
+    absent: frozenset[str] = frozenset()
+    """Receivers that are not set up yet: what would go to them goes to nobody."""
 
     def ways(self, at: datetime) -> Ways:
         """What of it holds at a time."""
@@ -36,7 +42,8 @@ class Policy:
             self.root,
             on(self.windows, at),
             {escalation.name: escalation for escalation in self.escalations},
-            {name: person.receiver for name, person in people.items()},
+            {name: person.receiver for name, person in people.items() if person.receiver not in self.absent},
+            self.absent,
         )
 
 
@@ -77,6 +84,10 @@ def read(reader: Reader, document: Document) -> Telling:
             place = document.where(("escalations", index, "steps", number))
             known.check(reader, place, "receiver", step.receiver)
             known.check(reader, place, "duty", step.duty)
+    for key in ("heartbeat", "summary"):
+        section = document.values.get(key)
+        name = section.get("receiver") if isinstance(section, dict) else None
+        known.check(reader, document.where((key, "receiver")), "receiver", name if isinstance(name, str) else None)
     root = _root(reader, document, receivers, known)
     return Telling(receivers, Policy(root, windows, inhibitions, escalations, rotas))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from gwanje.tell.groups import Alert, Decided
+from gwanje.tell.told import Alert, Decided
 
 MOST: Final = 20
 """Messages a minute and receiver, unless the settings say otherwise."""

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from gwanje.errors import GwanjeError, Rejected, RetryLater
 from gwanje.model import Severity
-from gwanje.tell.notifiers.base import FIRING, RESOLVED, AlertInMessage, Notification, Notifier
+from gwanje.tell.notifiers.base import FIRING, RESOLVED, Accepted, AlertInMessage, Notification, Notifier
 
 BEGAN: Final = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 SECRET: Final = "T0-s3cret-t0ken"  # noqa: S105 - it must be found nowhere
@@ -65,11 +65,11 @@ class Recorder:
     sent: list[Notification] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
 
-    async def send(self, notification: Notification) -> int | None:
+    async def send(self, notification: Notification) -> Accepted:
         if self.failures:
             raise self.failures.pop(0)
         self.sent.append(notification)
-        return None
+        return Accepted()
 
 
 @dataclass(slots=True)
@@ -81,24 +81,32 @@ class FarEnd:
     headers: Mapping[str, str] = field(default_factory=dict)
     closes: bool = False
     """Close the connection in the middle instead of answering."""
+    check: Callable[[Any, Mapping[str, str]], str] = lambda _body, _headers: ""
+    """What the real service finds wrong with a body and its headers; then it is answered with 400."""
     got: list[Any] = field(default_factory=list)
     got_headers: list[Mapping[str, str]] = field(default_factory=list)
+    got_paths: list[str] = field(default_factory=list)
     url: str = ""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        self.got.append(await request.json())
+        body = await request.json() if request.content_type == "application/json" else dict(await request.post())
+        self.got.append(body)
         self.got_headers.append(dict(request.headers))
+        self.got_paths.append(request.path)
         if self.closes and request.transport is not None:
             request.transport.close()
+        wrong = self.check(body, request.headers)
+        if wrong:
+            return web.Response(status=400, text=wrong)
         return web.Response(status=self.status, text=self.text, headers=self.headers)
 
 
 @asynccontextmanager
-async def far_end() -> AsyncIterator[FarEnd]:
+async def far_end(end: FarEnd | None = None) -> AsyncIterator[FarEnd]:
     """A running far end; its address holds a secret, as Slack's does."""
-    end = FarEnd()
+    end = end or FarEnd()
     application = web.Application()
-    application.router.add_post("/{rest:.*}", end.answer)
+    application.router.add_route("*", "/{rest:.*}", end.answer)
     runner = web.AppRunner(application)
     await runner.setup()
     try:
@@ -144,8 +152,49 @@ ANSWERS: Final[Sequence[tuple[int, type[GwanjeError] | None]]] = (
 """What each answer means to every notifier that speaks HTTP."""
 
 
+LONG: Final = "가나다 <b>&amp; *x* _y_ `z` [[l]](http://x) @everyone {value} " * 400
+"""Longer than any service takes, and full of what some of them read as marks."""
+
+
+def _many() -> Sequence[tuple[str, Notification]]:
+    """One message of every sort."""
+    taken = replace(FIRING_ALERT, acknowledged_by="김영희", acknowledged_because="보고 있음")
+    linked = replace(FIRING_ALERT, link="https://g.example/a", acknowledge_link="https://g.example/a?do=acknowledge")
+    long = replace(FIRING_ALERT, summary={"ko": LONG, "en": LONG}, labels={"host": LONG[:900]}, annotations={"runbook": LONG})
+    bare = replace(FIRING_ALERT, labels={}, annotations={}, summary={}, value=None, value_text="", threshold="")
+    notice = replace(notification(reason="notice"), alerts=(), title={"ko": "하루 요약"}, text={"ko": f"알림 3건\n{LONG}"})
+    digest = replace(notification(*[linked] * 10, reason="digest"), counts={"firing": 990, "resolved": 10, "critical": 990})
+    return (
+        ("firing", notification(linked)),
+        ("acknowledged", notification(taken, reason="acknowledged")),
+        ("was muted", notification(replace(FIRING_ALERT, was_muted="silenced"), reason="was muted")),
+        ("resolved", notification(RESOLVED_ALERT, reason="resolved")),
+        ("expired", notification(replace(RESOLVED_ALERT, ended_because="expired"), reason="resolved")),
+        ("many", notification(*[linked] * 300, reason="new alerts")),
+        ("long", notification(*[long] * 10)),
+        ("bare", notification(bare)),
+        ("notice", notice),
+        ("digest", digest),
+    )
+
+
+MESSAGES: Final = _many()
+
+
 class HttpNotifierContract:
-    """What every notifier that speaks HTTP does with answers. A test class inherits it and sets `make`."""
+    """What every notifier that speaks HTTP does with answers. A test class inherits it and sets `make`.
+
+    `check` is the stand-in's: what the real service finds wrong with a body and its headers, empty where it takes it.
+    """
+
+    check: Callable[[Any, Mapping[str, str]], str] = staticmethod(lambda _body, _headers: "")
+
+    @pytest.mark.parametrize("message", [pytest.param(message, id=name) for name, message in MESSAGES])
+    async def test_the_service_takes_every_sort_of_message(self, make: Make, message: Notification) -> None:
+        async with far_end() as end, aiohttp.ClientSession() as http:
+            end.check = self.check
+            await make(end.url, http).send(message)
+        assert len(end.got) == 1
 
     @pytest.fixture
     def make(self) -> Make:
@@ -159,7 +208,7 @@ class HttpNotifierContract:
             end.status = status
             notifier = make(end.url, http)
             if raised is None:
-                assert await notifier.send(notification()) == status
+                assert (await notifier.send(notification())).status == status
             else:
                 with pytest.raises(raised) as caught:
                     await notifier.send(notification())

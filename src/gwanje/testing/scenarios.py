@@ -35,7 +35,7 @@ from gwanje.keep.state.base import State
 from gwanje.keep.state.tables import metadata
 from gwanje.model import METRIC, to_ms
 from gwanje.tell.delivery import Delivery
-from gwanje.tell.notifiers.base import Notification
+from gwanje.tell.notifiers.base import Accepted, Notification
 from gwanje.tell.policy import Policy
 from gwanje.tell.spec import Route
 from gwanje.tell.words import spoken
@@ -95,13 +95,13 @@ class Receiver:
     heard: list[tuple[datetime, Notification]]
     answers: int = 200
 
-    async def send(self, notification: Notification) -> int:
+    async def send(self, notification: Notification) -> Accepted:
         if self.answers >= 500:
             raise RetryLater(f"{self.name} answered {self.answers}", status=self.answers)
         if self.answers >= 400:
             raise Rejected(f"{self.name} answered {self.answers}", status=self.answers)
         self.heard.append((self.clock.now, notification))
-        return self.answers
+        return Accepted(self.answers)
 
 
 @dataclass(slots=True)

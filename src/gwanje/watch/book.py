@@ -1,23 +1,34 @@
-"""The open alerts inside one transaction, and what one instant makes of them."""
+"""The open alerts of all rules, remembered between rounds and written where they change.
+
+What is remembered is true as long as this process alone evaluates and every transaction was committed; otherwise `forget`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import cached_property
-from typing import Any
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from sqlalchemy import Connection
 
 from gwanje.judge import lifecycle
-from gwanje.judge.lifecycle import Instance, State, Transition
-from gwanje.judge.rules import summary
-from gwanje.judge.rules.evaluate import curve, written
-from gwanje.judge.rules.spec import Rule, Threshold
-from gwanje.judge.rules.verdict import Breach, Verdict
+from gwanje.judge.lifecycle import Instance
+from gwanje.judge.rules.found import Found
+from gwanje.judge.rules.spec import Rule
+from gwanje.judge.rules.threshold import Threshold
+from gwanje.judge.rules.verdict import Verdict
+from gwanje.judge.standing import Change, Departed, Standing, Worst
+from gwanje.judge.trouble import OF_RULE, RULE_ERROR, failing, overfull
 from gwanje.keep.state import alerts
-from gwanje.model import Severity
+from gwanje.watch.sheet import Sheet, instance_of
+
+SHOWN_EVERY: Final = timedelta(seconds=5)
+"""How old the value may be that an open alert shows, and the kept time of the last evaluation."""
+_SHOWN_AT_ONCE: Final = 1000
+"""How many alerts have their shown value written in one transaction."""
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,184 +37,178 @@ class Evaluation:
 
     rule: Rule
     at: datetime
-    verdicts: tuple[Verdict, ...] = ()
+    found: Found | None = None
     failed: str = ""
     seconds: float = 0.0
     """How long it took."""
 
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What was found for each label set."""
+        return tuple(self.found.verdicts()) if self.found else ()
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What was true after the last transaction."""
+
+    standings: dict[str, Standing]
+    troubles: Standing
+    failures: Counter[str] = field(default_factory=Counter)
+    shown: dict[str, tuple[datetime, dict[str, float | None]]] = field(default_factory=dict)
+    """When a rule's values were written last, and which."""
+    kept_at: datetime = _LONG_AGO
+
 
 class Book:
-    """The open instances; `step` takes evaluations in, `write_down` keeps what they changed."""
+    """The open alerts. `forget` when a transaction failed, or another process may have evaluated."""
 
-    def __init__(self, connection: Connection, rules: Mapping[str, Rule], at: datetime) -> None:
-        self._connection = connection
+    def __init__(self, rules: Mapping[str, Rule]) -> None:
         self._rules = rules
-        self._at = at
-        self.instances = {row["fingerprint"]: _instance(row) for row in alerts.open_instances(connection)}
-        self.changed: set[str] = set()
-        """Episodes whose state changed."""
-        self.touched: set[str] = set()
-        """Episodes of which anything changed, such as the value they show."""
-        self._held = frozenset(self.instances)
-        self._put: dict[str, alerts.Row] = {}
-        self._begun: list[alerts.Row] = []
-        self._transitions: list[alerts.Row] = []
+        self._memory: _Memory | None = None
+        self._learnt: list[tuple[Found, datetime]] = []
 
-    @cached_property
-    def _episodes(self) -> dict[str, alerts.Episode]:
-        """The open episodes; read only when one changes."""
-        named = [instance.episode for instance in self.instances.values()]
-        return {one.id: one for one in alerts.fired_or_named(self._connection, named, fired=False)}
+    def forget(self) -> None:
+        """Read everything anew from state before the next step."""
+        self._memory = None
 
-    def write_down(self) -> None:
-        """What was found, all together: a thousand alerts cost a few statements."""
-        alerts.begin_episodes(self._connection, self._begun)
-        new = [row for fingerprint, row in self._put.items() if fingerprint not in self._held]
-        known = [row for fingerprint, row in self._put.items() if fingerprint in self._held]
-        alerts.put_instances(self._connection, new=new, known=known)
-        alerts.add_transitions(self._connection, self._transitions)
+    @property
+    def resumed(self) -> bool:
+        """Whether what stands here is what state keeps."""
+        return self._memory is not None
 
-    def resume(self) -> None:
-        """Take up what an earlier process left: end what no rule wants any more, and forgive the outage."""
-        for instance in list(self.instances.values()):
-            rule = self._rules.get(instance.rule)
-            if rule is None or not rule.labels.items() <= instance.labels.items():
-                self._apply(instance, None, (lifecycle.remove(instance, self._at),), None)
+    def standing(self, rule: str) -> Standing | None:
+        """The open alerts of a rule."""
+        return self._memory.standings.get(rule) if self._memory else None
+
+    def states(self) -> Counter[str]:
+        """How many alerts are open in each state."""
+        every = [*self._memory.standings.values(), self._memory.troubles] if self._memory else []
+        return Counter(str(instance.state) for standing in every for instance in standing.open.values())
+
+    def learn(self, found: Found, at: datetime) -> None:
+        """What a rule found at an earlier time: what answered then and does not any more has stopped."""
+        self._learnt.append((found, at))
+
+    def still(self, evaluations: Iterable[Evaluation], at: datetime, departed: Departed) -> bool:
+        """Whether these evaluations change nothing that must be written now. Their values are taken over then."""
+        memory = self._memory
+        if memory is None or (departed and self._any_open(memory)):
+            return False
+        found: list[tuple[Standing, Found]] = []
+        for evaluation in evaluations:
+            name = evaluation.rule.name
+            if evaluation.found is None or memory.failures[name]:
+                return False
+            standing = memory.standings[name]
+            if not standing.steady(evaluation.found, at) and not _idle(standing, evaluation.found):
+                return False
+            found.append((standing, evaluation.found))
+        if self._to_show(memory, at) or (at - memory.kept_at >= SHOWN_EVERY and self._any_open(memory)):
+            return False
+        for standing, one in found:
+            if standing.steady(one, at):
+                standing.note(one, at)
             else:
-                self._apply(instance, lifecycle.resume(instance, rule, self._at), (), None)
+                standing.step(one, at)
+        return True
 
-    def step(self, evaluation: Evaluation) -> None:
-        """Every verdict of one evaluation, and every open instance that it did not mention."""
-        if evaluation.failed:
-            return
-        rule = evaluation.rule
-        mentioned = set()
-        for verdict in evaluation.verdicts:
-            identity = lifecycle.fingerprint(rule.name, verdict.labels)
-            mentioned.add(identity)
-            self._step(self.instances.get(identity), verdict, rule)
-        for instance in list(self.instances.values()):
-            if instance.rule == rule.name and instance.fingerprint not in mentioned:
-                self._step(instance, None, rule)
+    def step(self, connection: Connection, evaluations: Sequence[Evaluation], at: datetime, departed: Departed = ()) -> Sheet:
+        """Take evaluations in and write down what they changed. When the transaction fails, `forget` must be called."""
+        sheet = Sheet(at)
+        memory = self._memory or self._resume(connection, sheet)
+        for found, earlier in self._learnt:
+            memory.standings[found.rule.name].answered(found, earlier)
+        self._learnt.clear()
+        for evaluation in evaluations:
+            self._take(memory, evaluation, at, departed, sheet)
+        self._show(memory, at, sheet)
+        sheet.write_down(connection)
+        if at - memory.kept_at >= SHOWN_EVERY and self._any_open(memory):
+            alerts.put_judged_at(connection, at)
+            memory.kept_at = at
+        self._memory = memory
+        return sheet
 
-    def _step(self, before: Instance | None, verdict: Verdict | None, rule: Rule) -> None:
-        after, transitions = lifecycle.step(before, verdict, rule, self._at)
-        breach = verdict if isinstance(verdict, Breach) else None
-        self._apply(before, after, transitions, breach)
-
-    def _apply(
-        self, before: Instance | None, after: Instance | None, transitions: Sequence[Transition], breach: Breach | None
-    ) -> None:
-        if before == after and not transitions:
-            return
-        known = after or before
-        if known is None:
-            return
-        self.touched.add(known.episode)
-        rule = self._rules.get(known.rule)
-        if before is None and rule is not None and breach is not None:
-            self._begin(known, rule, breach)
-        elif before is not None and rule is not None and (transitions or before.value != known.value):
-            self._change(known, rule, breach, transitions)
-        if after is None:
-            self._end(known, transitions)
+    def _take(self, memory: _Memory, evaluation: Evaluation, at: datetime, departed: Departed, sheet: Sheet) -> None:
+        rule, standing = evaluation.rule, memory.standings[evaluation.rule.name]
+        if evaluation.found is None:
+            memory.failures[rule.name] += 1
         else:
-            self.instances[after.fingerprint] = after
-            self._put[after.fingerprint] = _instance_row(after)
-        for transition in transitions:
-            self._transitions.append(_transition_row(known.episode, transition))
-            self.changed.add(known.episode)
+            memory.failures.pop(rule.name, None)
+            if standing.steady(evaluation.found, at):
+                standing.note(evaluation.found, at)
+            else:
+                _enter(sheet, standing.step(evaluation.found, at, departed), rule)
+            if standing.refused or memory.troubles.open:
+                _enter(sheet, memory.troubles.judge(overfull(rule, standing.refused), at), RULE_ERROR)
+        failures = memory.failures.get(rule.name, 0)
+        if failures or memory.troubles.open:
+            _enter(sheet, memory.troubles.judge(failing(rule.name, failures, evaluation.failed), at), RULE_ERROR)
 
-    def _begin(self, instance: Instance, rule: Rule, breach: Breach) -> None:
-        row = {
-            "id": instance.episode,
-            "fingerprint": instance.fingerprint,
-            "rule": rule.name,
-            "labels": dict(instance.labels),
-            "annotations": {name: text for name, text in rule.annotations.items() if name != "summary"},
-            "state": instance.state,
-            "began_at": self._at,
-            "fired_at": self._at if instance.state is State.FIRING else None,
-            "peak": breach.value,
-            "query": curve(rule, instance.labels),
-            "unit": rule.unit,
-            "for_ms": rule.for_ // timedelta(milliseconds=1),
-            **_seen(instance, rule, breach.value, breach.threshold),
-        }
-        self._begun.append(row)
+    # --- what is shown of open alerts, from time to time ---
 
-    def _change(self, instance: Instance, rule: Rule, breach: Breach | None, transitions: Sequence[Transition]) -> None:
-        kept = self._episodes[instance.episode]
-        value = transitions[-1].value if transitions else instance.value
-        threshold = breach.threshold if breach else Threshold(kept.operator, kept.threshold)
-        changes = {"state": instance.state, **_seen(instance, rule, value, threshold)}
-        if breach is not None:
-            changes["peak"] = _further(kept.peak, breach)
-        if instance.state is State.FIRING and kept.fired_at is None:
-            changes["fired_at"] = self._at
-        alerts.change_episode(self._connection, instance.episode, changes)
+    def _to_show(self, memory: _Memory, at: datetime) -> list[Standing]:
+        """Rules whose open alerts were not shown for a while."""
+        return [
+            standing
+            for name, standing in memory.standings.items()
+            if standing.open and at - memory.shown.get(name, (_LONG_AGO, {}))[0] >= SHOWN_EVERY
+        ]
 
-    def _end(self, instance: Instance, transitions: Sequence[Transition]) -> None:
-        del self.instances[instance.fingerprint]
-        self._put.pop(instance.fingerprint, None)
-        alerts.drop_instance(self._connection, instance.fingerprint)
-        because = next((one.ended for one in transitions if one.ended), None)
-        ended = {"state": alerts.ENDED, "ended_at": self._at, "ended_because": because}
-        alerts.change_episode(self._connection, instance.episode, ended)
+    def _show(self, memory: _Memory, at: datetime, sheet: Sheet) -> None:
+        waiting = deque(sorted(self._to_show(memory, at), key=lambda one: memory.shown.get(one.rule.name, (_LONG_AGO, {}))[0]))
+        written = 0
+        while waiting and written < _SHOWN_AT_ONCE:
+            standing = waiting.popleft()
+            standing.catch_up()
+            _, before = memory.shown.get(standing.rule.name, (at, {}))
+            for identity, instance in standing.open.items():
+                if identity in before and before[identity] != instance.value:
+                    sheet.show(instance, standing.rule, standing.worst[identity])
+                    written += 1
+            memory.shown[standing.rule.name] = at, {identity: one.value for identity, one in standing.open.items()}
 
+    def _any_open(self, memory: _Memory) -> bool:
+        return any(standing.open for standing in memory.standings.values()) or bool(memory.troubles.open)
 
-def _seen(instance: Instance, rule: Rule, value: float | None, threshold: Threshold) -> dict[str, Any]:
-    """What an episode shows of the last look at it."""
-    words = summary.render(
-        rule.annotations.get("summary"),
-        rule.name,
-        value=value,
-        threshold=written(threshold, rule.unit),
-        unit=rule.unit,
-        labels=instance.labels,
-    )
-    return {
-        "severity": instance.severity,
-        "value": value,
-        "operator": threshold.operator,
-        "threshold": threshold.number,
-        "summary": words,
-    }
+    # --- what an earlier process left ---
 
+    def _resume(self, connection: Connection, sheet: Sheet) -> _Memory:
+        """Take up what was left: end what no rule wants any more, and forgive the outage."""
+        judged_at = alerts.judged_at(connection)
+        kept = [instance_of(row) for row in alerts.open_instances(connection)]
+        episodes = {one.id: one for one in alerts.fired_or_named(connection, [one.episode for one in kept], fired=False)}
+        memory = _Memory({name: Standing(rule) for name, rule in self._rules.items()}, Standing(RULE_ERROR))
+        for one in kept:
+            instance = one if judged_at is None else replace(one, seen_at=max(one.seen_at, judged_at))
+            episode = episodes[instance.episode]
+            worst = Worst(Threshold(episode.operator, episode.threshold), episode.threshold_from, episode.peak)
+            rule, standing = self._home(memory, instance)
+            if standing is None or rule is None:
+                change = Change(instance, None, (lifecycle.remove(instance, sheet.at),), worst)
+                sheet.enter(change, rule)
+                continue
+            resumed = lifecycle.resume(instance, rule, sheet.at)
+            standing.open[instance.fingerprint], standing.worst[instance.fingerprint] = resumed, worst
+            memory.shown.setdefault(rule.name, (_LONG_AGO, {}))[1][instance.fingerprint] = episode.value
+            sheet.enter(Change(one, resumed, (), worst), rule)
+        return memory
 
-def _further(peak: float | None, breach: Breach) -> float:
-    """The value furthest beyond the threshold: the lowest where the threshold is a floor."""
-    worst = min if breach.threshold.operator.startswith("<") else max
-    return breach.value if peak is None else worst(peak, breach.value)
-
-
-def _instance(row: alerts.Row) -> Instance:
-    return Instance(**{**row, "state": State(row["state"]), "severity": Severity(row["severity"])})
+    def _home(self, memory: _Memory, instance: Instance) -> tuple[Rule | None, Standing | None]:
+        """The rule that judges an instance from now on; None where it is gone or means other labels."""
+        if instance.rule == RULE_ERROR.name:
+            return RULE_ERROR, memory.troubles if instance.labels.get(OF_RULE) in self._rules else None
+        rule = self._rules.get(instance.rule)
+        wanted = rule is not None and rule.labels.items() <= instance.labels.items()
+        return rule, memory.standings[instance.rule] if wanted else None
 
 
-def _instance_row(instance: Instance) -> alerts.Row:
-    return {
-        "fingerprint": instance.fingerprint,
-        "rule": instance.rule,
-        "labels": dict(instance.labels),
-        "state": instance.state,
-        "severity": instance.severity,
-        "since": instance.since,
-        "pending_since": instance.pending_since,
-        "good_since": instance.good_since,
-        "seen_at": instance.seen_at,
-        "episode": instance.episode,
-        "value": instance.value,
-    }
+def _enter(sheet: Sheet, changes: Iterable[Change], rule: Rule) -> None:
+    for change in changes:
+        sheet.enter(change, rule)
 
 
-def _transition_row(episode: str, transition: Transition) -> alerts.Row:
-    return {
-        "episode": episode,
-        "at": transition.at,
-        "before": transition.before,
-        "after": transition.after,
-        "severity": transition.severity,
-        "value": transition.value,
-        "because": transition.because,
-    }
+def _idle(standing: Standing, found: Found) -> bool:
+    """Nothing is open and nothing begins, so a step changes only what is remembered."""
+    return not standing.open and not (found.levels >= 0).any() and standing.rule.no_data not in {"alert", "breach"}

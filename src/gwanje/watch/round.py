@@ -7,37 +7,49 @@ Everything it needs to go on stands in state: a restart continues where it stopp
 from __future__ import annotations
 
 import asyncio
-import time
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-import numpy as np
 import structlog
 
+from gwanje.act.spec import Action
 from gwanje.carry.updates.base import Update, Updates
-from gwanje.errors import GwanjeError
 from gwanje.judge.lifecycle import State
-from gwanje.judge.rules.evaluate import RuleError, questions, verdicts
 from gwanje.judge.rules.spec import SHORTEST_INTERVAL, Rule
-from gwanje.judge.rules.verdict import Breach
-from gwanje.keep.samples.base import Answer, Matrix, Queryable
+from gwanje.judge.rules.thresholds import HostGroups, Thresholds, joined
+from gwanje.judge.standing import Departed
+from gwanje.keep.said import Override
+from gwanje.keep.samples.base import Queryable
+from gwanje.keep.state import thresholds as set_apart
 from gwanje.keep.state.base import State as Database
-from gwanje.model import to_ms
 from gwanje.tell.policy import Policy
 from gwanje.watch import outside
+from gwanje.watch.acting import Acting
 from gwanje.watch.book import Book, Evaluation
+from gwanje.watch.evaluator import Evaluator
 from gwanje.watch.instants import due, floor, until_next
 from gwanje.watch.telling import Telling
+from gwanje.watch.turns import Turns
+from gwanje.watch.why import Why, explained
 
 _TICK: Final = SHORTEST_INTERVAL
 _GROUP_TICK: Final = timedelta(seconds=1)
-_LONGEST_QUERY: Final = timedelta(seconds=10)
-_TRIES: Final = 3
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What is known of the places that rules look at, beside their samples."""
+
+    groups: HostGroups = field(default_factory=dict)
+    """Groups of hosts, by name."""
+    overrides: Sequence[Override] = ()
+    """Thresholds that the folder's files set apart."""
+    departed: Callable[[], Departed] = tuple
+    """What was taken away on purpose by now: its data may stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +63,9 @@ class _Settled:
 class Round:
     """Evaluates rules and decides messages.
 
-    `run` goes on until it is cancelled; `once` does what is due at one time. One round works on one state at a time.
+    `run` goes on until it is cancelled; `once` does what is due at one time. Where several processes work on one
+    state, `run` evaluates while `turns` says that it is this one's turn. `delay` is how far back rules look that do
+    not say so themselves.
     """
 
     def __init__(
@@ -64,50 +78,117 @@ class Round:
         *,
         clock: Callable[[], datetime],
         page_url: str = "",
+        places: Places | None = None,
+        actions: Sequence[Action] = (),
+        delay: timedelta = timedelta(),
+        turns: Turns | None = None,
     ) -> None:
-        self._rules = {rule.name: rule for rule in rules}
-        self._samples = samples
+        self._rules = {rule.name: rule for rule in rules if rule.enabled}
         self._state = state
+        self._book = Book(self._rules)
+        self._evaluator = Evaluator(samples, self._book.standing, delay)
         self._telling = Telling(policy, page_url)
+        self._acting = Acting(actions)
         self._updates = updates
         self._clock = clock
+        self._turns = turns
+        self._places = places or Places()
+        self._thresholds = Thresholds(self._places.overrides, self._places.groups)
         self._evaluated: dict[str, datetime] = {}
-        self._settled: datetime | None = None
-        self._resumed = False
+        self._ticked: datetime | None = None
+        self._completed: datetime | None = None
         self._waiting = True
         self._outside = False
         self._glanced: datetime | None = None
-        self._latest: dict[str, Evaluation] = {}
-        self._evaluations: Counter[str] = Counter()
-        self._errors: Counter[str] = Counter()
-        self._seconds: dict[str, float] = defaultdict(float)
         self._states: Mapping[str, int] = {}
 
     async def run(self) -> None:
         """Do what is due, four times a second, until cancelled."""
         while True:
             try:
-                await self.once(self._clock())
+                now = self._clock()
+                if self._turns is None or await self._turns.mine(now, begins=self.forget):
+                    await self.once(now)
+                else:
+                    self._completed = None
             except Exception as error:  # noqa: BLE001 - state that cannot be written now must not end the watch; nothing was changed
                 log.error("round not completed", reason=f"{type(error).__name__}: {error}")  # noqa: TRY400 - the reason says it all
             await asyncio.sleep(until_next(self._clock(), _TICK))
 
     async def once(self, now: datetime) -> None:
         """Evaluate what is due, in order of time, and settle each instant in one transaction."""
-        evaluations = await asyncio.gather(*(self._evaluate(rule, at) for rule, at in self._due(now)))
+        due_now = self._due(now)
+        if due_now:
+            await asyncio.to_thread(self._read_thresholds)
+        await self._learn(due_now)
+        evaluations = await asyncio.gather(*(self._evaluator.evaluate(rule, at, self._thresholds) for rule, at in due_now))
         instants = {evaluation.at for evaluation in evaluations}
-        if await self._may_tell(now):
-            instants.update(due(_GROUP_TICK, self._settled, now)[-1:])
+        ticks = due(_GROUP_TICK, self._ticked, now)[-1:] if await self._may_tell(now) else []
+        instants.update(ticks)
+        departed = self._places.departed()
         for at in sorted(instants):
             found = [evaluation for evaluation in evaluations if evaluation.at == at]
-            if not self._quiet(found):
-                self._publish(await asyncio.to_thread(self._settle, found, at))
+            if at in ticks or not self._book.still(found, at, departed):
+                self._publish(await asyncio.to_thread(self._settle, found, at, departed))
             self._evaluated |= {evaluation.rule.name: at for evaluation in found}
-            self._settled = at
+            self._ticked = at if at in ticks else self._ticked
+        self._completed = now
+
+    def forget(self) -> None:
+        """Read everything anew from state: another process may have evaluated since."""
+        self._book.forget()
+        self._telling.forget()
+        self._evaluated.clear()  # what was missed here was evaluated there
+        self._ticked = None
+        self._waiting = True
+
+    def completed(self) -> datetime | None:
+        """When a round was completed last; None before the first, or while another process has the turn."""
+        return self._completed
+
+    def latest(self) -> Mapping[str, Evaluation]:
+        """What each rule found when it was last evaluated, and why."""
+        return dict(self._evaluator.latest)
+
+    def why(self, rule: str) -> list[Why]:
+        """Of each label set of a rule: its value, threshold and state, and why it is so; nothing of a rule not evaluated yet."""
+        latest = self._evaluator.latest.get(rule)
+        return explained(latest, self._book.standing(rule)) if latest else []
+
+    def own_samples(self) -> Mapping[str, float]:
+        """Figures of the rules and alerts."""
+        told = self._evaluator.figures(list(self._rules))
+        for state in (State.PENDING, State.FIRING, State.RECOVERING, State.NO_DATA):
+            told[f'gwanje_alerts{{state="{state}"}}'] = float(self._states.get(state, 0))
+        for name in self._rules:
+            standing = self._book.standing(name)
+            if standing and standing.refused:
+                told[f'gwanje_alerts_refused{{rule="{name}"}}'] = float(standing.refused)
+        return told
+
+    # --- when and what is asked ---
+
+    def _due(self, now: datetime) -> list[tuple[Rule, datetime]]:
+        return [(rule, at) for rule in self._rules.values() for at in due(rule.interval, self._evaluated.get(rule.name), now)]
+
+    async def _learn(self, due_now: Sequence[tuple[Rule, datetime]]) -> None:
+        """Before its first evaluation, what answered a rule that has a word on missing data: it may have stopped since."""
+        for rule, at in due_now:
+            if rule.no_data in {"alert", "breach"} and rule.name not in self._evaluated:
+                found = await self._evaluator.before(rule, at, self._thresholds)
+                if found is not None:
+                    self._book.learn(found, at)
+
+    def _read_thresholds(self) -> None:
+        """What people set apart counts from the next round on."""
+        with self._state.read() as connection:
+            overrides = joined(self._places.overrides, set_apart.every(connection))
+        if overrides != list(self._thresholds.overrides):
+            self._thresholds = Thresholds(overrides, self._places.groups)
 
     async def _may_tell(self, now: datetime) -> bool:
         """Whether a group's time may have come, or another program told an alert, whether or not a rule is due."""
-        if self._waiting or self._outside or not self._resumed:
+        if self._waiting or self._outside or not self._book.resumed:
             return True
         second = floor(now, _GROUP_TICK)
         if self._glanced != second:
@@ -115,93 +196,24 @@ class Round:
             self._outside = await asyncio.to_thread(outside.kept, self._state)
         return self._outside
 
-    def _quiet(self, evaluations: Sequence[Evaluation]) -> bool:
-        """Nothing is open, nothing waits and nothing was found: then there is nothing to write."""
-        if self._waiting or not self._resumed or self._states or self._outside:
-            return False
-        return not any(isinstance(verdict, Breach) for evaluation in evaluations for verdict in evaluation.verdicts)
-
-    def latest(self) -> Mapping[str, Evaluation]:
-        """What each rule found when it was last evaluated, and why."""
-        return dict(self._latest)
-
-    def own_samples(self) -> Mapping[str, float]:
-        """Figures of the rules and alerts."""
-        found: dict[str, float] = {}
-        for name in self._rules:
-            label = f'{{rule="{_escaped(name)}"}}'
-            found[f"gwanje_rule_evaluations_total{label}"] = float(self._evaluations[name])
-            found[f"gwanje_rule_errors_total{label}"] = float(self._errors[name])
-            found[f"gwanje_rule_seconds_total{label}"] = self._seconds[name]
-        for state in (State.PENDING, State.FIRING, State.RECOVERING, State.NO_DATA):
-            found[f'gwanje_alerts{{state="{state}"}}'] = float(self._states.get(state, 0))
-        return found
-
-    # --- when and what is asked ---
-
-    def _due(self, now: datetime) -> list[tuple[Rule, datetime]]:
-        return [(rule, at) for rule in self._rules.values() for at in due(rule.interval, self._evaluated.get(rule.name), now)]
-
-    async def _evaluate(self, rule: Rule, at: datetime) -> Evaluation:
-        started = time.monotonic()
-        try:
-            async with asyncio.timeout(_LONGEST_QUERY.total_seconds()):
-                answers = await self._answers(rule, to_ms(at))
-            evaluation = Evaluation(rule, at, tuple(verdicts(rule, answers, to_ms(at))))
-        except GwanjeError as error:
-            evaluation = Evaluation(rule, at, failed=str(error))
-        except TimeoutError:
-            evaluation = Evaluation(rule, at, failed=f"no answer within {_LONGEST_QUERY.total_seconds():g} s")
-        except Exception as error:  # noqa: BLE001 - one rule that cannot be evaluated must not stop the others
-            evaluation = Evaluation(rule, at, failed=f"{type(error).__name__}: {error}")
-        evaluation = replace(evaluation, seconds=time.monotonic() - started)
-        self._seconds[rule.name] += evaluation.seconds
-        self._note(evaluation)
-        return evaluation
-
-    async def _answers(self, rule: Rule, at_ms: int) -> list[Answer]:
-        """The answers to a rule's questions as of one moment: a fetch that is stored between two questions may not count half."""
-        asked = questions(rule)
-        for _ in range(_TRIES):
-            answers = [await self._samples.instant(question, at_ms) for question in asked]
-            if len(asked) == 1 or _same(answers[0], await self._samples.instant(asked[0], at_ms)):
-                return answers
-        raise RuleError("the samples changed each time while they were read")
-
-    def _note(self, evaluation: Evaluation) -> None:
-        name = evaluation.rule.name
-        self._evaluations[name] += 1
-        if evaluation.failed:
-            self._errors[name] += 1
-            before = self._latest.get(name)
-            if before is None or before.failed != evaluation.failed:
-                log.error("rule not evaluated", rule=name, reason=evaluation.failed)
-        known = self._latest.get(name)
-        if known is None or known.at <= evaluation.at:
-            self._latest[name] = evaluation
-
     # --- what becomes of it, in one transaction ---
 
-    def _settle(self, evaluations: Sequence[Evaluation], at: datetime) -> _Settled:
+    def _settle(self, evaluations: Sequence[Evaluation], at: datetime, departed: Departed) -> _Settled:
         """Step alerts and groups and write both with the messages decided."""
         try:
             with self._state.write() as connection:
-                book = Book(connection, self._rules, at)
-                if not self._resumed:
-                    book.resume()
-                for evaluation in evaluations:
-                    book.step(evaluation)
-                book.write_down()
+                sheet = self._book.step(connection, evaluations, at, departed)
                 told = outside.step(connection, at)
-                said = self._telling.step(connection, at, (*book.touched, *told.changed))
+                said = self._telling.step(connection, at, (*sheet.touched, *told.changed))
+                self._acting.step(connection, at, said.known, said.on_it)
         except BaseException:
+            self._book.forget()
             self._telling.forget()
             raise
-        self._resumed = True
         self._waiting = said.groups > 0
         self._outside = told.open > 0
-        self._states = Counter(str(instance.state) for instance in book.instances.values())
-        return _Settled((*sorted(book.changed), *told.changed, *said.changed), said.messages)
+        self._states = self._book.states()
+        return _Settled((*sorted(sheet.changed), *told.changed, *said.changed), said.messages)
 
     def _publish(self, settled: _Settled) -> None:
         if self._updates is None:
@@ -210,17 +222,3 @@ class Round:
             self._updates.publish(Update("alerts", episode))
         if settled.messages:
             self._updates.publish(Update("outbox"))
-
-
-def _same(one: Answer, other: Answer) -> bool:
-    return (
-        isinstance(one, Matrix)
-        and isinstance(other, Matrix)
-        and list(one.labels) == list(other.labels)
-        and np.array_equal(one.offsets, other.offsets)
-        and np.array_equal(one.values, other.values, equal_nan=True)
-    )
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

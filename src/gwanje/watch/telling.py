@@ -2,37 +2,32 @@
 
 Groups and open alerts are remembered between two steps and read again only where they changed. What is remembered is
 taken over when the transaction was committed, and forgotten when it was not; another process may have had the lease then.
+While nothing changes, groups are looked at only when the time of one of them has come.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Final
 
 from sqlalchemy import Connection
 
-from gwanje.judge.rules import summary
-from gwanje.judge.rules.evaluate import written
-from gwanje.judge.rules.spec import Threshold
-from gwanje.keep.said import Acknowledgement
-from gwanje.keep.state import acknowledgements, alerts, outbox, silences
+from gwanje.keep.said import Acknowledgement, Silence
+from gwanje.keep.state import acknowledgements, alerts, silences
 from gwanje.keep.state.alerts import Episode
-from gwanje.model import Severity, from_ms, to_ms
 from gwanje.tell import groups, storm
-from gwanje.tell.escalation import Clock
-from gwanje.tell.groups import Alert, Decided, Group
-from gwanje.tell.message import to_plain
 from gwanje.tell.muting import Muting, over
-from gwanje.tell.notifiers.base import FIRING, RESOLVED, AlertInMessage, Notification
+from gwanje.tell.placing import Placing
 from gwanje.tell.policy import Policy
-from gwanje.tell.storm import Digest, Weather
+from gwanje.tell.storm import Weather
+from gwanje.tell.told import Decided, Group, Ways
+from gwanje.watch import kept
+from gwanje.watch.fluttering import FLAPPING, Fluttering, beginnings_and_ends
+from gwanje.watch.messages import Messages, alert_of
 
-DEADLINE: Final = timedelta(hours=24)
-"""How long a message is tried."""
-_NAMED: Final = 10
-"""How many alerts a digest names."""
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +36,10 @@ class Said:
 
     groups: int
     messages: int
+    known: Collection[Episode] = ()
+    """The alerts that fire, and those that are over of which somebody was told."""
+    on_it: Mapping[str, str] = field(default_factory=dict)
+    """Who took which of them over."""
     changed: tuple[str, ...] = ()
     """Episodes of which something else changed: what mutes them, or who is on them."""
 
@@ -53,20 +52,36 @@ class _Memory:
     episodes: dict[str, Episode]
     """Those that fire, and those of which somebody was told."""
     weather: dict[str, Weather] = field(default_factory=dict)
+    under: _Circumstances | None = None
+    """What the groups were stepped under last."""
+    wakes: datetime = _LONG_AGO
+    """Until when they have nothing to say under that."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Circumstances:
+    """Everything beside the alerts themselves that decides what is told."""
+
+    ways: Ways
+    silences: Sequence[Silence]
+    taken: Mapping[str, Acknowledgement]
+    flapping: frozenset[str]
 
 
 class Telling:
     """Decides what is said about the alerts of one state."""
 
-    def __init__(self, policy: Policy, page_url: str, *, most_a_minute: int = storm.MOST) -> None:
+    def __init__(self, policy: Policy, page_url: str) -> None:
         self._policy = policy
-        self._page_url = page_url.rstrip("/")
-        self._most = most_a_minute
+        self._messages = Messages(page_url)
+        self._fluttering = Fluttering(policy.flapping)
+        self._placing = Placing()
         self._memory: _Memory | None = None
 
     def forget(self) -> None:
         """Read everything anew in the next step: what was remembered may not be true."""
         self._memory = None
+        self._fluttering.forget()
 
     def step(self, connection: Connection, at: datetime, changed: Iterable[str] = ()) -> Said:
         """Step the groups and write down what is to be sent. `changed` names the episodes that changed since the last step.
@@ -74,23 +89,51 @@ class Telling:
         When the transaction fails, `forget` must be called.
         """
         memory = self._memory or _recalled(connection)
-        _refresh(connection, memory, changed)
+        ways, changed = self._policy.ways(at), list(changed)
+        notices = self._fluttering.step(connection, _refresh(connection, memory, changed), ways, at)
         taken, ended = self._acknowledgements(connection, memory, at)
-        standing = [_alert(one, taken.get(one.id)) for one in memory.episodes.values()]
-        muting = Muting(silences.not_over(connection, at), self._policy.windows, self._policy.inhibitions)
-        muted = muting.of(standing, at)
-        heard = [replace(one, muted=muted[one.episode][0]) if one.episode in muted else one for one in standing]
-        after, decided = groups.step(list(memory.groups.values()), heard, self._policy.ways(at), at)
-        alone, digests, weather = storm.limit(decided, memory.weather, at, self._most)
-        flagged = self._flag(connection, memory, muted, decided)
+        said = [silence for silence in silences.not_over(connection, at) if silence.holds(at)]
+        under = _Circumstances(ways, said, taken, self._fluttering.now())
+        after, decided, flagged = list(memory.groups.values()), list[Decided](), list[str]()
+        if changed or under != memory.under or at >= memory.wakes:
+            after, decided, flagged = self._look(connection, memory, under, at)
+        alone, digests, weather = storm.limit(decided, memory.weather, at, self._policy.messages_a_minute)
         for message in alone:
-            self._put(connection, message, memory.episodes, taken)
+            self._messages.put(connection, message, memory.episodes, taken)
         for digest in digests:
-            self._put_digest(connection, digest, memory.episodes, taken)
-        self._memory = self._kept(connection, memory, after, weather)
-        return Said(len(after) + len(weather), len(alone) + len(digests), (*ended, *flagged))
+            self._messages.put_digest(connection, digest, memory.episodes, taken)
+        self._keep(connection, memory, after, weather)
+        self._memory = memory
+        return Said(
+            groups=len(after) + len(weather) + len(self._fluttering.now()),
+            messages=len(alone) + len(digests) + notices,
+            known=memory.episodes.values(),
+            on_it={episode: one.who for episode, one in taken.items()},
+            changed=(*ended, *flagged),
+        )
+
+    def _look(
+        self, connection: Connection, memory: _Memory, under: _Circumstances, at: datetime
+    ) -> tuple[list[Group], list[Decided], list[str]]:
+        """Step the groups: those after it, the messages, and the episodes of which flags changed."""
+        standing = [alert_of(one, under.taken.get(one.id)) for one in memory.episodes.values()]
+        muting = Muting(under.silences, self._policy.windows, self._policy.inhibitions)
+        muted = self._also_flapping(muting.of(standing, at), memory)
+        heard = [replace(one, muted=muted[one.episode][0]) if one.episode in muted else one for one in standing]
+        before = list(memory.groups.values())
+        after, decided = groups.step(before, heard, under.ways, at, self._placing)
+        rests = not decided and {group.key: group for group in after} == memory.groups
+        memory.under, memory.wakes = under, groups.wakes(after, heard, under.ways, at, self._placing) if rests else at
+        return after, decided, self._flag(connection, memory, muted, decided)
 
     # --- what is known ---
+
+    def _also_flapping(self, muted: Mapping[str, tuple[str, ...]], memory: _Memory) -> Mapping[str, tuple[str, ...]]:
+        flapping = self._fluttering.now()
+        if not flapping:
+            return muted
+        found = {one.id for one in memory.episodes.values() if one.ended_at is None and one.fingerprint in flapping}
+        return {**muted, **{id_: (*muted.get(id_, ()), FLAPPING) for id_ in found}}
 
     def _acknowledgements(
         self, connection: Connection, memory: _Memory, at: datetime
@@ -116,220 +159,53 @@ class Telling:
         late = {
             alert.episode: why for message in decided for alert in message.alerts if (why := message.was_muted(alert.episode))
         }
-        changed = []
+        changed: dict[str, alerts.Row] = {}
         for id_, episode in memory.episodes.items():
             now, was = tuple(muted.get(id_, ())), late.get(id_, episode.was_muted)
             if episode.ended_at is None and (now != tuple(episode.muted) or was != episode.was_muted):
-                alerts.change_episode(connection, id_, {"muted": list(now), "was_muted": was})
+                changed[id_] = {"muted": list(now), "was_muted": was}
                 memory.episodes[id_] = replace(episode, muted=now, was_muted=was)
-                changed.append(id_)
-        return changed
+        alerts.change_episodes(connection, changed)
+        return list(changed)
 
-    def _kept(self, connection: Connection, memory: _Memory, after: Sequence[Group], weather: dict[str, Weather]) -> _Memory:
-        """Write down the groups and the weather where they changed; what is remembered from now on."""
-        kept = {group.key: group for group in after}
-        for group in after:
-            if memory.groups.get(group.key) != group:
-                alerts.put_group(connection, _group_row(group))
-        for key in memory.groups.keys() - kept.keys():
-            alerts.drop_group(connection, key)
+    def _keep(self, connection: Connection, memory: _Memory, after: Sequence[Group], weather: dict[str, Weather]) -> None:
+        """Write down the groups and the weather where they changed, and remember what is needed from now on."""
+        standing = {group.key: group for group in after}
+        changed = [group for group in after if memory.groups.get(group.key) != group]
+        gone = memory.groups.keys() - standing.keys()
+        new = [kept.group_row(group) for group in changed if group.key not in memory.groups]
+        known = [kept.group_row(group) for group in changed if group.key in memory.groups]
+        alerts.put_groups(connection, new=new, known=known)
+        alerts.drop_groups(connection, gone)
         for receiver in memory.weather.keys() | weather.keys():
             if memory.weather.get(receiver) != weather.get(receiver):
-                alerts.put_storm(connection, receiver, _weather_row(weather[receiver]) if receiver in weather else None)
+                alerts.put_storm(connection, receiver, kept.weather_row(weather[receiver]) if receiver in weather else None)
         told = {episode for group in after for episode in group.told}
         told |= {episode for one in weather.values() for episode in one.held}
-        episodes = {id_: one for id_, one in memory.episodes.items() if one.ended_at is None or id_ in told}
-        return _Memory(kept, episodes, weather)
-
-    # --- what is written down ---
-
-    def _put(
-        self,
-        connection: Connection,
-        decided: Decided,
-        known: Mapping[str, Episode],
-        taken: Mapping[str, Acknowledgement],
-    ) -> None:
-        told = [
-            self._in_message(
-                known[alert.episode],
-                taken.get(alert.episode),
-                firing=alert.firing,
-                was_muted=decided.was_muted(alert.episode),
-            )
-            for alert in decided.alerts
-        ]
-        notification = Notification(
-            key=decided.key,
-            group_key=decided.group.key,
-            receiver=decided.group.receiver,
-            group=decided.group.labels,
-            reason=decided.reason,
-            alerts=told,
-            decided=decided.at,
-        )
-        _send(connection, notification, [alert.episode for alert in decided.alerts])
-
-    def _put_digest(
-        self, connection: Connection, digest: Digest, known: Mapping[str, Episode], taken: Mapping[str, Acknowledgement]
-    ) -> None:
-        """One message in the place of many: counts, and the worst of them by name."""
-        held = [known[id_] for id_ in (*digest.firing, *digest.over) if id_ in known]
-        shown = storm.worst([_alert(one, None) for one in held], _NAMED)
-        severities = [str(one.severity) for one in held if one.ended_at is None]
-        counts = {"firing": len(digest.firing), "resolved": len(digest.over)}
-        counts |= {name: severities.count(name) for name in sorted(set(severities))}
-        notification = Notification(
-            key=f"digest:{digest.receiver}:{to_ms(digest.at)}",
-            group_key=f"digest:{digest.receiver}"[:64],
-            receiver=digest.receiver,
-            group={},
-            reason="digest",
-            alerts=[
-                self._in_message(known[one.episode], taken.get(one.episode), firing=one.firing, was_muted="") for one in shown
-            ],
-            decided=digest.at,
-            counts=counts,
-        )
-        _send(connection, notification, [one.id for one in held])
-
-    def _in_message(self, episode: Episode, taken: Acknowledgement | None, *, firing: bool, was_muted: str) -> AlertInMessage:
-        link = f"{self._page_url}/alerts/{episode.id}" if self._page_url else ""
-        threshold = written(Threshold(episode.operator, episode.threshold), episode.unit) if episode.operator else ""
-        return AlertInMessage(
-            episode=episode.id,
-            fingerprint=episode.fingerprint,
-            rule=episode.rule,
-            labels=episode.labels,
-            severity=episode.severity,
-            state=FIRING if firing else RESOLVED,
-            summary=episode.summary,
-            value=episode.value,
-            value_text=summary.readable(episode.value, episode.unit),
-            threshold=threshold,
-            since=episode.began_at,
-            ended=episode.ended_at,
-            ended_because=episode.ended_because or "",
-            annotations=episode.annotations,
-            link=link,
-            acknowledge_link=f"{link}?do=acknowledge" if link and firing else "",
-            silence_link=f"{link}?do=silence" if link and firing else "",
-            cause=episode.cause,
-            was_muted=was_muted,
-            acknowledged_by=taken.who if taken else "",
-            acknowledged_because=taken.why if taken else "",
-        )
+        memory.groups, memory.weather = standing, weather
+        memory.episodes = {id_: one for id_, one in memory.episodes.items() if one.ended_at is None or id_ in told}
 
 
 def _recalled(connection: Connection) -> _Memory:
     """Everything as state keeps it."""
-    kept = {row["key"]: _group(row) for row in alerts.all_groups(connection)}
-    weather = {row["receiver"]: _weather(row) for row in alerts.all_storms(connection)}
-    named = {episode for group in kept.values() for episode in group.told}
+    standing = {row["key"]: kept.group(row) for row in alerts.all_groups(connection)}
+    weather = {row["receiver"]: kept.weather(row) for row in alerts.all_storms(connection)}
+    named = {episode for group in standing.values() for episode in group.told}
     named |= {episode for one in weather.values() for episode in one.held}
-    return _Memory(kept, {one.id: one for one in alerts.fired_or_named(connection, named)}, weather)
+    return _Memory(standing, {one.id: one for one in alerts.fired_or_named(connection, named)}, weather)
 
 
-def _refresh(connection: Connection, memory: _Memory, changed: Iterable[str]) -> None:
-    """Read again what changed. What did not fire yet is not looked at."""
+def _refresh(connection: Connection, memory: _Memory, changed: Iterable[str]) -> dict[str, list[Episode]]:
+    """Read again what changed; what did not fire yet is not looked at. Returns what began and what ended, by identity."""
     told = {episode for group in memory.groups.values() for episode in group.told}
-    for one in alerts.fired_or_named(connection, changed, fired=False):
+    found = alerts.fired_or_named(connection, changed, fired=False)
+    turned = beginnings_and_ends(memory.episodes, found)
+    for one in found:
         if (one.fired_at is not None and one.ended_at is None) or one.id in told or one.id in memory.episodes:
             memory.episodes[one.id] = one
-
-
-def _send(connection: Connection, notification: Notification, episodes: Sequence[str]) -> None:
-    outbox.put(
-        connection,
-        key=notification.key,
-        receiver=notification.receiver,
-        group_key=notification.group_key,
-        reason=notification.reason,
-        episodes=episodes,
-        message=to_plain(notification),
-        now=notification.decided,
-        deadline=notification.decided + DEADLINE,
-    )
-
-
-def _alert(episode: Episode, taken: Acknowledgement | None) -> Alert:
-    return Alert(
-        episode.id,
-        episode.rule,
-        episode.labels,
-        episode.severity,
-        firing=episode.ended_at is None,
-        acknowledged=taken.who if taken else "",
-    )
+    return turned
 
 
 def _line(episode: Episode, at: datetime, because: str) -> alerts.Row:
     same = {"before": episode.state, "after": episode.state, "severity": episode.severity, "value": episode.value}
     return {"episode": episode.id, "at": at, **same, "because": because}
-
-
-def _group(row: alerts.Row) -> Group:
-    told = {episode: Severity(severity) for episode, severity in row["told"].items()}
-    more: Mapping[str, Any] = row["more"] or {}
-    return Group(
-        row["key"],
-        row["receiver"],
-        row["labels"],
-        row["began_at"],
-        row["told_at"],
-        told,
-        held=more.get("held", {}),
-        acknowledged=frozenset(more.get("acknowledged", ())),
-        clock=_clock(more["clock"]) if more.get("clock") else None,
-        step=more.get("step", 0),
-    )
-
-
-def _group_row(group: Group) -> alerts.Row:
-    more = {
-        "held": dict(group.held),
-        "acknowledged": sorted(group.acknowledged),
-        "clock": _clock_plain(group.clock) if group.clock else None,
-        "step": group.step,
-    }
-    return {
-        "key": group.key,
-        "receiver": group.receiver,
-        "labels": dict(group.labels),
-        "began_at": group.began,
-        "told_at": group.told_at,
-        "told": {episode: str(severity) for episode, severity in group.told.items()},
-        "more": {name: value for name, value in more.items() if value},
-    }
-
-
-def _clock(plain: Mapping[str, Any]) -> Clock:
-    stopped = plain["stopped"]
-    return Clock(
-        since=from_ms(plain["since"]),
-        paused=timedelta(milliseconds=plain["paused"]),
-        stopped=None if stopped is None else from_ms(stopped),
-        taken=plain["taken"],
-    )
-
-
-def _clock_plain(clock: Clock) -> dict[str, Any]:
-    return {
-        "since": to_ms(clock.since),
-        "paused": clock.paused // timedelta(milliseconds=1),
-        "stopped": None if clock.stopped is None else to_ms(clock.stopped),
-        "taken": clock.taken,
-    }
-
-
-def _weather(row: alerts.Row) -> Weather:
-    return Weather(row["receiver"], tuple(map(from_ms, row["sent"])), row["held"], row["since"])
-
-
-def _weather_row(weather: Weather) -> alerts.Row:
-    return {
-        "receiver": weather.receiver,
-        "sent": [to_ms(at) for at in weather.sent],
-        "held": dict(weather.held),
-        "since": weather.since,
-    }

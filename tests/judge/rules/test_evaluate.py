@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from gwanje.judge.rules.evaluate import RuleError, curve, increments, questions, verdicts
+from gwanje.judge.rules.evaluate import RuleError, found, increments
+from gwanje.judge.rules.questions import Question, curve, questions
 from gwanje.judge.rules.spec import Rule, Threshold
 from gwanje.judge.rules.verdict import Breach, Error, Good, Insufficient, Verdict
 from gwanje.keep.samples.base import Answer, Matrix, Scalar, Text, Vector
@@ -40,8 +41,8 @@ def _matrix(*series: tuple[Mapping[str, str], Sequence[tuple[int, float]]]) -> M
 
 
 def _one(rule: Rule, *answers: Answer, at_minute: int = 20) -> Verdict:
-    (found,) = verdicts(rule, answers, at_minute * MINUTE)
-    return found
+    (verdict,) = found(rule, answers, at_minute * MINUTE).verdicts()
+    return verdict
 
 
 @pytest.mark.parametrize(
@@ -76,13 +77,13 @@ def test_between_the_thresholds_is_good_but_not_cleared() -> None:
 def test_e2_two_results_with_one_label_set_are_an_error_of_the_rule() -> None:
     same = Vector([((METRIC, "a"), ("host", "web-1")), ((METRIC, "b"), ("host", "web-1"))], np.array([1.0, 0.0]), 0)
     with pytest.raises(RuleError, match="two results"):
-        verdicts(_rule(), [same], 0)
+        found(_rule(), [same], 0)
 
 
 @pytest.mark.parametrize("answer", [Text("x", 0), _matrix(({}, [(0, 1.0)]))], ids=["a text", "raw samples"])
 def test_an_answer_that_is_no_value_is_an_error_of_the_rule(answer: Answer) -> None:
     with pytest.raises(RuleError, match="neither a number"):
-        verdicts(_rule(), [answer], 0)
+        found(_rule(), [answer], 0)
 
 
 def test_labels_of_the_rule_are_added() -> None:
@@ -145,7 +146,7 @@ def test_without_by_all_counters_are_one() -> None:
 
 
 def test_the_questions_of_a_ratio_reach_back_to_the_base() -> None:
-    assert questions(_ratio()) == ('f{outcome="failed"}[30m]', "f[30m]")
+    assert questions(_ratio()) == (Question('f{outcome="failed"}[30m]'), Question("f[30m]"))
 
 
 @pytest.mark.parametrize(

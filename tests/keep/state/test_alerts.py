@@ -1,28 +1,16 @@
 """Alerts as people read them: open ones, pages of past ones, one story."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gwanje import kinds
-from gwanje.keep.state import alerts, outbox, sqlite
+from gwanje.keep.state import alerts, outbox
 from gwanje.keep.state.alerts import Attempt, Change, Told, Wanted
 from gwanje.keep.state.base import State
-from gwanje.keep.state.tables import metadata
 from gwanje.model import Severity
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    made = sqlite.create(sqlite.Settings(), kinds.World(tmp_path))
-    metadata.create_all(made.engine)
-    yield made
-    made.close()
 
 
 def _minute(minute: int) -> datetime:
@@ -75,7 +63,7 @@ def _tell(state: State, key: str, *episodes: str, outcome: str = "") -> None:
             claimed = outbox.claim(connection, "ops", "a", _minute(1), _minute(2))
             assert claimed is not None
             tried = outbox.Tried(_minute(1), outcome, 200, 12.5, "", _minute(3))
-            outbox.attempted(connection, claimed.id, "a", tried)
+            outbox.attempted(connection, claimed, "a", tried)
 
 
 def test_open_ones_stand_in_the_order_in_which_people_care(state: State) -> None:
@@ -212,12 +200,14 @@ def test_an_instance_is_kept_changed_and_forgotten(state: State) -> None:
         "seen_at": NOW,
         "episode": "1",
         "value": 0.9,
+        "fired_at": None,
+        "last_seen": "",
     }
     with state.write() as connection:
         alerts.put_instances(connection, new=[row], known=[])
         alerts.put_instances(connection, new=[], known=[row | {"state": "firing"}])
         assert alerts.open_instances(connection) == [row | {"state": "firing"}]
-        alerts.drop_instance(connection, "f1")
+        alerts.drop_instances(connection, ["f1"])
         assert alerts.open_instances(connection) == []
 
 

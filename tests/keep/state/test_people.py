@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from gwanje import kinds
 from gwanje.errors import BadInput
 from gwanje.keep.state import people
 from gwanje.keep.state.base import State
@@ -16,15 +13,6 @@ from gwanje.keep.state.people import Role, Scope
 from gwanje.keep.state.tables import keys, sessions, users
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    kind = kinds.find("state", "sqlite")
-    state: State = kind.create(kind.Settings(), kinds.World(tmp_path))
-    state.migrate()
-    yield state
-    state.close()
 
 
 def make_user(state: State, name: str = "kim", role: Role = Role.VIEWER) -> None:

@@ -28,13 +28,6 @@ def opened(folder: Path) -> State:
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    state = opened(tmp_path)
-    yield state
-    state.close()
-
-
-@pytest.fixture
 def connection(state: State) -> Iterator[Connection]:
     with state.write() as connection:
         yield connection

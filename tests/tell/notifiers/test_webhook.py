@@ -7,6 +7,7 @@ import pytest
 
 from gwanje import kinds
 from gwanje.tell.notifiers import webhook
+from gwanje.tell.texts import Speech
 from gwanje.testing.notifiers import FIRING_ALERT, RESOLVED_ALERT, HttpNotifierContract, Make, far_end, notification
 
 
@@ -17,7 +18,7 @@ class TestWebhookKeepsThePromise(HttpNotifierContract):
 
 
 def test_the_body_is_alertmanagers_version_4() -> None:
-    assert webhook.payload(notification(FIRING_ALERT, RESOLVED_ALERT), "en") == {
+    assert webhook.payload(notification(FIRING_ALERT, RESOLVED_ALERT), Speech(language="en")) == {
         "version": "4",
         "groupKey": "g1",
         "truncatedAlerts": 0,
@@ -62,7 +63,7 @@ def test_the_body_is_alertmanagers_version_4() -> None:
 
 
 def test_all_over_is_resolved() -> None:
-    assert webhook.payload(notification(RESOLVED_ALERT), "en")["status"] == "resolved"
+    assert webhook.payload(notification(RESOLVED_ALERT), Speech(language="en"))["status"] == "resolved"
 
 
 async def test_d2_the_idempotency_key_and_the_authorization_travel_as_headers() -> None:

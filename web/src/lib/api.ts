@@ -150,6 +150,84 @@ export interface Tested {
   error: string;
 }
 
+/** `>= 0.85`; `from` says where it comes from, empty for the rule's own. */
+export interface Condition {
+  operator: string;
+  number: number;
+  from: string;
+}
+
+/** The thresholds of a rule, or those that count in one place. */
+export interface Standard {
+  warning: Condition | null;
+  critical: Condition | null;
+  clear: Condition | null;
+}
+
+export type Found = 'critical' | 'warning' | 'info' | 'between' | 'good' | 'error' | 'insufficient' | 'stale';
+
+export interface Judged {
+  name: string;
+  unit: AlertUnit;
+  /** False where the condition stands inside the query: no place can have a threshold of its own. */
+  settable: boolean;
+  own: Standard;
+  enabled: boolean;
+  looks_at: string;
+  for_seconds: number;
+  interval_seconds: number;
+  /** `failed` is empty unless the evaluation could not be made. */
+  last: { at: number; seconds: number; failed: string; counts: Partial<Record<Found, number>> } | null;
+}
+
+/** One label set of a rule, and why its last evaluation came to what it came to. */
+export interface Why {
+  labels: Record<string, string>;
+  found: 'breach' | 'good' | 'between' | 'insufficient' | 'error' | 'stale' | 'missing' | 'failed';
+  said: string;
+  value: number | null;
+  thresholds: Partial<Record<Severity, string>>;
+  clear: string;
+  origins: Record<string, string>;
+  samples: number | null;
+  state: 'ok' | AlertState;
+  severity: Severity | null;
+  since: number | null;
+  next_change: number | null;
+  episode: string;
+}
+
+export interface JudgedWhy extends Judged {
+  results: Why[];
+  more: number;
+}
+
+export interface Override extends Standard {
+  rule: string;
+  scope: 'group' | 'host' | 'container';
+  name: string;
+  changed_by: string;
+  changed_at: number;
+  /** False where a file says it: only the file takes it back. */
+  kept: boolean;
+  /** Why it does nothing any longer; empty when all is well. */
+  wrong: string;
+}
+
+export interface OverrideAsked {
+  rule: string;
+  scope: Override['scope'];
+  name: string;
+  warning: string | null;
+  critical: string | null;
+  clear: string | null;
+}
+
+export interface SetApart {
+  groups: { name: string; hosts: string[] }[];
+  overrides: Override[];
+}
+
 export interface Transition {
   at: number;
   kind: 'transition';
@@ -175,6 +253,20 @@ export interface AlertStory extends Alert {
   annotations: Record<string, string>;
   story: (Transition | Attempt)[];
   for_seconds: number;
+  deeds: Deed[];
+}
+
+/** What was done about an alert without asking anybody. */
+export interface Deed {
+  id: number;
+  action: string;
+  target: string;
+  because: string;
+  dry: boolean;
+  state: 'waiting' | 'running' | 'done' | 'failed' | 'dry';
+  result: string;
+  decided_at: number;
+  ended_at: number | null;
 }
 
 export interface Fetch {
@@ -411,6 +503,16 @@ export const api = {
   exceedancesUrl: (query: Query) => withQuery('/api/v1/exceedances', query),
   telling: (signal?: AbortSignal) => ask<Telling>('GET', '/api/v1/telling', undefined, signal),
   testReceiver: (name: string) => ask<Tested>('POST', `/api/v1/receivers/${encodeURIComponent(name)}/test`),
+  judging: async (signal?: AbortSignal) =>
+    (await ask<{ rules: Judged[] }>('GET', '/api/v1/judging', undefined, signal)).rules,
+  judgingOf: (rule: string, signal?: AbortSignal) =>
+    ask<JudgedWhy>('GET', withQuery('/api/v1/judging', { rule }), undefined, signal),
+  thresholds: (signal?: AbortSignal) => ask<SetApart>('GET', '/api/v1/thresholds', undefined, signal),
+  thresholdsOf: (query: Query, signal?: AbortSignal) =>
+    ask<Standard>('GET', withQuery('/api/v1/thresholds/effective', query), undefined, signal),
+  setApart: (asked: OverrideAsked) => ask<void>('PUT', '/api/v1/thresholds', asked),
+  dropApart: ({ rule, scope, name }: Override) =>
+    ask<void>('DELETE', withQuery('/api/v1/thresholds', { rule, scope, name })),
   fetches: (query: Query, signal?: AbortSignal) =>
     ask<{ fetches: Fetch[]; next: string }>('GET', withQuery('/api/v1/fetches', query), undefined, signal),
   pipelines: (signal?: AbortSignal) => ask<{ pipelines: Pipeline[] }>('GET', '/api/v1/pipelines', undefined, signal),

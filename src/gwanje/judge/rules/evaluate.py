@@ -1,56 +1,77 @@
-"""Answers of the store → verdicts. Pure: what to ask is `questions`, what the answers mean is `verdicts`.
+"""Answers of the store → what was found. Pure: what to ask is `questions`, what the answers mean is `found`.
 
 A rule whose answers cannot be judged raises RuleError; then no alert of it changes.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gwanje.config import format_duration
 from gwanje.errors import GwanjeError
-from gwanje.judge.rules.narrow import narrowed
-from gwanje.judge.rules.spec import Ratio, Rule, Threshold
+from gwanje.judge.rules import anomalies
+from gwanje.judge.rules.found import Found, Known, judged
+from gwanje.judge.rules.looks import Anomaly, Ratio
+from gwanje.judge.rules.questions import counted, covered
+from gwanje.judge.rules.spec import Rule
 from gwanje.judge.rules.summary import readable
-from gwanje.judge.rules.verdict import Breach, Error, Good, Insufficient, Verdict
+from gwanje.judge.rules.thresholds import Thresholds
 from gwanje.keep.samples.base import Answer, Labels, Matrix, Scalar, Times, Values, Vector
 from gwanje.model import METRIC
 
-_SHORTEST_LOOKBACK: Final = timedelta(minutes=5)
+_NONE_SET: Final = Thresholds()
 
-Result = tuple[dict[str, str], float]
+Column = NDArray[np.float64]
 
 
 class RuleError(GwanjeError):
     """An evaluation that says nothing; no alert changes by it."""
 
 
-def questions(rule: Rule) -> tuple[str, ...]:
-    """The instant queries whose answers `verdicts` wants, in this order."""
-    if rule.ratio is None:
-        return (rule.expr or "",)
-    window = format_duration(rule.ratio.over + lookback(rule.ratio))
-    return (f"{rule.ratio.failed}[{window}]", f"{rule.ratio.total}[{window}]")
+class Memory:
+    """The label sets that each rule found last, so that the identities of those that stay are worked out once.
+
+    A convenience of whoever evaluates again and again: it changes no answer.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Rule, Known]] = {}
+
+    def known(self, rule: Rule, asked: Sequence[Labels]) -> Known:
+        """The label sets of an answer. Raises RuleError where two results have the same."""
+        rule_then, before = self._known.get(rule.name, (None, None))
+        if before is not None and rule_then is rule and (before.asked is asked or before.asked == asked):
+            return before
+        found = Known.of(rule, asked, [{name: value for name, value in one if name != METRIC} for one in asked])
+        _one_each(found)
+        self._known[rule.name] = rule, found
+        return found
 
 
-def lookback(ratio: Ratio) -> timedelta:
-    """How far before the window the base of a counter is looked for."""
-    return max(ratio.over, _SHORTEST_LOOKBACK)
-
-
-def verdicts(rule: Rule, answers: Sequence[Answer], at_ms: int) -> list[Verdict]:
-    """Judge each label set of the answers; each label set has one verdict."""
-    if rule.ratio is None:
-        found = [_judged(rule, labels, value) for labels, value in _results(answers[0])]
-    else:
-        found = _ratios(rule, rule.ratio, answers, at_ms)
-    _one_each(found)
-    return found
+def found(
+    rule: Rule,
+    answers: Sequence[Answer],
+    at_ms: int,
+    *,
+    thresholds: Thresholds = _NONE_SET,
+    memory: Memory | None = None,
+) -> Found:
+    """Judge each label set of the answers. Raises RuleError."""
+    look = _Look(rule, at_ms, thresholds, memory or Memory())
+    if rule.ratio is not None:
+        return _ratios(look, rule.ratio, answers)
+    if rule.anomaly is not None:
+        return _anomalies(look, rule.anomaly, answers)
+    labels, values = _results(answers[0])
+    if len(answers) == 1:
+        return judged(rule, look.known(labels), values, thresholds)
+    return _with_enough(look, answers, look.known(labels), values)
 
 
 def increments(times: Times, values: Values, start_ms: int) -> float:
@@ -60,45 +81,126 @@ def increments(times: Times, values: Values, start_ms: int) -> float:
     counters of outcomes exist from 0 on. After a reset it grew by what it shows.
     """
     inside = int(np.searchsorted(times, start_ms, side="right"))
-    counted = values[max(inside - 1, 0) :]
-    if len(counted) < 2:
+    counted_ = values[max(inside - 1, 0) :]
+    if len(counted_) < 2:
         return 0.0
-    steps = np.diff(counted)
-    return float(np.where(steps < 0, counted[1:], steps).sum())
+    steps = np.diff(counted_)
+    return float(np.where(steps < 0, counted_[1:], steps).sum())
 
 
-def curve(rule: Rule, labels: Mapping[str, str]) -> str:
-    """PromQL whose curve shows what this alert looks at: the rule's own, narrowed to the alert's labels."""
-    fixed = {name: value for name, value in labels.items() if name not in rule.labels}
-    if rule.ratio is None:
-        return narrowed(rule.expr or "", fixed)
-    over, by = format_duration(rule.ratio.over), ", ".join(rule.ratio.by)
-    failed, total = (
-        f"sum by ({by}) (increase({narrowed(selector, fixed)}[{over}]))" for selector in (rule.ratio.failed, rule.ratio.total)
-    )
-    return f"{failed} / {total}"
-
-
-def _results(answer: Answer) -> list[Result]:
+def _results(answer: Answer) -> tuple[Sequence[Labels], Column]:
     match answer:
         case Scalar(value):
-            return [({}, value)]
+            return [()], np.array([value])
         case Vector(labels, values):
-            return [(_without_metric(one), float(value)) for one, value in zip(labels, values, strict=True)]
+            return labels, values
         case _:
             raise RuleError("`expr` gives neither a number nor one value for each series; remove the range (`[5m]`) or the text")
 
 
-def _ratios(rule: Rule, ratio: Ratio, answers: Sequence[Answer], at_ms: int) -> list[Verdict]:
-    failed, total = (_counted(ratio, answer, at_ms) for answer in answers)
-    return [_ratio(rule, ratio, dict(key), failed.get(key, 0.0), whole) for key, whole in total.items()]
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One rule at one instant."""
+
+    rule: Rule
+    at_ms: int
+    thresholds: Thresholds
+    memory: Memory
+
+    def known(self, asked: Sequence[Labels]) -> Known:
+        return self.memory.known(self.rule, asked)
 
 
-def _ratio(rule: Rule, ratio: Ratio, labels: dict[str, str], failed: float, total: float) -> Verdict:
-    counted = f"{failed:g} of {total:g} in {format_duration(ratio.over)}"
-    if total < ratio.min_samples:
-        return Insufficient(_alert_labels(rule, labels), f"{counted}, {ratio.min_samples} are needed")
-    return _judged(rule, labels, failed / total, counted)
+def _with_enough(look: _Look, answers: Sequence[Answer], known: Known, values: Column) -> Found:
+    """Results with too few samples say nothing, nor does "every sample" where the time before was not measured."""
+    rule = look.rule
+    notes, short = [""] * len(values), np.zeros(len(values), np.bool_)
+    over = format_duration(rule.over or timedelta())
+    samples: list[float] = []
+    if counted(rule):
+        counts = _by_labels(answers[1])
+        samples = [counts.get(_key(one), 0.0) for one in known.asked]
+        for place, count in enumerate(samples):
+            short[place] |= count < rule.min_samples
+            needed = f", {rule.min_samples} are needed" if count < rule.min_samples else ""
+            notes[place] = f"{count:g} samples in {over}{needed}"
+    if covered(rule):
+        before = _by_labels(answers[-1])
+        for place, one in enumerate(known.asked):
+            if _key(one) not in before:
+                short[place], notes[place] = True, f"measured for less than {over}"
+    return judged(rule, known, values, look.thresholds, insufficient=short, notes=notes, samples=samples)
+
+
+def _anomalies(look: _Look, anomaly: Anomaly, answers: Sequence[Answer]) -> Found:
+    """The score of each series, and of what it was made."""
+    rule = look.rule
+    if anomaly.method == "seasonal":
+        asked, points = _seasons(answers)
+    else:
+        asked, points = _points(answers[0], anomaly.points + 1, look.at_ms, anomaly.every or rule.interval)
+    known = look.known(asked)
+    found_, middle, deviation = anomalies.scores(anomaly, points)
+    there = np.isfinite(points[:, :-1]).sum(axis=1)
+    notes = []
+    for place, value in enumerate(points[:, -1]):
+        if there[place] < anomaly.points:
+            notes.append(f"{there[place]} of {anomaly.points} points")
+        elif not np.isfinite(found_[place]):
+            notes.append("nothing deviates")
+        else:
+            usual = f"{readable(float(middle[place]), rule.unit)} ± {readable(float(deviation[place]), rule.unit)}"
+            notes.append(f"{readable(float(value), rule.unit)}, usual are {usual}")
+    return judged(
+        rule,
+        known,
+        found_,
+        look.thresholds,
+        insufficient=np.isnan(found_),
+        notes=notes,
+        samples=[float(one) for one in there],
+    )
+
+
+def _points(answer: Answer, wanted: int, at_ms: int, every: timedelta) -> tuple[Sequence[Labels], Column]:
+    """One row a series that has the newest point; a point that is missing is NaN."""
+    if not isinstance(answer, Matrix):
+        raise RuleError("the store gave no points for a subquery")
+    step = every // timedelta(milliseconds=1)
+    newest = at_ms // step * step
+    rows, labels = [], []
+    for index, one in enumerate(answer.labels):
+        part = slice(int(answer.offsets[index]), int(answer.offsets[index + 1]))
+        row = np.full(wanted, np.nan)
+        places = wanted - 1 - (newest - answer.times[part]) // step
+        inside = (places >= 0) & (places < wanted)
+        row[places[inside]] = answer.values[part][inside]
+        if not np.isnan(row[-1]):
+            rows.append(row)
+            labels.append(one)
+    return labels, np.array(rows).reshape(len(rows), wanted)
+
+
+def _seasons(answers: Sequence[Answer]) -> tuple[Sequence[Labels], Column]:
+    """One row a series that has a value now: the earlier seasons, the oldest first, then now."""
+    labels, values = _results(answers[0])
+    before = [_by_labels(answer) for answer in answers[:0:-1]]
+    rows = [[*(season.get(_key(one), np.nan) for season in before), now] for one, now in zip(labels, values, strict=True)]
+    return labels, np.array(rows, np.float64).reshape(len(rows), len(answers))
+
+
+def _ratios(look: _Look, ratio: Ratio, answers: Sequence[Answer]) -> Found:
+    failed, total = (_counted(ratio, answer, look.at_ms) for answer in answers)
+    known = look.known(list(total))
+    whole = np.array(list(total.values()), np.float64)
+    part = np.array([failed.get(key, 0.0) for key in total], np.float64)
+    short = whole < ratio.min_samples
+    notes = [
+        f"{some:g} of {all_:g} in {format_duration(ratio.over)}" + (f", {ratio.min_samples} are needed" if few else "")
+        for some, all_, few in zip(part, whole, short, strict=True)
+    ]
+    values = np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+    return judged(look.rule, known, values, look.thresholds, insufficient=short, notes=notes, samples=whole.tolist())
 
 
 def _counted(ratio: Ratio, answer: Answer, at_ms: int) -> dict[Labels, float]:
@@ -115,37 +217,21 @@ def _counted(ratio: Ratio, answer: Answer, at_ms: int) -> dict[Labels, float]:
     return sums
 
 
-def _judged(rule: Rule, labels: dict[str, str], value: float, counted: str = "") -> Verdict:
-    own = _alert_labels(rule, labels)
-    if not math.isfinite(value):
-        return Error(own, f"the value is {value}, which satisfies no comparison")
-    said = readable(value, rule.unit) + (f" ({counted})" if counted else "")
-    for severity, condition in rule.conditions:
-        if condition.holds(value):
-            return Breach(own, value, severity, condition, f"{said} is {written(condition, rule.unit)}")
-    cleared = rule.clear is None or rule.clear.holds(value)
-    return Good(own, value, cleared, said if cleared else f"{said} is not yet {written(rule.clear, rule.unit)}")
+def _by_labels(answer: Answer) -> Mapping[Labels, float]:
+    labels, values = _results(answer)
+    return {_key(one): float(value) for one, value in zip(labels, values, strict=True)}
 
 
-def written(threshold: Threshold | None, unit: str) -> str:
-    """A condition as people read it: `>= 20.0 %`."""
-    return "" if threshold is None else f"{threshold.operator} {readable(threshold.number, unit)}"
+def _key(labels: Labels) -> Labels:
+    """Functions drop the metric's name, plain selectors keep it."""
+    return tuple(pair for pair in labels if pair[0] != METRIC)
 
 
-def _alert_labels(rule: Rule, labels: Mapping[str, str]) -> dict[str, str]:
-    return {**labels, **rule.labels}
-
-
-def _without_metric(labels: Labels) -> dict[str, str]:
-    return {name: value for name, value in labels if name != METRIC}
-
-
-def _one_each(found: Iterable[Verdict]) -> None:
-    seen: set[tuple[tuple[str, str], ...]] = set()
-    for verdict in found:
-        key = tuple(sorted(verdict.labels.items()))
-        if key in seen:
+def _one_each(known: Known) -> None:
+    seen: set[str] = set()
+    for identity, labels in zip(known.identities, known.labels, strict=True):
+        if identity in seen:
             raise RuleError(
-                f"two results have the labels {dict(key)}; add a label that tells them apart, or aggregate (`max by (host)`)"
+                f"two results have the labels {dict(labels)}; add a label that tells them apart, or aggregate (`max by (host)`)"
             )
-        seen.add(key)
+        seen.add(identity)

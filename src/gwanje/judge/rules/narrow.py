@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from gwanje.errors import BadQuery, QueryLimit
@@ -18,21 +19,28 @@ _TOKEN: Final = re.compile(
     r"""|(?P<range>\[[^\]]*\])|(?P<number>\d[\w.]*)|(?P<name>[a-zA-Z_:][\w:]*)|(?P<other>.)""",
     re.VERBOSE | re.DOTALL,
 )
+_PLACE: Final = "\x00"
 _LISTS: Final = frozenset({"by", "without", "on", "ignoring", "group_left", "group_right"})
 _WORDS: Final = _LISTS | {"and", "or", "unless", "bool", "offset", "atan2", "inf", "nan", "start", "end"}
 
 
 def narrowed(expr: str, labels: Mapping[str, str]) -> str:
     """The expression with the labels as matchers; as it was where that would not parse."""
-    more = ",".join(f'{name}="{_escaped(value)}"' for name, value in sorted(labels.items()))
-    if not more:
+    if not labels:
         return expr
-    added = "".join(_added([(match.lastgroup or "", match[0]) for match in _TOKEN.finditer(expr)], more))
+    more = ",".join(f'{name}="{_escaped(value)}"' for name, value in sorted(labels.items()))
+    return _form(expr, tuple(sorted(labels))).replace(_PLACE, more)
+
+
+@lru_cache(maxsize=4096)
+def _form(expr: str, names: tuple[str, ...]) -> str:
+    """The expression with a mark in every selector where matchers of these names belong; a rule's alerts share it."""
+    form = "".join(_added([(match.lastgroup or "", match[0]) for match in _TOKEN.finditer(expr)], _PLACE))
     try:
-        parsed(added, Limits().query_length)
+        parsed(form.replace(_PLACE, ",".join(f'{name}=""' for name in names)), Limits().query_length)
     except (BadQuery, QueryLimit):
         return expr
-    return added
+    return form
 
 
 def _added(tokens: list[tuple[str, str]], more: str) -> list[str]:

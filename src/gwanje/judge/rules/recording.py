@@ -13,7 +13,8 @@ from pydantic import Field, field_validator
 
 from gwanje.config import Duration, Settings
 from gwanje.judge.rules.evaluate import RuleError
-from gwanje.judge.rules.spec import checked_labels, checked_query
+from gwanje.judge.rules.looks import checked_query
+from gwanje.judge.rules.spec import checked_labels
 from gwanje.keep.samples.base import Answer, Labels, Scalar, Vector
 from gwanje.model import METRIC
 

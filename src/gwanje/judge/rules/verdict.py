@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gwanje.judge.rules.spec import Threshold
+from gwanje.judge.rules.threshold import Threshold
 from gwanje.model import Severity
 
 
@@ -14,17 +14,17 @@ class Good:
     """Looked at, and no breach. `cleared` is False between the thresholds, where a firing alert stays as it is."""
 
     labels: Mapping[str, str]
-    value: float
+    value: float | None
     cleared: bool
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """Looked at, and the worst condition that holds is this one."""
+    """Looked at, and the worst condition that holds is this one. There is no value where missing data are the breach."""
 
     labels: Mapping[str, str]
-    value: float
+    value: float | None
     severity: Severity
     threshold: Threshold
     why: str
@@ -46,4 +46,12 @@ class Error:
     why: str
 
 
-Verdict = Good | Breach | Insufficient | Error
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """The query still gives a value, but what it is made of stopped: as good as no answer."""
+
+    labels: Mapping[str, str]
+    why: str
+
+
+Verdict = Good | Breach | Insufficient | Error | Stale

@@ -15,11 +15,25 @@ from sqlalchemy import Connection, RowMapping, Select, bindparam, case, delete, 
 from gwanje.keep.said import Acknowledgement
 from gwanje.keep.state import acknowledgements
 from gwanje.keep.state.statements import parts
-from gwanje.keep.state.tables import attempts, episodes, groups, instances, outbox, outbox_episodes, storms, transitions
-from gwanje.model import Severity
+from gwanje.keep.state.tables import (
+    attempts,
+    episodes,
+    flaps,
+    groups,
+    instances,
+    outbox,
+    outbox_episodes,
+    settings,
+    storms,
+    transitions,
+)
+from gwanje.model import Severity, from_ms, to_ms
 
 ENDED: Final = "resolved"
 """The state of an episode that is over, whatever ended it; `ended_because` says what did."""
+
+_JUDGED: Final = "judged_at"
+"""The name under which settings keep when rules were evaluated last."""
 
 Row = dict[str, Any]
 
@@ -41,9 +55,23 @@ def put_instances(connection: Connection, *, new: Sequence[Row], known: Sequence
         connection.execute(update(instances).where(of_this), [{**row, "this": row["fingerprint"]} for row in known])
 
 
-def drop_instance(connection: Connection, fingerprint: str) -> None:
-    """Forget an instance that is ok."""
-    connection.execute(delete(instances).where(instances.c.fingerprint == fingerprint))
+def drop_instances(connection: Connection, fingerprints: Iterable[str]) -> None:
+    """Forget instances that are ok."""
+    for part in parts(list(fingerprints)):
+        connection.execute(delete(instances).where(instances.c.fingerprint.in_(part)))
+
+
+def judged_at(connection: Connection) -> datetime | None:
+    """When rules were evaluated last, within a few seconds, while an alert was open; None where none ever was."""
+    found = connection.execute(select(settings.c.value).where(settings.c.name == _JUDGED)).scalar()
+    return None if found is None else from_ms(found)
+
+
+def put_judged_at(connection: Connection, at: datetime) -> None:
+    """Keep when rules were evaluated last."""
+    row = {"value": to_ms(at), "changed_at": at, "write_only": False}
+    if connection.execute(update(settings).where(settings.c.name == _JUDGED).values(row)).rowcount == 0:
+        connection.execute(insert(settings).values({"name": _JUDGED, **row}))
 
 
 def begin_episodes(connection: Connection, rows: Sequence[Row]) -> None:
@@ -56,6 +84,16 @@ def change_episode(connection: Connection, episode: str, changes: Row) -> None:
     connection.execute(update(episodes).where(episodes.c.id == episode).values(changes))
 
 
+def change_episodes(connection: Connection, changes: Mapping[str, Row]) -> None:
+    """Change several episodes, by their ids: those of which the same columns change go together."""
+    by_columns: dict[tuple[str, ...], list[Row]] = {}
+    for id_, row in changes.items():
+        by_columns.setdefault(tuple(sorted(row)), []).append({**row, "this": id_})
+    for columns, rows in by_columns.items():
+        values: dict[str, Any] = {name: bindparam(name) for name in columns}
+        connection.execute(update(episodes).where(episodes.c.id == bindparam("this")).values(values), rows)
+
+
 def add_transitions(connection: Connection, rows: Sequence[Row]) -> None:
     if rows:
         connection.execute(insert(transitions), [{**row, "because": row["because"][:200]} for row in rows])
@@ -65,17 +103,34 @@ def all_groups(connection: Connection) -> list[Row]:
     return [dict(row) for row in connection.execute(select(groups).order_by(groups.c.key)).mappings()]
 
 
-def put_group(connection: Connection, row: Row) -> None:
-    if connection.execute(update(groups).where(groups.c.key == row["key"]).values(row)).rowcount == 0:
-        connection.execute(insert(groups).values(row))
+def put_groups(connection: Connection, *, new: Sequence[Row], known: Sequence[Row]) -> None:
+    """Keep groups: such as were not kept yet, and others as they are now."""
+    if new:
+        connection.execute(insert(groups), list(new))
+    if known:
+        this = groups.c.key == bindparam("this")
+        connection.execute(update(groups).where(this), [{**row, "this": row["key"]} for row in known])
 
 
-def drop_group(connection: Connection, key: str) -> None:
-    connection.execute(delete(groups).where(groups.c.key == key))
+def drop_groups(connection: Connection, keys: Iterable[str]) -> None:
+    """Forget groups of which nothing is left."""
+    for part in parts(list(keys)):
+        connection.execute(delete(groups).where(groups.c.key.in_(part)))
 
 
 def all_storms(connection: Connection) -> list[Row]:
     return [dict(row) for row in connection.execute(select(storms)).mappings()]
+
+
+def all_flaps(connection: Connection) -> list[Row]:
+    return [dict(row) for row in connection.execute(select(flaps)).mappings()]
+
+
+def put_flap(connection: Connection, fingerprint: str, row: Row | None) -> None:
+    """Keep an alert that flaps, in the place of what was kept; None forgets it."""
+    connection.execute(delete(flaps).where(flaps.c.fingerprint == fingerprint))
+    if row is not None:
+        connection.execute(insert(flaps).values(row))
 
 
 def put_storm(connection: Connection, receiver: str, row: Row | None) -> None:

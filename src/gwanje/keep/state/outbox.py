@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, and_, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, exists, func, insert, or_, select, update
 
-from gwanje.keep.state.tables import attempts, outbox, outbox_episodes
+from gwanje.keep.state.tables import LONGEST_REFERENCE, attempts, outbox, outbox_episodes
 
 WAITING: Final = "waiting"
 SENT: Final = "sent"
 FAILED: Final = "failed"
+LATE_AFTER: Final = timedelta(minutes=1)
+"""A message that waited longer than this, or was tried before, is late."""
+MOST_TOGETHER: Final = 100
 LATER: Final = "later"
 """The outcome of an attempt after which the row waits for the next one."""
 
@@ -29,6 +32,13 @@ class Claimed:
     """How often it was tried before."""
     deadline: datetime
     episodes: Sequence[str]
+    reference: str = ""
+    """What the receiver named the message that was sent before this one about the same group; empty where it named none."""
+    reason: str = ""
+    before: Sequence[Any] = ()
+    """Older messages about the same group that are as late, oldest first: what becomes of this one becomes of them."""
+    older: Sequence[int] = ()
+    """The ids of those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,8 @@ class Tried:
     error: str
     next_at: datetime
     """When it is tried again; read only where the outcome is `later`."""
+    reference: str = ""
+    """What the receiver named the message; read only where the outcome is `sent`."""
 
 
 def put(
@@ -83,29 +95,49 @@ def is_due(connection: Connection, receiver: str, now: datetime) -> bool:
     return bool(connection.execute(select(exists().where(*_claimable(receiver, now)))).scalar())
 
 
-def claim(connection: Connection, receiver: str, worker: str, now: datetime, until: datetime) -> Claimed | None:
+def claim(
+    connection: Connection, receiver: str, worker: str, now: datetime, until: datetime, *, alone: Collection[str] = ()
+) -> Claimed | None:
     """Take the oldest message of a receiver that is due; None where there is none, or another worker was faster.
 
-    Within a group the order is kept: as long as an older message waits, a newer one is not due.
+    Order is kept within a group and for each episode: as long as an older message waits, a newer one is not due. When the
+    oldest is late, the newer ones of its group come with it, to be told as one; never those whose reason stands in `alone`.
     """
-    row = connection.execute(select(outbox).where(*_claimable(receiver, now)).order_by(outbox.c.id).limit(1)).mappings().first()
+    due = select(outbox).where(*_claimable(receiver, now)).order_by(outbox.c.id).limit(1)
+    # What another worker is taking just now is left to it; its group is not passed by, because it still waits.
+    row = connection.execute(due.with_for_update(skip_locked=True)).mappings().first()
     if row is None:
         return None
     # Two workers may see the same row; the one whose UPDATE hits it sends.
     mine = update(outbox).where(outbox.c.id == row["id"], *_free(now)).values(claimed_by=worker, claimed_until=until)
     if connection.execute(mine).rowcount == 0:
         return None
-    told = connection.execute(select(outbox_episodes.c.episode).where(outbox_episodes.c.outbox_id == row["id"])).scalars().all()
-    return Claimed(row["id"], row["key"], row["message"], row["tries"], row["deadline_at"], tuple(told))
-
-
-def attempted(connection: Connection, id_: int, worker: str, tried: Tried) -> None:
-    """Record an attempt and what becomes of the message. A worker whose claim was taken over changes only the record."""
-    connection.execute(
-        insert(attempts).values(
-            outbox_id=id_, at=tried.at, outcome=tried.outcome, status=tried.status, latency_ms=tried.latency_ms, error=tried.error
-        )
+    late = row["tries"] > 0 or now - row["created_at"] >= LATE_AFTER
+    rows = [row, *(_following(connection, row, alone) if late and row["reason"] not in alone else ())]
+    ids = [one["id"] for one in rows]
+    if len(ids) > 1:
+        connection.execute(update(outbox).where(outbox.c.id.in_(ids)).values(claimed_by=worker, claimed_until=until))
+    episodes = select(outbox_episodes.c.episode).where(outbox_episodes.c.outbox_id.in_(ids))
+    told = dict.fromkeys(connection.execute(episodes.order_by(outbox_episodes.c.outbox_id)).scalars())
+    newest = rows[-1]
+    return Claimed(
+        newest["id"],
+        newest["key"],
+        newest["message"],
+        row["tries"],
+        newest["deadline_at"],
+        tuple(told),
+        _reference(connection, receiver, row["group_key"]),
+        newest["reason"],
+        before=tuple(one["message"] for one in rows[:-1]),
+        older=tuple(ids[:-1]),
     )
+
+
+def attempted(connection: Connection, claimed: Claimed, worker: str, tried: Tried) -> None:
+    """Record an attempt and what becomes of the message. A worker whose claim was taken over changes only the record."""
+    row = {name: getattr(tried, name) for name in ("at", "outcome", "status", "latency_ms", "error")}
+    connection.execute(insert(attempts).values({**row, "outbox_id": claimed.id}))
     done = tried.outcome != LATER
     changes = {
         "state": tried.outcome if done else WAITING,
@@ -115,10 +147,14 @@ def attempted(connection: Connection, id_: int, worker: str, tried: Tried) -> No
         "claimed_until": None,
         "done_at": tried.at if done else None,
         "next_at": outbox.c.next_at if done else tried.next_at,
+        "reference": tried.reference[:LONGEST_REFERENCE] or None,
     }
     # What was sent is sent, also when the lease ran out on the way; otherwise it would go out once more.
     own = [] if tried.outcome == SENT else [outbox.c.claimed_by == worker]
-    connection.execute(update(outbox).where(outbox.c.id == id_, outbox.c.state == WAITING, *own).values(changes))
+    ids = (*claimed.older, claimed.id)
+    connection.execute(update(outbox).where(outbox.c.id.in_(ids), outbox.c.state == WAITING, *own).values(changes))
+    if done and claimed.older:
+        _join(connection, claimed)
 
 
 def release(connection: Connection, worker: str) -> int:
@@ -142,10 +178,53 @@ def became(connection: Connection, key: str) -> RowMapping | None:
     return connection.execute(wanted).mappings().first()
 
 
+def forget_group(connection: Connection, group_key: str, before: datetime) -> int:
+    """Delete what was done before of one group, with its attempts; returns how many."""
+    old = select(outbox.c.id).where(outbox.c.group_key == group_key, outbox.c.done_at < before)
+    ids = list(connection.execute(old).scalars())
+    if ids:
+        connection.execute(delete(outbox_episodes).where(outbox_episodes.c.outbox_id.in_(ids)))
+        connection.execute(delete(attempts).where(attempts.c.outbox_id.in_(ids)))
+        connection.execute(delete(outbox).where(outbox.c.id.in_(ids)))
+    return len(ids)
+
+
 def counts_by_state(connection: Connection) -> dict[str, int]:
     """How many messages there are in each state."""
     counted = select(outbox.c.state, func.count()).group_by(outbox.c.state)
     return {str(state): int(count) for state, count in connection.execute(counted)}
+
+
+def _following(connection: Connection, first: RowMapping, alone: Collection[str]) -> list[RowMapping]:
+    """The messages of a group that wait behind its first, up to one that has to wait for another group or be told by itself."""
+    wanted = select(outbox, _behind_an_episode(other_group=True).label("waits")).where(
+        outbox.c.receiver == first["receiver"],
+        outbox.c.group_key == first["group_key"],
+        outbox.c.state == WAITING,
+        outbox.c.id > first["id"],
+    )
+    found: list[RowMapping] = []
+    for row in connection.execute(wanted.order_by(outbox.c.id).limit(MOST_TOGETHER)).mappings():
+        if row["waits"] or row["reason"] in alone:
+            break
+        found.append(row)
+    return found
+
+
+def _join(connection: Connection, claimed: Claimed) -> None:
+    """A message that was told in the place of older ones is about their episodes, too."""
+    own = select(outbox_episodes.c.episode).where(outbox_episodes.c.outbox_id == claimed.id)
+    known = set(connection.execute(own).scalars())
+    more = [{"outbox_id": claimed.id, "episode": episode} for episode in claimed.episodes if episode not in known]
+    if more:
+        connection.execute(insert(outbox_episodes), more)
+
+
+def _reference(connection: Connection, receiver: str, group_key: str) -> str:
+    """What the receiver named the last message that it accepted about a group."""
+    sent = (outbox.c.receiver == receiver, outbox.c.group_key == group_key, outbox.c.state == SENT)
+    last = select(outbox.c.reference).where(*sent).order_by(outbox.c.id.desc()).limit(1)
+    return connection.execute(last).scalar() or ""
 
 
 def _free(now: datetime) -> tuple[Any, ...]:
@@ -154,10 +233,25 @@ def _free(now: datetime) -> tuple[Any, ...]:
 
 def _claimable(receiver: str, now: datetime) -> tuple[Any, ...]:
     older = outbox.alias("older")
-    behind = exists().where(
+    behind_its_group = exists().where(
         older.c.receiver == outbox.c.receiver,
         older.c.group_key == outbox.c.group_key,
         older.c.state == WAITING,
         older.c.id < outbox.c.id,
     )
-    return (outbox.c.receiver == receiver, outbox.c.next_at <= now, *_free(now), ~behind)
+    behind = (~behind_its_group, ~_behind_an_episode())
+    return (outbox.c.receiver == receiver, outbox.c.next_at <= now, *_free(now), *behind)
+
+
+def _behind_an_episode(*, other_group: bool = False) -> ColumnElement[bool]:
+    """An older message tells the same receiver of one of its episodes, in whatever group: a digest, or a changed route."""
+    older, theirs, own = outbox.alias("earlier"), outbox_episodes.alias("theirs"), outbox_episodes.alias("own")
+    shares = exists().where(
+        own.c.outbox_id == outbox.c.id,
+        theirs.c.episode == own.c.episode,
+        theirs.c.outbox_id < outbox.c.id,
+        older.c.id == theirs.c.outbox_id,
+        older.c.receiver == outbox.c.receiver,
+        older.c.state == WAITING,
+    )
+    return shares.where(older.c.group_key != outbox.c.group_key) if other_group else shares

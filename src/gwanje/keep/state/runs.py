@@ -77,7 +77,8 @@ def ask(connection: Connection, *, pipeline: str, partition: str, trigger: str, 
     }
     try:
         with connection.begin_nested():
-            return int(connection.execute(insert(runs).values(row).returning(runs.c.id)).scalar_one())
+            made: Any = connection.execute(insert(runs).values(row)).inserted_primary_key
+            return int(made[0])
     except IntegrityError:  # another process asked between our look and our insert
         found = _of_partition(connection, pipeline, partition)
         if found is None:

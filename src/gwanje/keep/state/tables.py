@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Dialect,
-    Float,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -46,6 +47,16 @@ class Instant(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         return None if value is None else from_ms(value)
+
+
+class Value(TypeDecorator[float]):
+    """A measured value. What is not finite is kept as none, because not every engine can keep it."""
+
+    impl = Double
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:
+        return value if value is not None and math.isfinite(value) else None
 
 
 def _number() -> Column[int]:
@@ -126,7 +137,9 @@ instances = Table(
     Column("good_since", Instant),
     Column("seen_at", Instant, nullable=False),
     Column("episode", ForeignKey("episodes.id"), nullable=False),
-    Column("value", Float),
+    Column("value", Value),
+    Column("fired_at", Instant),
+    Column("last_seen", String(200), nullable=False, server_default=""),
 )
 """Only those with an open episode: an instance that is ok has nothing to remember."""
 
@@ -146,10 +159,10 @@ episodes = Table(
     Column("fired_at", Instant),
     Column("ended_at", Instant, index=True),
     Column("ended_because", String(40)),
-    Column("value", Float),
-    Column("peak", Float),
+    Column("value", Value),
+    Column("peak", Value),
     Column("operator", String(4), nullable=False),
-    Column("threshold", Float, nullable=False),
+    Column("threshold", Double, nullable=False),
     Column("query", Text, nullable=False),
     Column("unit", String(30), nullable=False),
     Column("for_ms", BigInteger, nullable=False),
@@ -170,7 +183,7 @@ transitions = Table(
     Column("before", String(20), nullable=False),
     Column("after", String(20), nullable=False),
     Column("severity", String(20)),
-    Column("value", Float),
+    Column("value", Value),
     Column("because", String(200), nullable=False),
 )
 
@@ -233,6 +246,7 @@ storms = Table(
     Column("since", Instant),
 )
 
+LONGEST_REFERENCE = 200
 outbox = Table(
     "outbox",
     metadata,
@@ -251,8 +265,10 @@ outbox = Table(
     Column("tries", Integer, nullable=False, default=0),
     Column("done_at", Instant),
     Column("error", Text, nullable=False, default=""),
+    Column("reference", String(LONGEST_REFERENCE)),
     Index("ix_outbox_receiver_state_id", "receiver", "state", "id"),
 )
+"""`reference` is what the receiver named the message, where later messages of its group need that name."""
 
 outbox_episodes = Table(
     "outbox_episodes",
@@ -270,7 +286,7 @@ attempts = Table(
     Column("at", Instant, nullable=False),
     Column("outcome", String(20), nullable=False),
     Column("status", Integer),
-    Column("latency_ms", Float, nullable=False),
+    Column("latency_ms", Double, nullable=False),
     Column("error", Text, nullable=False),
 )
 
@@ -301,7 +317,7 @@ outside = Table(
     Column("labels", JSON, nullable=False),
     Column("annotations", JSON, nullable=False),
     Column("severity", String(20), nullable=False),
-    Column("value", Float),
+    Column("value", Value),
     Column("threshold", String(60), nullable=False),
     Column("starts_at", Instant, nullable=False),
     Column("ends_at", Instant),
@@ -310,6 +326,25 @@ outside = Table(
     Column("url", Text, nullable=False),
 )
 """Alerts as other programs said them last. `ends_at` is their word that it is over, `expires_at` the end of their silence."""
+
+deeds = Table(
+    "deeds",
+    metadata,
+    _number(),
+    Column("action", String(100), nullable=False),
+    Column("target", String(255), nullable=False),
+    Column("rule", String(200), nullable=False),
+    Column("episode", String(32), nullable=False, index=True),
+    Column("labels", JSON, nullable=False),
+    Column("because", Text, nullable=False),
+    Column("dry", Boolean, nullable=False),
+    Column("state", String(20), nullable=False, index=True),
+    Column("claimed_by", String(64)),
+    Column("decided_at", Instant, nullable=False, index=True),
+    Column("ended_at", Instant),
+    Column("result", Text, nullable=False),
+)
+"""What is done about alerts without asking anybody."""
 
 leases = Table(
     "leases",
@@ -341,7 +376,7 @@ runs = Table(
     Column("status", Integer),
     Column("rows", Integer),
     Column("bytes", BigInteger),
-    Column("latency_ms", Float),
+    Column("latency_ms", Double),
     Column("error", Text),
     UniqueConstraint("pipeline", "partition"),
     Index("ix_runs_state_asked_at", "state", "asked_at"),

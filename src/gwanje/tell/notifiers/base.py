@@ -69,6 +69,8 @@ class Notification:
     """What a notice says, by language."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """What a digest stands for: how many alerts fire (`firing`), are over (`resolved`), and of each severity."""
+    reference: str = ""
+    """What the other side named an earlier message of this group, while the group lives: where a thread goes on."""
 
     @property
     def resolved(self) -> bool:
@@ -76,13 +78,22 @@ class Notification:
         return bool(self.alerts) and all(alert.state == RESOLVED for alert in self.alerts)
 
 
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The other side has the message."""
+
+    status: int | None = None
+    """Its status code; None where its way of speaking has none."""
+    reference: str = ""
+    """How it named the message, at most 200 characters, where later messages of the group need that name."""
+
+
 class Notifier(Protocol):
     """Tells people about a group of alerts.
 
     `send` is called once per notification from one task at a time, and again later after RetryLater. It returns only when
-    the other side has accepted the message: its status code, or None where its way of speaking has none. It raises RetryLater
-    (with `after` where the other side named a pause) when trying again may help and Rejected when it cannot; what stands in
-    secrets never stands in an error.
+    the other side has accepted the message. It raises RetryLater (with `after` where the other side named a pause) when trying
+    again may help and Rejected when it cannot; what stands in secrets never stands in an error.
     """
 
-    async def send(self, notification: Notification) -> int | None: ...
+    async def send(self, notification: Notification) -> Accepted: ...

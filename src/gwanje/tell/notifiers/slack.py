@@ -1,106 +1,133 @@
-"""Slack, by an incoming webhook."""
+"""Slack, by an incoming webhook, or by a bot that keeps one thread for each group of alerts."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import aiohttp
+from pydantic import model_validator
 
 from gwanje import config, kinds
-from gwanje.model import Severity
-from gwanje.tell.notifiers.base import RESOLVED, AlertInMessage, Notification
-from gwanje.tell.post import post
-from gwanje.tell.words import Language, spoken, word
+from gwanje.config import Secret
+from gwanje.errors import Rejected, RetryLater
+from gwanje.tell.notifiers.base import Accepted, Notification
+from gwanje.tell.post import Answer, post
+from gwanje.tell.texts import COLOURS, Part, Speech, Text, cut, write
 
-_COLOURS: Final = {Severity.CRITICAL: "#d93026", Severity.WARNING: "#e8a33d", Severity.INFO: "#3d7de8"}
-_GREEN: Final = "#2e9e5b"
-_GREY: Final = "#8a8f98"
 _SHOWN: Final = 20
 """Slack takes at most 100 attachments and reads badly long before."""
+_LONGEST_TEXT: Final = 4000
+_LONGEST_FIELD: Final = 2000
+_AGAIN: Final = frozenset(
+    {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
+)
+"""Errors after which Slack may take the same message later; it answers 200 to all of them."""
 
 
-class Settings(config.Settings):
-    """A Slack channel, by an incoming webhook."""
+class Settings(Speech):
+    """A Slack channel, by an incoming webhook (`url`), or by a bot (`bot_token` and `channel`): a bot answers in the thread of
+    a group's first message, and its message about the end stands in the channel, too.
+    """
 
-    url: config.Secret
+    url: config.Secret = Secret("")
     """Address of the incoming webhook, from Slack's app page. Whoever has it can write to the channel."""
-    language: Language = "ko"
-    """Language of the messages: `ko` or `en`."""
+    bot_token: config.Secret = Secret("")
+    """Instead of `url`: the token of a bot with the scope `chat:write`: `xoxb-…`."""
+    channel: str = ""
+    """With `bot_token`: the channel's ID or name. The bot must be a member of it."""
+    api_url: str = "https://slack.com/api"
+    """With `bot_token`: where Slack's API is."""
+
+    needs: ClassVar = ()
+
+    @property
+    def absent(self) -> list[str]:
+        """A bot needs a channel; a webhook its address."""
+        if self.bot_token.get_secret_value():
+            return [] if self.channel else ["channel"]
+        return [] if self.url.get_secret_value() else ["url"]
+
+    @model_validator(mode="after")
+    def _one(self) -> Settings:
+        if self.url.get_secret_value() and self.bot_token.get_secret_value():
+            raise ValueError("needs either `url` or `bot_token` with `channel`, and not both")
+        return self
 
 
-def create(settings: Settings, world: kinds.World) -> Slack:
-    return Slack(settings, world.http)
+def create(settings: Settings, world: kinds.World) -> Webhook | Bot:
+    return (Bot if settings.bot_token.get_secret_value() else Webhook)(settings, world.http)
 
 
-class Slack:
+class Webhook:
     def __init__(self, settings: Settings, http: aiohttp.ClientSession) -> None:
         self._settings = settings
         self._http = http
 
-    async def send(self, notification: Notification) -> int:
-        body = payload(notification, self._settings.language)
-        return await post(self._http, self._settings.url, what="Slack", body=body, headers={})
+    async def send(self, notification: Notification) -> Accepted:
+        body = payload(notification, self._settings)
+        answer = await post(self._http, self._settings.url, what="Slack", body=body, headers={})
+        return Accepted(answer.status)
 
 
-def payload(notification: Notification, language: Language) -> dict[str, Any]:
+class Bot:
+    def __init__(self, settings: Settings, http: aiohttp.ClientSession) -> None:
+        self._settings = settings
+        self._http = http
+        self._token = settings.bot_token.get_secret_value()
+
+    async def send(self, notification: Notification) -> Accepted:
+        body = {**payload(notification, self._settings), "channel": self._settings.channel}
+        if notification.reference:
+            body |= {"thread_ts": notification.reference, "reply_broadcast": notification.resolved}
+        answer = await post(
+            self._http,
+            Secret(f"{self._settings.api_url}/chat.postMessage"),
+            what="Slack",
+            body=body,
+            headers={"Authorization": f"Bearer {self._token}"},
+            secrets=[self._token],
+        )
+        said = _accepted(answer)
+        return Accepted(answer.status, notification.reference or str(said.get("ts") or ""))
+
+
+def _accepted(answer: Answer) -> dict[str, Any]:
+    """Slack's own word on a message. Raises what `send` raises: the status is 200 also where it took nothing."""
+    said = answer.values if isinstance(answer.values, dict) else {}
+    if said.get("ok", True):
+        return said
+    error = str(said.get("error"))[:100]
+    if error in _AGAIN:
+        raise RetryLater(f"Slack answered {error}", status=answer.status)
+    raise Rejected(f"Slack answered {error}; see whether `bot_token` and `channel` are right", status=answer.status)
+
+
+def payload(notification: Notification, speech: Speech) -> dict[str, Any]:
     """The message: one line that a phone shows, and one attachment for each alert."""
-    shown = notification.alerts[:_SHOWN]
-    attachments = [_attachment(alert, notification, language) for alert in shown]
-    more = len(notification.alerts) - len(shown)
-    if more:
-        attachments.append({"color": _GREY, "text": word("more", language).format(count=more)})
-    return {"text": _headline(notification, language), "attachments": attachments}
+    text = write(notification, speech, most=_SHOWN)
+    attachments = [_attachment(part) for part in text.parts]
+    if text.body:
+        attachments.insert(0, {"color": COLOURS[text.tone], "text": _escaped(cut(text.body, _LONGEST_TEXT))})
+    if text.more:
+        attachments.append({"color": COLOURS["ended"], "text": text.more})
+    return {"text": _headline(text), "attachments": attachments}
 
 
-def _headline(notification: Notification, language: Language) -> str:
-    first = notification.alerts[0]
-    state = _state(first, language)
-    reason = "" if notification.reason in {"first", "resolved"} else f" ({word(notification.reason, language)})"
-    rest = len(notification.alerts) - 1
-    more = f" {word('more', language).format(count=rest)}" if rest else ""
-    return _escaped(f"[{state}] {first.rule}{_at(first)}{more}{reason}: {_summary(first, language)}")
+def _headline(text: Text) -> str:
+    return _escaped(cut(text.title, _LONGEST_FIELD))
 
 
-def _state(alert: AlertInMessage, language: Language) -> str:
-    if alert.state != RESOLVED:
-        return word(alert.severity, language)
-    return word("resolved" if alert.ended_because == "resolved" else "ended", language)
-
-
-def _at(alert: AlertInMessage) -> str:
-    host = alert.labels.get("host")
-    return f" · {host}" if host else ""
-
-
-def _attachment(alert: AlertInMessage, notification: Notification, language: Language) -> dict[str, Any]:
-    over = alert.state == RESOLVED
-    until = alert.ended or notification.decided
-    fields = [
-        ("what", _summary(alert, language), False),
-        ("where", ", ".join(f"{name}={value}" for name, value in sorted(alert.labels.items())) or "-", True),
-        ("value", alert.value_text, True),
-        ("threshold", alert.threshold, True),
-        ("since", alert.since.strftime("%Y-%m-%d %H:%M:%S UTC"), True),
-        ("duration", spoken(until - alert.since, language), True),
-    ]
-    runbook = alert.annotations.get("runbook")
-    if runbook:
-        fields.append(("runbook", runbook, False))
-    title = f"{_state(alert, language)} · {alert.rule}"
-    if over and alert.ended_because != "resolved":
-        title += f" ({word(alert.ended_because, language)})"
+def _attachment(part: Part) -> dict[str, Any]:
+    fields = [{"title": line.name, "value": _escaped(cut(line.text, _LONGEST_FIELD)), "short": line.short} for line in part.lines]
     return {
-        "color": (_GREEN if alert.ended_because == "resolved" else _GREY) if over else _COLOURS[alert.severity],
-        "title": _escaped(title),
-        **({"title_link": alert.link} if alert.link else {}),
-        "fallback": _escaped(f"{title}: {_summary(alert, language)}"),
-        "fields": [{"title": word(name, language), "value": _escaped(text), "short": short} for name, text, short in fields],
-        "ts": int(until.timestamp()) if over else int(notification.decided.timestamp()),
+        "color": COLOURS[part.tone],
+        "title": _escaped(part.title),
+        **({"title_link": part.link} if part.link else {}),
+        **({"text": " · ".join(f"<{link.url}|{link.name}>" for link in part.links)} if part.links else {}),
+        "fallback": _escaped(cut(f"{part.title}: {part.summary}", _LONGEST_FIELD)),
+        "fields": fields,
+        "ts": int(part.at.timestamp()),
     }
-
-
-def _summary(alert: AlertInMessage, language: Language) -> str:
-    return alert.summary.get(language) or next(iter(alert.summary.values()), alert.rule)
 
 
 def _escaped(text: str) -> str:

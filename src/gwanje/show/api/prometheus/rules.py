@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from gwanje.errors import BadQuery, QueryLimit
 from gwanje.judge.lifecycle import State
-from gwanje.judge.rules.evaluate import curve
+from gwanje.judge.rules.questions import curve
 from gwanje.judge.rules.recording import Recording
 from gwanje.judge.rules.spec import Rule, Threshold
 from gwanje.keep.promql import Matcher, matchers
@@ -100,7 +100,7 @@ class _Asked:
             "name": rule.name,
             "query": self._queries[rule.name],
             "duration": rule.for_.total_seconds(),
-            "keepFiringFor": rule.clear_for.total_seconds(),
+            "keepFiringFor": max(rule.clear_for, rule.keep_firing_for).total_seconds(),
             "labels": _rule_labels(rule),
             "annotations": _annotations(rule.annotations, rule.annotations.get("summary")),
             "alerts": own if with_alerts else [],
@@ -193,6 +193,8 @@ def _group(
 def _query(rule: Rule) -> str:
     """PromQL that gives what breaches, as a rule of Prometheus does: what is looked at, compared with the thresholds."""
     looked_at = curve(rule, {}) + "\n"  # a comment may end it
+    if rule.severity is not None:  # its condition stands in the query
+        return _in_one_line(parsed(looked_at, len(looked_at)).prettify())
     whole = f"({looked_at})" if _operates(looked_at) else looked_at
     for inner in (whole, f"vector({looked_at})"):  # a number without labels cannot be compared before it is a vector
         compared = " or ".join(f"{inner} {one.operator} {number(one.number)}" for one in _thresholds(rule))

@@ -40,10 +40,10 @@ def upgrade() -> None:
     sa.Column('fired_at', sa.BigInteger(), nullable=True),
     sa.Column('ended_at', sa.BigInteger(), nullable=True),
     sa.Column('ended_because', sa.String(length=40), nullable=True),
-    sa.Column('value', sa.Float(), nullable=True),
-    sa.Column('peak', sa.Float(), nullable=True),
+    sa.Column('value', sa.Double(), nullable=True),
+    sa.Column('peak', sa.Double(), nullable=True),
     sa.Column('operator', sa.String(length=4), nullable=False),
-    sa.Column('threshold', sa.Float(), nullable=False),
+    sa.Column('threshold', sa.Double(), nullable=False),
     sa.Column('query', sa.Text(), nullable=False),
     sa.Column('unit', sa.String(length=30), nullable=False),
     sa.Column('for_ms', sa.BigInteger(), nullable=False),
@@ -125,7 +125,7 @@ def upgrade() -> None:
     sa.Column('status', sa.Integer(), nullable=True),
     sa.Column('rows', sa.Integer(), nullable=True),
     sa.Column('bytes', sa.BigInteger(), nullable=True),
-    sa.Column('latency_ms', sa.Float(), nullable=True),
+    sa.Column('latency_ms', sa.Double(), nullable=True),
     sa.Column('error', sa.Text(), nullable=True),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_runs')),
     sa.UniqueConstraint('pipeline', 'partition', name=op.f('uq_runs_pipeline_partition'))
@@ -156,7 +156,7 @@ def upgrade() -> None:
     sa.Column('at', sa.BigInteger(), nullable=False),
     sa.Column('outcome', sa.String(length=20), nullable=False),
     sa.Column('status', sa.Integer(), nullable=True),
-    sa.Column('latency_ms', sa.Float(), nullable=False),
+    sa.Column('latency_ms', sa.Double(), nullable=False),
     sa.Column('error', sa.Text(), nullable=False),
     sa.ForeignKeyConstraint(['outbox_id'], ['outbox.id'], name=op.f('fk_attempts_outbox_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_attempts'))
@@ -175,7 +175,7 @@ def upgrade() -> None:
     sa.Column('good_since', sa.BigInteger(), nullable=True),
     sa.Column('seen_at', sa.BigInteger(), nullable=False),
     sa.Column('episode', sa.String(length=32), nullable=False),
-    sa.Column('value', sa.Float(), nullable=True),
+    sa.Column('value', sa.Double(), nullable=True),
     sa.ForeignKeyConstraint(['episode'], ['episodes.id'], name=op.f('fk_instances_episode')),
     sa.PrimaryKeyConstraint('fingerprint', name=op.f('pk_instances'))
     )
@@ -210,7 +210,7 @@ def upgrade() -> None:
     sa.Column('before', sa.String(length=20), nullable=False),
     sa.Column('after', sa.String(length=20), nullable=False),
     sa.Column('severity', sa.String(length=20), nullable=True),
-    sa.Column('value', sa.Float(), nullable=True),
+    sa.Column('value', sa.Double(), nullable=True),
     sa.Column('because', sa.String(length=200), nullable=False),
     sa.ForeignKeyConstraint(['episode'], ['episodes.id'], name=op.f('fk_transitions_episode')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_transitions'))

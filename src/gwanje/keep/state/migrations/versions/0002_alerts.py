@@ -16,8 +16,13 @@ def upgrade() -> None:
         episodes.add_column(sa.Column("muted", sa.JSON()))
         episodes.add_column(sa.Column("was_muted", sa.String(200)))
         episodes.add_column(sa.Column("threshold_from", sa.String(300)))
+    with op.batch_alter_table("instances") as instances:
+        instances.add_column(sa.Column("fired_at", sa.BigInteger()))
+        instances.add_column(sa.Column("last_seen", sa.String(200), nullable=False, server_default=""))
     with op.batch_alter_table("groups") as groups:
         groups.add_column(sa.Column("more", sa.JSON()))
+    with op.batch_alter_table("outbox") as outbox:
+        outbox.add_column(sa.Column("reference", sa.String(200)))
     op.create_table(
         "silences",
         sa.Column("id", sa.String(36), nullable=False),
@@ -81,7 +86,7 @@ def upgrade() -> None:
         sa.Column("labels", sa.JSON(), nullable=False),
         sa.Column("annotations", sa.JSON(), nullable=False),
         sa.Column("severity", sa.String(20), nullable=False),
-        sa.Column("value", sa.Float()),
+        sa.Column("value", sa.Double()),
         sa.Column("threshold", sa.String(60), nullable=False),
         sa.Column("starts_at", sa.BigInteger(), nullable=False),
         sa.Column("ends_at", sa.BigInteger()),
@@ -90,6 +95,26 @@ def upgrade() -> None:
         sa.Column("url", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("fingerprint", name="pk_outside"),
     )
+    op.create_table(
+        "deeds",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("action", sa.String(100), nullable=False),
+        sa.Column("target", sa.String(255), nullable=False),
+        sa.Column("rule", sa.String(200), nullable=False),
+        sa.Column("episode", sa.String(32), nullable=False),
+        sa.Column("labels", sa.JSON(), nullable=False),
+        sa.Column("because", sa.Text(), nullable=False),
+        sa.Column("dry", sa.Boolean(), nullable=False),
+        sa.Column("state", sa.String(20), nullable=False),
+        sa.Column("claimed_by", sa.String(64)),
+        sa.Column("decided_at", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger()),
+        sa.Column("result", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_deeds"),
+    )
+    op.create_index("ix_deeds_episode", "deeds", ["episode"])
+    op.create_index("ix_deeds_state", "deeds", ["state"])
+    op.create_index("ix_deeds_decided_at", "deeds", ["decided_at"])
     op.create_table(
         "leases",
         sa.Column("name", sa.String(60), nullable=False),

@@ -1,0 +1,40 @@
+"""The promise of an action: it does one thing about one alert, within a bounded time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+_PLACE: Final = re.compile(r"\{([a-zA-Z_][a-zA-Z0-9_]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What to act upon. `key` is the same each time the same deed is tried."""
+
+    key: str
+    action: str
+    target: str
+    rule: str
+    labels: Mapping[str, str]
+    because: str
+
+
+class Doer(Protocol):
+    """Does it and returns what came of it, in a sentence.
+
+    Raises RetryLater or Rejected when it could not; it is not tried again for the same deed, because nobody knows what was
+    done: the next deed is another decision. `would` says what it would do, without doing anything.
+    """
+
+    async def do(self, task: Task) -> str: ...
+
+    def would(self, task: Task) -> str: ...
+
+
+def filled(text: str, task: Task) -> str:
+    """The text with `{host}` and its like replaced by the alert's labels, `{target}` and `{rule}`; what is not known is empty."""
+    known = {**task.labels, "target": task.target, "rule": task.rule, "action": task.action}
+    return _PLACE.sub(lambda found: known.get(found[1], ""), text)

@@ -1,0 +1,97 @@
+"""Deeds decided → the world. Each is claimed by one worker, done once, and what came of it is written down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from gwanje.act.actions.base import Doer, Task
+from gwanje.carry.updates.base import Update, Updates
+from gwanje.errors import GwanjeError
+from gwanje.keep.state import deeds
+from gwanje.keep.state.base import State
+
+TOPIC: Final = "deeds"
+_POLL: Final = timedelta(seconds=1)
+_LONGEST: Final = timedelta(minutes=10)
+
+log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """Does what stands in state, one after another, until cancelled. A deed whose worker died is not done again: it failed."""
+
+    def __init__(
+        self,
+        state: State,
+        doers: Mapping[str, Doer],
+        updates: Updates | None,
+        *,
+        worker_id: str,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._state = state
+        self._doers = doers
+        self._updates = updates
+        self._worker = worker_id
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Look once a second."""
+        if not self._doers:
+            return
+        await asyncio.to_thread(self._give_up)
+        while True:
+            try:
+                await self.once()
+            except Exception as error:  # noqa: BLE001 - a state that cannot be read now must not end the worker for good
+                log.error("actions are held up", reason=str(error))  # noqa: TRY400 - the reason says it all
+            await asyncio.sleep(_POLL.total_seconds())
+
+    async def once(self) -> int:
+        """Do everything that waits; how much that was."""
+        count = 0
+        while (deed := await asyncio.to_thread(self._claim)) is not None:
+            count += 1
+            state, result = await self._do(deed)
+            await asyncio.to_thread(self._ended, deed, state, result)
+        return count
+
+    async def _do(self, deed: deeds.Kept) -> tuple[str, str]:
+        doer = self._doers.get(deed.action)
+        if doer is None:
+            return deeds.FAILED, "the action is no longer configured"
+        task = Task(f"deed:{deed.id}", deed.action, deed.target, deed.rule, deed.labels, deed.because)
+        if deed.dry:
+            return deeds.DRY, f"would have done: {doer.would(task)}"
+        try:
+            async with asyncio.timeout(_LONGEST.total_seconds()):
+                return deeds.DONE, await doer.do(task)
+        except TimeoutError:
+            return deeds.FAILED, f"not done within {_LONGEST.total_seconds():g} s"
+        except GwanjeError as error:
+            return deeds.FAILED, str(error)
+        except Exception as error:  # noqa: BLE001 - an action's own fault must not stop the others
+            return deeds.FAILED, f"the action failed with {type(error).__name__}"
+
+    def _claim(self) -> deeds.Kept | None:
+        with self._state.read() as connection:
+            if not deeds.any_waits(connection):
+                return None
+        with self._state.write() as connection:
+            return deeds.claim(connection, self._worker)
+
+    def _ended(self, deed: deeds.Kept, state: str, result: str) -> None:
+        with self._state.write() as connection:
+            deeds.end(connection, deed.id, state, result, self._clock())
+        log.info("action ended", action=deed.action, target=deed.target, state=state, result=result)
+        if self._updates is not None:
+            self._updates.publish(Update("alerts", deed.episode))
+
+    def _give_up(self) -> None:
+        with self._state.write() as connection:
+            deeds.give_up(connection, self._worker, self._clock())

@@ -1,0 +1,21 @@
+"""What an alert is known by: the same rule and labels give the same fingerprint, wherever and whenever they are judged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+from gwanje.model import to_ms
+
+
+def fingerprint(rule: str, labels: Mapping[str, str]) -> str:
+    """An alert's identity: rule and labels, severity left out."""
+    own = sorted((name, value) for name, value in labels.items() if name != "severity")
+    return hashlib.sha256(json.dumps([rule, own], ensure_ascii=False).encode()).hexdigest()[:32]
+
+
+def episode_id(identity: str, began: datetime) -> str:
+    """The same breach gives the same id wherever it is evaluated; later ids sort later."""
+    return f"{to_ms(began):012x}{identity[:20]}"

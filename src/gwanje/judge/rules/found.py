@@ -1,0 +1,147 @@
+"""What one evaluation of one rule found, in columns: a thousand alerts that stay as they are cost one comparison.
+
+A level says what each result is; verdicts, which people and the life cycle read, are made one by one where they are wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gwanje.judge.identity import fingerprint
+from gwanje.judge.rules.spec import Rule
+from gwanje.judge.rules.summary import readable
+from gwanje.judge.rules.threshold import Threshold
+from gwanje.judge.rules.thresholds import Standard, Thresholds
+from gwanje.judge.rules.verdict import Breach, Error, Good, Insufficient, Stale, Verdict
+from gwanje.keep.samples.base import Labels
+
+CLEARED: Final = -1
+BETWEEN: Final = -2
+ERROR: Final = -3
+INSUFFICIENT: Final = -4
+STALE: Final = -5
+"""The levels of what is no breach; from 0 on, a level is the place of the worst condition that holds, 0 the worst."""
+
+Levels = NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The label sets of an answer as alerts carry them, and their identities; the same answer gives the same again."""
+
+    asked: Sequence[Labels]
+    labels: Sequence[Mapping[str, str]]
+    identities: Sequence[str]
+
+    @classmethod
+    def of(cls, rule: Rule, asked: Sequence[Labels], own: Sequence[Mapping[str, str]]) -> Known:
+        labels = [{**one, **rule.labels} for one in own]
+        return cls(asked, labels, [fingerprint(rule.name, one) for one in labels])
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One evaluation. Everything is in the order of `known`; `notes` say of what the values were made, where that is known."""
+
+    rule: Rule
+    known: Known
+    values: NDArray[np.float64]
+    levels: Levels
+    standards: Sequence[Standard]
+    """One for all, or one for each."""
+    notes: Sequence[str] = ()
+    samples: Sequence[float] = ()
+    """How many samples each value was made of, where that was counted."""
+    silent: Mapping[str, str] = field(default_factory=dict)
+    """Open alerts that are not in the answer because their inputs stopped, and since when."""
+
+    @property
+    def identities(self) -> Sequence[str]:
+        return self.known.identities
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def standard(self, place: int) -> Standard:
+        """The thresholds that count for one result."""
+        return self.standards[place if len(self.standards) > 1 else 0]
+
+    def verdict(self, place: int) -> Verdict:
+        """What was found for one label set, with the reason."""
+        labels, value, level = self.known.labels[place], float(self.values[place]), int(self.levels[place])
+        note = self.notes[place] if self.notes else ""
+        match level:
+            case _ if level == STALE:
+                return Stale(labels, note)
+            case _ if level == INSUFFICIENT:
+                return Insufficient(labels, note)
+            case _ if level == ERROR:
+                return Error(labels, f"the value is {value}, which satisfies no comparison")
+        standard, unit = self.standard(place), self.rule.value_unit
+        said = readable(value, unit) + (f" ({note})" if note else "")
+        if level >= 0:
+            severity, condition = standard.conditions[level]
+            why = f"{said} is {written(condition, unit)}" if condition.operator else said
+            return Breach(labels, value, severity, condition, why)
+        cleared = level == CLEARED
+        return Good(labels, value, cleared, said if cleared else f"{said} is not yet {written(standard.clear, unit)}")
+
+    def verdicts(self) -> list[Verdict]:
+        """All of them."""
+        return [self.verdict(place) for place in range(len(self))]
+
+    def without(self, stopped: Mapping[str, str]) -> Found:
+        """The same, where the inputs of these label sets stopped, which says since when."""
+        if not stopped:
+            return self
+        levels, notes = self.levels.copy(), list(self.notes or [""] * len(self))
+        silent = dict(stopped)
+        for place, identity in enumerate(self.identities):
+            if identity in stopped:
+                levels[place], notes[place] = STALE, silent.pop(identity)
+        return replace(self, levels=levels, notes=notes, silent=silent)
+
+
+def judged(
+    rule: Rule,
+    known: Known,
+    values: NDArray[np.float64],
+    thresholds: Thresholds,
+    *,
+    insufficient: NDArray[np.bool_] | None = None,
+    notes: Sequence[str] = (),
+    samples: Sequence[float] = (),
+) -> Found:
+    """Compare each value with the thresholds that count for it."""
+    if thresholds.touch(rule):
+        standards = [thresholds.of(rule, labels) for labels in known.labels]
+        levels = np.empty(len(values), np.int8)
+        for standard in set(standards):
+            of_this = np.array([one == standard for one in standards])
+            levels[of_this] = _levels(standard, values[of_this])
+    else:
+        standards = [Standard(rule.conditions, rule.clear)]
+        levels = _levels(standards[0], values)
+    if insufficient is not None:
+        levels[insufficient] = INSUFFICIENT
+    return Found(rule, known, values, levels, standards, notes, samples)
+
+
+def written(threshold: Threshold | None, unit: str) -> str:
+    """A condition as people read it: `>= 20.0 %`."""
+    return "" if threshold is None or not threshold.operator else f"{threshold.operator} {readable(threshold.number, unit)}"
+
+
+def _levels(standard: Standard, values: NDArray[np.float64]) -> Levels:
+    levels = np.full(len(values), CLEARED, np.int8)
+    if standard.clear is not None:
+        levels[~standard.clear.hold(values)] = BETWEEN
+    for place in reversed(range(len(standard.conditions))):
+        levels[standard.conditions[place][1].hold(values)] = place
+    levels[~np.isfinite(values)] = ERROR
+    return levels

@@ -1,0 +1,93 @@
+"""What was decided to be done about alerts, and what came of it. A row is written in the transaction that decided it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, RowMapping, exists, insert, or_, select, update
+
+from gwanje.keep.state.tables import audit, deeds
+
+WAITING: Final = "waiting"
+RUNNING: Final = "running"
+DONE: Final = "done"
+FAILED: Final = "failed"
+DRY: Final = "dry"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One deed, from its decision to its end."""
+
+    id: int
+    action: str
+    target: str
+    rule: str
+    episode: str
+    labels: Mapping[str, str]
+    because: str
+    dry: bool
+    state: str
+    decided_at: datetime
+    ended_at: datetime | None
+    result: str
+
+
+def put(connection: Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
+    """Keep deeds to do; each is in the audit trail, too."""
+    if rows:
+        connection.execute(insert(deeds), [{**row, "state": WAITING, "decided_at": now, "result": ""} for row in rows])
+
+
+def recent(connection: Connection, since: datetime) -> list[Kept]:
+    """What was decided since then, and what is not over, oldest first."""
+    wanted = select(deeds).where(or_(deeds.c.decided_at >= since, deeds.c.ended_at.is_(None))).order_by(deeds.c.id)
+    return [_kept(row) for row in connection.execute(wanted).mappings()]
+
+
+def of_episode(connection: Connection, episode: str) -> list[Kept]:
+    wanted = select(deeds).where(deeds.c.episode == episode).order_by(deeds.c.id)
+    return [_kept(row) for row in connection.execute(wanted).mappings()]
+
+
+def any_waits(connection: Connection) -> bool:
+    """Whether there is something to do: a cheap question before the database is locked for writing."""
+    return bool(connection.execute(select(exists().where(deeds.c.state == WAITING))).scalar())
+
+
+def claim(connection: Connection, worker: str) -> Kept | None:
+    """Take the oldest deed that waits; None where there is none, or another worker was faster."""
+    wanted = select(deeds).where(deeds.c.state == WAITING).order_by(deeds.c.id).limit(1)
+    row = connection.execute(wanted).mappings().first()
+    if row is None:
+        return None
+    mine = update(deeds).where(deeds.c.id == row["id"], deeds.c.state == WAITING).values(state=RUNNING, claimed_by=worker)
+    return _kept(row) if connection.execute(mine).rowcount else None
+
+
+def end(connection: Connection, id_: int, state: str, result: str, now: datetime) -> None:
+    """Write down what came of a deed, in the audit trail as well."""
+    row = connection.execute(select(deeds).where(deeds.c.id == id_)).mappings().one()
+    connection.execute(update(deeds).where(deeds.c.id == id_).values(state=state, result=result[:1000], ended_at=now))
+    line = {"at": now, "who": f"action {row['action']}"[:120], "what": f"action {state}", "target": row["target"][:255]}
+    after = {"episode": row["episode"], "because": row["because"], "result": result[:1000]}
+    connection.execute(insert(audit).values(**line, before=None, after=after, address=""))
+
+
+def give_up(connection: Connection, worker: str, now: datetime) -> int:
+    """What this worker was doing when it died has failed: nobody knows how far it came. Returns how many."""
+    under_way = (deeds.c.state == RUNNING, deeds.c.claimed_by == worker)
+    died = "the process ended while it was done; nobody knows how far it came"
+    return connection.execute(update(deeds).where(*under_way).values(state=FAILED, result=died, ended_at=now)).rowcount
+
+
+def forget(connection: Connection, before: datetime) -> int:
+    """Delete those that ended before; returns how many."""
+    return connection.execute(deeds.delete().where(deeds.c.ended_at < before)).rowcount
+
+
+def _kept(row: RowMapping) -> Kept:
+    return Kept(**{name: value for name, value in row.items() if name != "claimed_by"})

@@ -1,0 +1,76 @@
+"""The groups that an alert belongs to, by the routes; remembered, because 10,000 alerts may be asked about each second."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from gwanje.model import Severity
+from gwanje.tell.routes import Target, targets
+from gwanje.tell.spec import Route
+
+
+class Routed(Protocol):
+    """An alert, as far as routes look at it. Of one episode only the severity ever changes."""
+
+    @property
+    def episode(self) -> str: ...
+    @property
+    def severity(self) -> Severity: ...
+    @property
+    def routed_by(self) -> Mapping[str, str]: ...
+
+
+Of = TypeVar("Of", bound=Routed)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One group that an alert belongs to."""
+
+    key: str
+    target: Target
+    labels: Mapping[str, str]
+    """Those that make the group."""
+
+
+class Placing:
+    """Where alerts go. What it remembers is that of the alerts asked about last, under the same routes and people on duty."""
+
+    def __init__(self) -> None:
+        self._under: tuple[Route | None, Mapping[str, str], frozenset[str]] = (None, {}, frozenset())
+        self._known: dict[tuple[str, Severity], Sequence[Placed]] = {}
+
+    def of(
+        self, alerts: Iterable[Of], root: Route | None, on_duty: Mapping[str, str], absent: frozenset[str]
+    ) -> list[tuple[Of, Sequence[Placed]]]:
+        """The groups of each alert; none of receivers that are absent."""
+        known = self._known if self._under == (root, on_duty, absent) else {}
+        found = []
+        after: dict[tuple[str, Severity], Sequence[Placed]] = {}
+        for alert in alerts:
+            asked = (alert.episode, alert.severity)
+            placed = known.get(asked)
+            after[asked] = placed = _placed(alert.routed_by, root, on_duty, absent) if placed is None else placed
+            found.append((alert, placed))
+        self._under, self._known = (root, on_duty, absent), after
+        return found
+
+
+def group_key(target: Target, labels: Mapping[str, str]) -> str:
+    """The name of a group for ever: its receiver and the labels that make it."""
+    return hashlib.sha256(json.dumps([target.receiver, sorted(labels.items())], ensure_ascii=False).encode()).hexdigest()[:32]
+
+
+def _placed(
+    labels: Mapping[str, str], root: Route | None, on_duty: Mapping[str, str], absent: frozenset[str]
+) -> Sequence[Placed]:
+    found = []
+    for target in targets(root, labels, on_duty) if root else ():
+        if target.receiver not in absent:
+            shared = {name: labels[name] for name in target.group_by if labels.get(name)}
+            found.append(Placed(group_key(target, shared), target, shared))
+    return found

@@ -1,0 +1,163 @@
+"""Asking the store what rules want to know, and judging the answers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+import numpy as np
+import structlog
+
+from gwanje.errors import GwanjeError
+from gwanje.judge.lifecycle import Instance
+from gwanje.judge.rules import inputs
+from gwanje.judge.rules.evaluate import Memory, RuleError, found
+from gwanje.judge.rules.found import Found
+from gwanje.judge.rules.questions import Question, questions
+from gwanje.judge.rules.spec import Rule
+from gwanje.judge.rules.thresholds import Thresholds
+from gwanje.judge.standing import Standing
+from gwanje.keep.samples.base import Answer, Matrix, Queryable
+from gwanje.model import to_ms
+from gwanje.watch.book import Evaluation
+
+LOOK_BACK: Final = timedelta(minutes=10)
+"""How far before its first evaluation a rule with a word on missing data looks for what answered then."""
+_LONGEST_QUERY: Final = timedelta(seconds=10)
+_TRIES: Final = 3
+
+log = structlog.get_logger(__name__)
+
+
+class Evaluator:
+    """Evaluates one rule at one instant; keeps figures of it, and what each rule found last."""
+
+    def __init__(self, samples: Queryable, standing: Callable[[str], Standing | None], delay: timedelta) -> None:
+        self._samples = samples
+        self._standing = standing
+        self._delay = delay
+        self._memory = Memory()
+        self._stopped: dict[str, dict[str, str]] = {}
+        self.latest: dict[str, Evaluation] = {}
+        self.evaluations: Counter[str] = Counter()
+        self.errors: Counter[str] = Counter()
+        self.seconds: dict[str, float] = defaultdict(float)
+
+    async def evaluate(self, rule: Rule, at: datetime, thresholds: Thresholds) -> Evaluation:
+        """What the rule finds. Never raises: a rule that cannot be evaluated says so and stops no other."""
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(_LONGEST_QUERY.total_seconds()):
+                seen = await self._found(rule, at, thresholds)
+                evaluation = Evaluation(rule, at, await self._with_inputs(rule, seen, at))
+        except GwanjeError as error:
+            evaluation = Evaluation(rule, at, failed=str(error))
+        except TimeoutError:
+            evaluation = Evaluation(rule, at, failed=f"no answer within {_LONGEST_QUERY.total_seconds():g} s")
+        except Exception as error:  # noqa: BLE001 - one rule that cannot be evaluated must not stop the others
+            evaluation = Evaluation(rule, at, failed=f"{type(error).__name__}: {error}")
+        evaluation = replace(evaluation, seconds=time.monotonic() - started)
+        self._note(evaluation)
+        return evaluation
+
+    async def before(self, rule: Rule, at: datetime, thresholds: Thresholds) -> Found | None:
+        """What the rule would have found some time ago; None where that cannot be said."""
+        try:
+            return await self._found(rule, at - LOOK_BACK, thresholds)
+        except GwanjeError:
+            return None
+
+    async def _found(self, rule: Rule, at: datetime, thresholds: Thresholds) -> Found:
+        answers = await self._answers(rule, at)
+        return found(rule, answers, to_ms(self._seen(rule, at)), thresholds=thresholds, memory=self._memory)
+
+    def _seen(self, rule: Rule, at: datetime) -> datetime:
+        """The time as of which samples are looked at: earlier where late ones shall count."""
+        return at - (self._delay if rule.delay is None else rule.delay)
+
+    async def _ask(self, rule: Rule, asked: Iterable[Question], at: datetime) -> list[Answer]:
+        seen = self._seen(rule, at)
+        return [await self._samples.instant(question.query, to_ms(seen - question.ago)) for question in asked]
+
+    async def _answers(self, rule: Rule, at: datetime) -> list[Answer]:
+        """The answers as of one moment: a fetch that is stored between the two questions of a ratio may not count half."""
+        asked = questions(rule)
+        for _ in range(_TRIES):
+            answers = await self._ask(rule, asked, at)
+            if rule.ratio is None or _same(answers[0], (await self._ask(rule, asked[:1], at))[0]):
+                return answers
+        raise RuleError("the samples changed each time while they were read")
+
+    async def _with_inputs(self, rule: Rule, seen: Found, at: datetime) -> Found:
+        """The same, where what still answers is made of samples that stopped coming: looked at only where it matters."""
+        standing = self._standing(rule.name)
+        known = standing.open if standing else {}
+        left_out = self._left_out(rule, seen, known)
+        begins = any(seen.levels[place] >= 0 and one not in known for place, one in enumerate(seen.identities))
+        matters = bool(known) or rule.no_data in {"alert", "breach"}
+        if begins or left_out or (matters and inputs.due(rule, at)):
+            self._stopped[rule.name] = await self._look(rule, seen, left_out, at)
+        elif not matters:
+            self._stopped.pop(rule.name, None)
+        return seen.without(self._stopped.get(rule.name, {}))
+
+    def _left_out(self, rule: Rule, seen: Found, known: Mapping[str, Instance]) -> dict[str, Mapping[str, str]]:
+        """The open alerts that the answer of a query with its own condition does not have. They are good now, or without data."""
+        if rule.severity is None or not known:
+            return {}
+        gone = known.keys() - set(seen.identities)
+        return {identity: _without(known[identity].labels, rule) for identity in gone}
+
+    async def _look(self, rule: Rule, seen: Found, left_out: Mapping[str, Mapping[str, str]], at: datetime) -> dict[str, str]:
+        at_ms = to_ms(self._seen(rule, at))
+        if not left_out and not inputs.suspect(await self._ask(rule, inputs.ages(rule), at), at_ms):
+            return {}
+        answers = await self._ask(rule, inputs.rhythms(rule), at)
+        sets = {identity: dict(labels) for identity, labels in zip(seen.identities, seen.known.asked, strict=True)}
+        return inputs.stopped({**sets, **left_out}, answers, at_ms) | inputs.unreported(left_out, answers)
+
+    def _note(self, evaluation: Evaluation) -> None:
+        name = evaluation.rule.name
+        self.seconds[name] += evaluation.seconds
+        self.evaluations[name] += 1
+        known = self.latest.get(name)
+        if evaluation.failed:
+            self.errors[name] += 1
+            if known is None or known.failed != evaluation.failed:
+                log.error("rule not evaluated", rule=name, reason=evaluation.failed)
+        if known is None or known.at <= evaluation.at:
+            self.latest[name] = evaluation
+
+    def figures(self, rules: Sequence[str]) -> dict[str, float]:
+        """How often each rule was evaluated, how often that failed, and how long it took."""
+        told: dict[str, float] = {}
+        for name in rules:
+            label = f'{{rule="{_escaped(name)}"}}'
+            told[f"gwanje_rule_evaluations_total{label}"] = float(self.evaluations[name])
+            told[f"gwanje_rule_errors_total{label}"] = float(self.errors[name])
+            told[f"gwanje_rule_seconds_total{label}"] = self.seconds[name]
+        return told
+
+
+def _without(labels: Mapping[str, str], rule: Rule) -> dict[str, str]:
+    """The labels that the query gave: without those that the rule added."""
+    return {name: text for name, text in labels.items() if name not in rule.labels}
+
+
+def _same(one: Answer, other: Answer) -> bool:
+    return (
+        isinstance(one, Matrix)
+        and isinstance(other, Matrix)
+        and list(one.labels) == list(other.labels)
+        and np.array_equal(one.offsets, other.offsets)
+        and np.array_equal(one.values, other.values, equal_nan=True)
+    )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

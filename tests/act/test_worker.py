@@ -1,0 +1,142 @@
+"""Deeds are done once, and what came of them is kept. With real programs and a real HTTP server."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from pydantic import ValidationError
+from sqlalchemy import select
+
+from gwanje.act.actions import command, webhook
+from gwanje.act.actions.base import Doer, Task
+from gwanje.act.worker import Worker
+from gwanje.errors import Rejected, RetryLater
+from gwanje.keep.state import deeds, sqlite
+from gwanje.keep.state.base import State
+from gwanje.keep.state.tables import audit
+from gwanje.kinds import World
+
+NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+TASK = Task("deed:1", "restart", "web-1", "web down", {"host": "web-1", "service": "shop; rm -rf $HOME `id`"}, "because")
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[State]:
+    state = sqlite.create(sqlite.Settings(), World(tmp_path))
+    state.migrate()
+    yield state
+    state.close()
+
+
+def _command(tmp_path: Path, *arguments: str, **given: Any) -> command.Command:
+    settings = command.Settings.model_validate({"command": [sys.executable, *arguments], **given})
+    return command.create(settings, World(tmp_path))
+
+
+def _worker(state: State, **doers: Doer) -> Worker:
+    return Worker(state, doers, None, worker_id="me", clock=lambda: NOW)
+
+
+def _decide(state: State, *, dry: bool = False) -> None:
+    row = {"action": "restart", "target": "web-1", "rule": "web down", "episode": "e1", "labels": {}, "because": "x", "dry": dry}
+    with state.write() as connection:
+        deeds.put(connection, [row], NOW)
+
+
+def _kept(state: State) -> list[tuple[str, str]]:
+    with state.read() as connection:
+        return [(one.state, one.result) for one in deeds.of_episode(connection, "e1")]
+
+
+async def test_a1_arguments_stay_arguments_whatever_a_label_holds(tmp_path: Path) -> None:
+    doer = _command(tmp_path, "-c", "import sys; print(len(sys.argv), sys.argv[1])", "{service}")
+    assert await doer.do(TASK) == f"2 {TASK.labels['service']}"
+
+
+async def test_a_program_that_fails_or_hangs_says_so(tmp_path: Path) -> None:
+    with pytest.raises(Rejected, match="ended with 3: no such unit"):
+        await _command(tmp_path, "-c", "print('no such unit'); raise SystemExit(3)").do(TASK)
+    with pytest.raises(Rejected, match=r"took longer than 0\.2 s"):
+        await _command(tmp_path, "-c", "import time; time.sleep(60)", timeout="200ms").do(TASK)
+    with pytest.raises(Rejected, match="could not be started"):
+        await command.create(command.Settings(command=("/nowhere/at/all",)), World(tmp_path)).do(TASK)
+
+
+@pytest.mark.parametrize("wrong", [["systemctl"], ["/bin/{host}"], []])
+def test_a1_only_full_paths_are_on_the_list(wrong: list[str]) -> None:
+    with pytest.raises(ValidationError):
+        command.Settings.model_validate({"command": wrong})
+
+
+async def test_a_deed_is_done_once_and_stands_in_the_audit_trail(state: State, tmp_path: Path) -> None:
+    _decide(state)
+    worker = _worker(state, restart=_command(tmp_path, "-c", "print('restarted')"))
+    assert (await worker.once(), await worker.once()) == (1, 0)
+    assert _kept(state) == [("done", "restarted")]
+    with state.read() as connection:
+        (line,) = connection.execute(select(audit.c.who, audit.c.what, audit.c.target)).all()
+    assert tuple(line) == ("action restart", "action done", "web-1")
+
+
+async def test_a1_a_dry_run_says_what_it_would_do_and_does_nothing(state: State, tmp_path: Path) -> None:
+    _decide(state, dry=True)
+    await _worker(state, restart=_command(tmp_path, "-c", f"open({str(tmp_path / 'x')!r}, 'w')")).once()
+    assert _kept(state)[0][0] == "dry"
+    assert "would have done" in _kept(state)[0][1]
+    assert not (tmp_path / "x").exists()
+
+
+async def test_what_was_under_way_when_the_process_died_failed_and_is_not_done_again(state: State, tmp_path: Path) -> None:
+    _decide(state)
+    with state.write() as connection:
+        assert deeds.claim(connection, "me")
+    worker = _worker(state, restart=_command(tmp_path, "-c", "print('again')"))
+    worker._give_up()
+    assert await worker.once() == 0
+    assert _kept(state)[0][0] == "failed"
+
+
+async def test_an_action_that_is_gone_is_not_done(state: State) -> None:
+    _decide(state)
+    await _worker(state).once()
+    assert _kept(state) == [("failed", "the action is no longer configured")]
+
+
+@pytest.fixture
+async def hook() -> AsyncIterator[tuple[Any, list[Any]]]:
+    heard: list[Any] = []
+
+    async def take(request: web.Request) -> web.Response:
+        heard.append((request.headers["Idempotency-Key"], request.headers["Authorization"], await request.json()))
+        return web.Response(status=202 if len(heard) == 1 else 500)
+
+    app = web.Application()
+    app.router.add_post("/hook", take)
+    async with TestServer(app) as server:
+        yield server.make_url("/hook"), heard
+
+
+async def test_a_webhook_is_told_what_to_act_upon(tmp_path: Path, hook: tuple[Any, list[Any]]) -> None:
+    url, heard = hook
+    async with aiohttp.ClientSession() as http:
+        settings = webhook.Settings.model_validate({"url": str(url), "authorization": "Bearer x"})
+        doer = webhook.create(settings, World(tmp_path, http=http))
+        assert await doer.do(TASK) == "answered 202"
+        with pytest.raises(Rejected, match="answered 500"):
+            await doer.do(TASK)
+        gone = webhook.create(
+            webhook.Settings.model_validate({"url": "http://127.0.0.1:9/secret-part"}), World(tmp_path, http=http)
+        )
+        with pytest.raises(RetryLater) as error:
+            await gone.do(TASK)
+    assert "secret-part" not in str(error.value)
+    assert heard[0][:2] == ("deed:1", "Bearer x")
+    assert heard[0][2]["target"] == "web-1"

@@ -1,0 +1,184 @@
+"""The simple form of a rule: what it asks, and what it makes of the answers, through the real PromQL."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pydantic import ValidationError
+
+from gwanje.judge.rules.evaluate import found
+from gwanje.judge.rules.questions import curve, questions, value
+from gwanje.judge.rules.spec import Rule
+from gwanje.judge.rules.verdict import Breach, Good, Insufficient, Verdict
+from gwanje.model import STALE, to_ms
+from gwanje.testing.scenarios import MemorySamples
+
+NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+
+
+def _rule(**keys: object) -> Rule:
+    return Rule.model_validate({"name": "a", "metric": "used", "critical": ">= 85", "interval": "1m"} | keys)
+
+
+def _samples(series: Mapping[str, Sequence[float | None]], metric: str = "used") -> MemorySamples:
+    """One value a minute for each host, the last one now; None is no sample."""
+    samples = MemorySamples()
+    for host, values in series.items():
+        for back, one in enumerate(reversed(values)):
+            if one is not None:
+                samples.append(metric, {"host": host}, one, to_ms(NOW - timedelta(minutes=back)))
+    for kept in samples.kept.values():
+        kept.sort()
+    return samples
+
+
+async def _judged(rule: Rule, samples: MemorySamples) -> dict[str, Verdict]:
+    answers = [await samples.instant(one.query, to_ms(NOW - one.ago)) for one in questions(rule)]
+    return {one.labels.get("host", ""): one for one in found(rule, answers, to_ms(NOW)).verdicts()}
+
+
+def _value(verdict: Verdict) -> float | None:
+    return verdict.value if isinstance(verdict, Breach | Good) else None
+
+
+@pytest.mark.parametrize(
+    ("condition", "values", "expected"),
+    [
+        pytest.param("average", [0] * 59 + [90, 90], False, id="an average is not moved by a spike"),
+        pytest.param("average", [85] * 61, True, id="exactly at the threshold on average"),
+        pytest.param("every", [90] * 61, True, id="every sample is a breach"),
+        pytest.param("every", [90] * 60 + [80], False, id="every sample but one"),
+        pytest.param("any", [0] * 60 + [85], True, id="one sample is enough"),
+        pytest.param("any", [84] * 61, False, id="none"),
+        pytest.param("sum", [2] * 61, True, id="sixty times two is over 85"),
+        pytest.param("sum", [1] * 61, False, id="sixty times one is not"),
+    ],
+)
+async def test_e5_four_conditions_over_a_time(condition: str, values: list[float], *, expected: bool) -> None:
+    told = await _judged(_rule(over="60m", condition=condition), _samples({"web-1": values}))
+    assert isinstance(told["web-1"], Breach) is expected
+
+
+async def test_e5_every_sample_needs_the_whole_time_measured() -> None:
+    told = await _judged(_rule(over="60m", condition="every"), _samples({"web-1": [90] * 30}))
+    assert told["web-1"] == Insufficient({"host": "web-1"}, "measured for less than 1h")
+
+
+async def test_e5_below_a_floor_the_lowest_sample_is_the_worst() -> None:
+    rule = _rule(over="5m", condition="any", critical="< 10")
+    assert {host: _value(one) for host, one in (await _judged(rule, _samples({"web-1": [50, 5, 50]}))).items()} == {"web-1": 5}
+
+
+async def test_e5_of_several_series_the_worst_counts_and_an_average_weighs_every_sample() -> None:
+    samples = _samples({"web-1": [10] * 5, "db-1": [90]})
+    worst = await _judged(_rule(over="5m", condition="any", by=["job"]), samples)
+    average = await _judged(_rule(over="5m", condition="average", by=["job"]), samples)
+    assert [_value(worst[""]), _value(average[""])] == [90, pytest.approx((5 * 10 + 90) / 6)]
+
+
+async def test_e5_too_few_samples_say_nothing() -> None:
+    told = await _judged(_rule(over="60m", condition="any", min_samples=3), _samples({"web-1": [90, 90], "db-1": [90] * 3}))
+    assert told["web-1"] == Insufficient({"host": "web-1"}, "2 samples in 1h, 3 are needed")
+    assert isinstance(told["db-1"], Breach)
+
+
+async def test_e6_a_percentile_comes_from_merged_buckets() -> None:
+    """One host answers 90 requests in 0.1 s, the other 10 in 1 s: p95 of both is in the slow bucket, not between two p95s."""
+    samples = MemorySamples()
+    for host, fast, slow in (("web-1", 90, 0), ("web-2", 0, 10)):
+        for back, share in ((5, 0), (0, 1)):
+            at = to_ms(NOW - timedelta(minutes=back))
+            for le, count in (("0.1", fast), ("1", fast + slow), ("+Inf", fast + slow)):
+                samples.append("latency_bucket", {"host": host, "le": le}, count * share, at)
+            samples.append("latency_count", {"host": host}, (fast + slow) * share, at)
+    rule = _rule(metric="latency", percentile=95, over="10m", critical=">= 0.5", min_samples=50)
+    told = await _judged(rule, samples)
+    assert _value(told[""]) == pytest.approx(0.1 + 0.9 / 2)
+    assert isinstance((await _judged(rule.model_copy(update={"by": ("host",)}), samples))["web-2"], Insufficient)
+
+
+def _noisy(count: int, last: float) -> list[float | None]:
+    return [*(10.0 if place % 2 else 12.0 for place in range(count)), last]
+
+
+async def test_e7_a_z_score_leaves_the_tested_point_out() -> None:
+    """Mean 11 and deviation 1 of the hundred before: 15 is four deviations off. Were it among them, it would be less."""
+    rule = _rule(anomaly={}, critical=">= 4")
+    told = await _judged(rule, _samples({"web-1": _noisy(100, 15)}))
+    assert told["web-1"] == Breach(
+        {"host": "web-1"}, 4.0, rule.conditions[0][0], rule.conditions[0][1], "4 (15, usual are 11 ± 1) is >= 4"
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        pytest.param(_noisy(99, 15), "99 of 100 points", id="until the window is full"),
+        pytest.param([*_noisy(50, 12), None, *_noisy(48, 15)], "99 of 100 points", id="with a gap in the window"),
+        pytest.param([0.1] * 100 + [15], "nothing deviates", id="when the deviation is 0"),
+    ],
+)
+async def test_e7_a_score_is_undefined(values: list[float | None], why: str) -> None:
+    samples = _samples({"web-1": values})
+    # In this store a missing minute would be filled by the sample before it; a stale marker says that there is none.
+    for kept in samples.kept.values():
+        missing = [place for place, one in enumerate(values) if one is None]
+        kept += [(to_ms(NOW - timedelta(minutes=len(values) - 1 - place)), STALE) for place in missing]
+        kept.sort(key=lambda one: one[0])
+    told = await _judged(_rule(anomaly={}, critical=">= 4"), samples)
+    assert told["web-1"] == Insufficient({"host": "web-1"}, why)
+
+
+async def test_e7_a_robust_score_is_not_moved_by_outliers_in_the_window() -> None:
+    values = _noisy(100, 30)
+    values[3] = values[50] = 5000
+    told = {
+        method: await _judged(_rule(anomaly={"method": method}, critical=">= 4"), _samples({"web-1": values}))
+        for method in ("zscore", "robust")
+    }
+    assert [isinstance(told[method]["web-1"], Breach) for method in ("zscore", "robust")] == [False, True]
+
+
+async def test_e7_a_season_compares_with_the_same_time_of_days_before() -> None:
+    samples = MemorySamples()
+    for day, one in enumerate((40.0, 11.0, 10.0, 12.0)):
+        samples.append("used", {"host": "web-1"}, one, to_ms(NOW - timedelta(days=day)))
+        samples.append("used", {"host": "web-1"}, 400.0, to_ms(NOW - timedelta(days=day, hours=12)))
+    for kept in samples.kept.values():
+        kept.sort()
+    told = await _judged(_rule(anomaly={"method": "seasonal", "window": 3}, critical=">= 4"), samples)
+    assert _value(told["web-1"]) == pytest.approx((40 - 11) / (2 / 3) ** 0.5)
+
+
+@pytest.mark.parametrize(("side", "scores"), [("above", [4, -4]), ("below", [-4, 4]), ("both", [4, 4])])
+async def test_e7_a_side_may_be_usual(side: str, scores: list[float]) -> None:
+    told = await _judged(
+        _rule(anomaly={"side": side}, critical=">= 5"), _samples({"high": _noisy(100, 15), "low": _noisy(100, 7)})
+    )
+    assert [_value(told["high"]), _value(told["low"])] == scores
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        pytest.param({"metric": None, "expr": "up", "over": "5m"}, "`over` needs `metric`", id="a time without a metric"),
+        pytest.param({"where": 'host="'}, "not valid PromQL", id="matchers that do not parse"),
+        pytest.param({"percentile": 95}, "`percentile` needs `over`", id="a percentile of no time"),
+        pytest.param({"min_samples": 3}, "`min_samples` needs `over`", id="samples of no time"),
+        pytest.param({"over": "0s"}, "longer than 0s", id="no time at all"),
+        pytest.param({"over": "5m", "condition": "any", "critical": "!= 1"}, "lie on one side", id="the worst of what?"),
+        pytest.param({"over": "5m", "condition": "any", "warning": "< 1"}, "lie on one side", id="two sides"),
+        pytest.param({"by": ["a b"]}, "cannot be a label", id="a label that is none"),
+        pytest.param({"anomaly": {}, "over": "5m"}, "leave out `over`", id="an anomaly over a time"),
+        pytest.param({"severity": "critical"}, "leave out `warning`", id="two conditions"),
+    ],
+)
+def test_what_makes_no_rule_is_refused(change: Mapping[str, object], sentence: str) -> None:
+    with pytest.raises(ValidationError, match=sentence):
+        _rule(**change)
+
+
+def test_the_curve_of_an_alert_is_the_rules_question_narrowed_to_it() -> None:
+    rule = _rule(where='job="node"', over="60m", condition="any", by=["host"], labels={"team": "ops"})
+    assert value(rule) == 'max by (host) (max_over_time(used{job="node"}[1h]))'
+    assert curve(rule, {"host": 'a"b', "team": "ops"}) == 'max by (host) (max_over_time(used{job="node",host="a\\"b"}[1h]))'

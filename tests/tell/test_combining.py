@@ -1,0 +1,29 @@
+"""Several late messages about one group become one that says how it is now."""
+
+from dataclasses import replace
+
+from gwanje.model import Severity
+from gwanje.tell.combining import combined
+from gwanje.testing.notifiers import FIRING_ALERT, RESOLVED_ALERT, notification
+
+OTHER = replace(FIRING_ALERT, episode="019f00000000bb", labels={"host": "db-1"})
+
+
+def test_one_message_stays_as_it_is() -> None:
+    assert combined([notification()]) == notification()
+
+
+def test_d4_what_fired_and_is_over_is_told_once_with_its_whole_story() -> None:
+    over = replace(notification(RESOLVED_ALERT, reason="resolved"), key="k2")
+    assert combined([notification(), over]) == over
+
+
+def test_of_each_alert_the_last_word_counts_and_none_is_left_out() -> None:
+    first = notification(FIRING_ALERT, OTHER)
+    risen = replace(OTHER, severity=Severity.WARNING)
+    one = combined([first, notification(RESOLVED_ALERT, reason="new alerts"), notification(risen, reason="severity rose")])
+    assert (one.reason, list(one.alerts)) == ("first", [RESOLVED_ALERT, risen])
+
+
+def test_without_a_first_message_it_says_what_the_newest_says() -> None:
+    assert combined([notification(reason="repeat"), notification(OTHER, reason="new alerts")]).reason == "new alerts"

@@ -1,0 +1,42 @@
+"""X3: alerts that come and go. Times are minutes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from gwanje.tell.flapping import Flap, Limits, Word, step
+
+BEGAN = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+LIMITS = Limits.model_validate({"changes": 4, "within": "10m", "stable_for": "15m", "summary_every": "30m"})
+
+
+def _lived(changes: dict[int, int], until: int) -> list[tuple[int, Word]]:
+    """What is said of an alert that changed so often at these minutes."""
+    flap: Flap | None = None
+    said = []
+    for minute in range(until):
+        count = changes.get(minute, 0)
+        if flap is None and not count:
+            continue
+        flap, word = step(flap or Flap("cpu high", {}), count, LIMITS, BEGAN + timedelta(minutes=minute))
+        if word:
+            said.append((minute, word))
+    assert flap is None, "nothing is remembered of what is long over"
+    return said
+
+
+def test_x3_more_than_so_many_changes_are_told_once() -> None:
+    assert _lived({0: 1, 2: 1, 4: 1, 6: 1, 8: 1, 9: 1}, 40) == [(8, Word.BEGAN), (24, Word.OVER)]
+
+
+def test_x3_as_many_as_are_allowed_are_not_flapping() -> None:
+    assert _lived({0: 1, 2: 1, 4: 1, 6: 1}, 40) == []
+
+
+def test_x3_slow_changes_are_not_flapping() -> None:
+    assert _lived(dict.fromkeys(range(0, 60, 3), 1), 90) == []
+
+
+def test_x3_a_summary_each_period_until_it_is_stable() -> None:
+    changes = dict.fromkeys(range(70), 1)
+    assert _lived(changes, 120) == [(4, Word.BEGAN), (34, Word.GOES_ON), (64, Word.GOES_ON), (84, Word.OVER)]
