@@ -27,7 +27,7 @@ SEOUL = ZoneInfo("Asia/Seoul")
 BEGAN = datetime(2026, 3, 1, 16, 0, tzinfo=UTC)
 
 
-def _row(id_: str, host: str = "web-1", *, began: datetime = BEGAN, minutes: float | None = 30, **given: Any) -> alerts.Row:
+def row(id_: str, host: str = "web-1", *, began: datetime = BEGAN, minutes: float | None = 30, **given: Any) -> alerts.Row:
     ended = None if minutes is None else began + timedelta(minutes=minutes)
     return {
         "id": id_,
@@ -59,7 +59,7 @@ def _keep(site: Site, *rows: alerts.Row) -> None:
 
 
 async def test_h1_a_day_is_a_day_of_the_users_zone(site: Site) -> None:
-    _keep(site, _row("1"), _row("2", began=BEGAN - timedelta(hours=2), minutes=10), _row("3", "db-1"))
+    _keep(site, row("1"), row("2", began=BEGAN - timedelta(hours=2), minutes=10), row("3", "db-1"))
     async with site.with_key(Scope.READ) as client:
         seoul = await client.get("/api/v1/exceedances", params={"date": "2026-03-02", "tz": "Asia/Seoul"})
         utc = await client.get("/api/v1/exceedances", params={"date": "2026-03-02", "tz": "UTC"})
@@ -76,7 +76,7 @@ async def test_h1_a_day_is_a_day_of_the_users_zone(site: Site) -> None:
 
 
 def test_h1_each_crossing_of_an_episode_is_a_stretch_of_its_own(site: Site) -> None:
-    _keep(site, _row("1"))
+    _keep(site, row("1"))
     with site.house.state.read() as connection:
         episode = alerts.episode(connection, "1")
     assert episode
@@ -96,7 +96,7 @@ def test_h1_each_crossing_of_an_episode_is_a_stretch_of_its_own(site: Site) -> N
 
 
 async def test_h1_a_csv_that_spreadsheets_read_and_run_nothing_of(site: Site) -> None:
-    _keep(site, _row("1", "=cmd|' /C calc'!A0"), _row("2", minutes=None))
+    _keep(site, row("1", "=cmd|' /C calc'!A0"), row("2", minutes=None))
     async with site.with_key(Scope.READ) as client:
         params = {"date": "2026-03-02", "tz": "Asia/Seoul", "format": "csv"}
         answer = await client.get("/api/v1/exceedances", params=params)
@@ -111,7 +111,7 @@ async def test_h1_a_csv_that_spreadsheets_read_and_run_nothing_of(site: Site) ->
 
 
 async def test_statistics_say_how_long_people_and_alerts_took(site: Site) -> None:
-    _keep(site, _row("1"), _row("2", "db-1", minutes=10), _row("3", minutes=None))
+    _keep(site, row("1"), row("2", "db-1", minutes=10), row("3", minutes=None))
     async with site.signed_in(Role.OPERATOR) as client:
         assert (await client.post("/api/v1/acknowledgements", json={"episodes": ["3"]})).status_code == 200
         found = (await client.get("/api/v1/statistics/alerts", params={"date": "2026-03-02", "tz": "Asia/Seoul"})).json()
@@ -127,7 +127,7 @@ async def test_a_stretch_that_ends_before_it_begins_and_a_zone_that_is_none_are_
 
 
 async def test_a_hosts_key_sees_its_own_host_only(site: Site) -> None:
-    _keep(site, _row("1"), _row("2", "db-1"))
+    _keep(site, row("1"), row("2", "db-1"))
     async with site.with_key(Scope.READ, host="db-1") as client:
         found = (await client.get("/api/v1/exceedances", params={"date": "2026-03-02", "tz": "Asia/Seoul"})).json()
     assert [one["host"] for one in found["exceedances"]] == ["db-1"]

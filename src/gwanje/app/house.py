@@ -10,7 +10,7 @@ import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from gwanje.collect.schedule import Schedule
 from gwanje.collect.scrape.loop import Scraper
 from gwanje.collect.statsd.door import StatsdDoor
 from gwanje.errors import GwanjeError
+from gwanje.judge.rules.spec import REMOTE_DELAY, unhurried
 from gwanje.keep.events.base import Events
 from gwanje.keep.samples.base import Samples
 from gwanje.keep.state.base import State
@@ -165,8 +166,9 @@ async def open_house(folder: Folder) -> AsyncIterator[House]:
         receivers = {name: chosen.create(world) for name, chosen in folder.receivers.items()}
         turns = _turns(state, worker, stack)
         doers = {declared.action.name: declared.kind.create(world) for declared in folder.actions}
+        remote = folder.samples.name != "local"
         round_ = Round(
-            folder.rules,
+            [unhurried(rule) for rule in folder.rules] if remote else folder.rules,
             samples,
             turns.state if turns else state,
             folder.policy,
@@ -176,6 +178,7 @@ async def open_house(folder: Folder) -> AsyncIterator[House]:
             places=Places(folder.inventory.groups, folder.inventory.overrides),
             actions=[declared.action for declared in folder.actions],
             turns=turns,
+            delay=REMOTE_DELAY if remote else timedelta(),
         )
         yield House(
             folder=folder,

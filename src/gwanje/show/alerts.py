@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+from sqlalchemy import Connection
+
+from gwanje.judge.lifecycle import unknown as unknown_since
 from gwanje.keep.said import Acknowledgement
 from gwanje.keep.state import alerts as kept
 from gwanje.keep.state import deeds
 from gwanje.keep.state.alerts import Attempt, Change, Episode, Wanted
 from gwanje.model import to_ms
 from gwanje.show.rooms import Rooms
+
+UNKNOWN: Final = "unknown"
+"""How an open alert stands while its evaluator is down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +77,23 @@ class Alert:
 def open_alerts(rooms: Rooms) -> list[Alert]:
     """Every alert that is not over, worst first."""
     with rooms.state.read() as connection:
-        return [shown(episode) for episode in kept.open_episodes(connection)]
+        lost = _lost(rooms, connection)
+        return [shown(episode, unknown=lost) for episode in kept.open_episodes(connection)]
 
 
 def one_alert(rooms: Rooms, id_: str) -> Alert | None:
     with rooms.state.read() as connection:
         found = kept.episode(connection, id_)
-    return shown(found) if found else None
+        lost = _lost(rooms, connection)
+    return shown(found, unknown=lost) if found else None
 
 
 def page(rooms: Rooms, wanted: Wanted) -> dict[str, Any]:
     """One page of alerts, newest first."""
     with rooms.state.read() as connection:
         found = kept.episode_page(connection, wanted)
-    return {"episodes": [shown(episode) for episode in found.episodes], "next": found.next}
+        lost = _lost(rooms, connection)
+    return {"episodes": [shown(episode, unknown=lost) for episode in found.episodes], "next": found.next}
 
 
 def story(rooms: Rooms, id_: str) -> dict[str, Any] | None:
@@ -92,10 +101,11 @@ def story(rooms: Rooms, id_: str) -> dict[str, Any] | None:
     with rooms.state.read() as connection:
         found = kept.story(connection, id_)
         done = deeds.of_episode(connection, id_)
+        lost = _lost(rooms, connection)
     if found is None:
         return None
     return {
-        **asdict(shown(found.episode)),
+        **asdict(shown(found.episode, unknown=lost)),
         "annotations": found.episode.annotations,
         "for_seconds": found.episode.for_.total_seconds(),
         "story": [_entry(entry) for entry in found.entries],
@@ -103,15 +113,16 @@ def story(rooms: Rooms, id_: str) -> dict[str, Any] | None:
     }
 
 
-def shown(episode: Episode) -> Alert:
-    """An episode as people see it."""
+def shown(episode: Episode, *, unknown: bool = False) -> Alert:
+    """An episode as people see it. `unknown` when nobody evaluates rules: then nobody knows how open alerts stand."""
+    lost = unknown and episode.ended_at is None and episode.source == "rule"
     return Alert(
         id=episode.id,
         rule=episode.rule,
         labels=episode.labels,
         host=episode.host,
         severity=episode.severity.value,
-        state=episode.state,
+        state=UNKNOWN if lost else episode.state,
         since=to_ms(episode.began_at),
         fired_at=_ms(episode.fired_at),
         ended_at=_ms(episode.ended_at),
@@ -131,6 +142,13 @@ def shown(episode: Episode) -> Alert:
         acknowledged=_acknowledged(episode.acknowledged),
         told=[Told(one.receiver, one.reason, one.state, one.tries, _ms(one.at), one.error) for one in episode.told],
     )
+
+
+def _lost(rooms: Rooms, connection: Connection) -> bool:
+    """Whether rules are not evaluated now. Right after a start they were not yet, which is no reason to say so."""
+    now = rooms.now()
+    judged_at = max(filter(None, (kept.judged_at(connection), rooms.started)))
+    return unknown_since(judged_at, now)
 
 
 def _acknowledged(taken: Acknowledgement | None) -> Acknowledged | None:

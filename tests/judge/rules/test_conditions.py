@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from gwanje.judge.rules.evaluate import found
 from gwanje.judge.rules.questions import curve, questions, value
-from gwanje.judge.rules.spec import Rule
+from gwanje.judge.rules.spec import Rule, unhurried
 from gwanje.judge.rules.verdict import Breach, Good, Insufficient, Verdict
 from gwanje.model import STALE, to_ms
 from gwanje.testing.scenarios import MemorySamples
@@ -182,3 +182,12 @@ def test_the_curve_of_an_alert_is_the_rules_question_narrowed_to_it() -> None:
     rule = _rule(where='job="node"', over="60m", condition="any", by=["host"], labels={"team": "ops"})
     assert value(rule) == 'max by (host) (max_over_time(used{job="node"}[1h]))'
     assert curve(rule, {"host": 'a"b', "team": "ops"}) == 'max by (host) (max_over_time(used{job="node",host="a\\"b"}[1h]))'
+
+
+def test_e1_a_remote_store_is_asked_less_often_unless_the_rule_says_how_often() -> None:
+    written = {"name": "cpu high", "expr": "cpu", "critical": ">= 0.9"}
+    assert [unhurried(Rule.model_validate({**written, **one})).interval for one in ({}, {"for": "1m"}, {"interval": "5s"})] == [
+        timedelta(seconds=15),
+        timedelta(seconds=15),
+        timedelta(seconds=5),
+    ]

@@ -1,6 +1,6 @@
 /** Marks and order of states: which shape says it, and what is worse than what. */
 
-import type { Alert, Container, Host, HostState } from './api';
+import type { Alert, AlertState, Container, Host, HostState } from './api';
 
 export type MarkName =
   'ok' | 'crit' | 'warn' | 'pend' | 'recov' | 'none' | 'err' | 'few' | 'run' | 'wait' | 'pause' | 'ack' | 'sil';
@@ -28,6 +28,7 @@ export function markOfAlert(alert: Pick<Alert, 'state' | 'severity' | 'fired_at'
     case 'recovering':
       return 'recov';
     case 'no_data':
+    case 'unknown':
       return 'none';
     case 'error':
       return 'err';
@@ -44,9 +45,14 @@ export function markOfSeverity(severity: string | null): MarkName {
   return severity === 'critical' ? 'crit' : severity === 'warning' ? 'warn' : 'ok';
 }
 
+/** Nobody knows how it stands: its data stopped, its evaluation failed, or nobody evaluates. */
+export function isUnknown(state: AlertState): boolean {
+  return state === 'no_data' || state === 'error' || state === 'insufficient' || state === 'unknown';
+}
+
 /** The class that colours the figure of an alert; a pending or ended one is not coloured. */
 export function colourOfAlert(alert: Pick<Alert, 'state' | 'severity'>): string {
-  if (alert.state === 'no_data' || alert.state === 'error' || alert.state === 'insufficient') return 'c-unk';
+  if (isUnknown(alert.state)) return 'c-unk';
   if (alert.state !== 'firing') return '';
   return alert.severity === 'critical' ? 'c-crit' : alert.severity === 'warning' ? 'c-warn' : '';
 }
@@ -58,7 +64,7 @@ export function worstFirst(alerts: readonly Alert[]): Alert[] {
 
 function rank({ state, severity }: Alert): number {
   if (state === 'firing') return severity === 'critical' ? 0 : severity === 'warning' ? 1 : 3;
-  if (state === 'no_data' || state === 'error' || state === 'insufficient') return 2;
+  if (isUnknown(state)) return 2;
   return state === 'pending' ? 4 : state === 'recovering' ? 5 : 6;
 }
 
@@ -72,7 +78,7 @@ export interface Tally {
 export function tally(alerts: readonly Alert[]): Tally {
   const counts: Tally = { critical: 0, warning: 0, unknown: 0, pending: 0 };
   for (const { state, severity } of alerts) {
-    if (state === 'no_data' || state === 'error' || state === 'insufficient') counts.unknown += 1;
+    if (isUnknown(state)) counts.unknown += 1;
     else if (state === 'pending') counts.pending += 1;
     else if (state === 'firing' && severity === 'critical') counts.critical += 1;
     else if (state === 'firing' && severity === 'warning') counts.warning += 1;

@@ -28,6 +28,10 @@ __all__ = ["OPERATORS", "Ratio", "Rule", "Threshold", "checked_labels", "checked
 _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _AT_ONCE: Final = (None, "0s", "0", 0, timedelta())
 _HALF_A_SECOND: Final = timedelta(milliseconds=500)
+_EACH_SECOND: Final = timedelta(seconds=1)
+_REMOTE_INTERVAL: Final = timedelta(seconds=15)
+REMOTE_DELAY: Final = timedelta(seconds=30)
+"""How far back rules look that do not say so, where samples come to a remote store first."""
 
 SHORTEST_INTERVAL: Final = timedelta(milliseconds=250)
 """How often a rule may be evaluated at most."""
@@ -78,7 +82,7 @@ class Rule(Settings):
     """How long every evaluation must be clear before it is over."""
     keep_firing_for: Duration = timedelta()
     """How long it goes on firing after the first good evaluation, so that one that comes and goes is told once."""
-    interval: Duration = timedelta(seconds=1)
+    interval: Duration = _EACH_SECOND
     """How often it is evaluated, at multiples of this time; unless set, twice as often where `critical` is told at once."""
     delay: Duration | None = None
     """How far back it looks, so that late samples count: each evaluation sees the samples as of so long before. Unless set,
@@ -206,3 +210,8 @@ def checked_labels(labels: dict[str, str]) -> dict[str, str]:
         if "{{" in value or "{%" in value:
             raise ValueError(f"label {name!r} holds a template; a label is part of the identity and may not change")
     return labels
+
+
+def unhurried(rule: Rule) -> Rule:
+    """The rule as a remote store is asked: every 15 s, where the rule does not say how often itself."""
+    return rule if rule.interval not in {_HALF_A_SECOND, _EACH_SECOND} else rule.model_copy(update={"interval": _REMOTE_INTERVAL})
