@@ -21,7 +21,6 @@ ROUTE = Route.model_validate(
     {
         "receiver": "ops",
         "group_by": ["rule"],
-        "group_wait": "30s",
         "group_interval": "1m",
         "repeat_interval": "5m",
         "escalate": "night",

@@ -111,7 +111,7 @@ def test_the_calendar_shows_just_what_holds(days: list[str], begins: int, ends: 
         assert holds(window, at) == any(begin <= at < end for begin, end in shown)
 
 
-def test_people_take_turns_and_hand_over_at_the_same_hour_of_the_clock() -> None:
+def test_m5_people_take_turns_and_hand_over_at_the_same_hour_of_the_clock() -> None:
     rota = _rota()
     monday = datetime(2026, 1, 5, 9, 0, tzinfo=SEOUL)
     for week, name in enumerate(["kim", "lee", "park", "kim"]):
@@ -126,7 +126,7 @@ def test_people_take_turns_and_hand_over_at_the_same_hour_of_the_clock() -> None
     assert receiver_of([rota], "other", monday) == ""
 
 
-def test_a_stretch_taken_over_wins_and_the_turn_goes_on_after_it() -> None:
+def test_m5_a_stretch_taken_over_wins_and_the_turn_goes_on_after_it() -> None:
     taken = {"person": "park", "from": "2026-01-06T10:00:00+09:00", "to": "2026-01-06T18:00:00+09:00"}
     rota = _rota(overrides=[taken])
     start = datetime(2026, 1, 5, 9, 0, tzinfo=SEOUL)
@@ -139,7 +139,7 @@ def test_a_stretch_taken_over_wins_and_the_turn_goes_on_after_it() -> None:
     ]
 
 
-def test_nobody_is_on_duty_on_holidays_and_days_that_are_left_out() -> None:
+def test_m5_nobody_is_on_duty_on_holidays_and_days_that_are_left_out() -> None:
     rota = _rota(days=["mon-fri"], not_on_holidays="KR")
     assert on_duty(rota, datetime(2026, 1, 10, 12, tzinfo=SEOUL)) is None
     assert on_duty(rota, datetime(2026, 2, 17, 12, tzinfo=SEOUL)) is None

@@ -11,12 +11,13 @@ import pytest
 from sqlalchemy import select
 
 from gwanje.judge import lifecycle
+from gwanje.judge.rules.spec import Rule
 from gwanje.keep.said import Acknowledgement, OutsideAlert, Silence
 from gwanje.keep.state import acknowledgements, alerts, silences, sqlite
 from gwanje.keep.state.base import State
 from gwanje.keep.state.tables import outbox
 from gwanje.kinds import World
-from gwanje.model import Severity
+from gwanje.model import Severity, to_ms
 from gwanje.tell.flapping import Limits
 from gwanje.tell.inhibition import Inhibition
 from gwanje.tell.message import from_plain
@@ -210,3 +211,14 @@ async def test_a_step_that_could_not_be_written_is_made_again(state: State, monk
     monkeypatch.setattr(alerts, "put_groups", put)
     await desk.at(1)
     assert desk.heard() == [("first", ["web-1"])]
+
+
+async def test_a_message_shows_the_newest_value_though_a_value_alone_is_no_reason_to_look(state: State) -> None:
+    desk = Desk(state, root=ROUTE.model_copy(update={"repeat_interval": timedelta(minutes=1)}))
+    samples = MemorySamples()
+    rule = Rule.model_validate({"name": "cpu high", "expr": "cpu", "critical": ">= 0.9", "interval": "1s"})
+    desk.round = Round([rule], samples, state, desk.policy, None, clock=lambda: NOW)
+    for second in range(62):
+        samples.append("cpu", {"host": "web-1"}, 0.9 + second / 1000, to_ms(_at(second)))
+        await desk.round.once(_at(second))
+    assert [(one.reason, one.alerts[0].value_text) for one in desk.sent()] == [("first", "0.9"), ("repeat", "0.96")]

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from gwanje.keep.said import Acknowledgement, Silence
 from gwanje.keep.state import acknowledgements, alerts, silences
 from gwanje.keep.state.alerts import Episode
+from gwanje.model import Severity
 from gwanje.tell import groups, storm
 from gwanje.tell.muting import Muting, over
 from gwanje.tell.placing import Placing
@@ -89,13 +90,14 @@ class Telling:
         When the transaction fails, `forget` must be called.
         """
         memory = self._memory or _recalled(connection)
-        ways, changed = self._policy.ways(at), list(changed)
-        notices = self._fluttering.step(connection, _refresh(connection, memory, changed), ways, at)
+        ways = self._policy.ways(at)
+        turned, moved = _refresh(connection, memory, changed)
+        notices = self._fluttering.step(connection, turned, ways, at)
         taken, ended = self._acknowledgements(connection, memory, at)
         said = [silence for silence in silences.not_over(connection, at) if silence.holds(at)]
         under = _Circumstances(ways, said, taken, self._fluttering.now())
         after, decided, flagged = list(memory.groups.values()), list[Decided](), list[str]()
-        if changed or under != memory.under or at >= memory.wakes:
+        if moved or under != memory.under or at >= memory.wakes:
             after, decided, flagged = self._look(connection, memory, under, at)
         alone, digests, weather = storm.limit(decided, memory.weather, at, self._policy.messages_a_minute)
         for message in alone:
@@ -195,15 +197,26 @@ def _recalled(connection: Connection) -> _Memory:
     return _Memory(standing, {one.id: one for one in alerts.fired_or_named(connection, named)}, weather)
 
 
-def _refresh(connection: Connection, memory: _Memory, changed: Iterable[str]) -> dict[str, list[Episode]]:
-    """Read again what changed; what did not fire yet is not looked at. Returns what began and what ended, by identity."""
+def _refresh(connection: Connection, memory: _Memory, changed: Iterable[str]) -> tuple[dict[str, list[Episode]], bool]:
+    """Read again what changed; what did not fire yet is not looked at.
+
+    Returns what began and what ended, by identity, and whether anything changed but what alerts show, such as their value.
+    """
+    moved = False
     told = {episode for group in memory.groups.values() for episode in group.told}
     found = alerts.fired_or_named(connection, changed, fired=False)
     turned = beginnings_and_ends(memory.episodes, found)
     for one in found:
         if (one.fired_at is not None and one.ended_at is None) or one.id in told or one.id in memory.episodes:
+            before = memory.episodes.get(one.id)
+            moved = moved or before is None or _decisive(before) != _decisive(one)
             memory.episodes[one.id] = one
-    return turned
+    return turned, moved
+
+
+def _decisive(episode: Episode) -> tuple[Severity, bool]:
+    """What of an episode decides whether something is said of it; its labels never change."""
+    return episode.severity, episode.ended_at is None
 
 
 def _line(episode: Episode, at: datetime, because: str) -> alerts.Row:
