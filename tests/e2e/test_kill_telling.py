@@ -58,7 +58,7 @@ def _left(life: Life) -> tuple[int, int]:
 async def _finished(life: Life, story: Story) -> None:
     """Wait until everything is over and told."""
     await asyncio.sleep(max(0.0, story.began + story.seconds - time.time()))
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(120):
         while await asyncio.to_thread(_left, life) != (ALERTS, 0):  # noqa: ASYNC110 - another process tells it by its state alone
             await asyncio.sleep(0.2)
 
