@@ -115,8 +115,10 @@ def test_a_limit_is_set_for_a_host_in_place_counts_at_once_and_is_removed(site: 
     page.get_by_label("Critical", exact=True).fill(">= 0.82")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text(re.compile("saved for host db-1"))).to_be_visible()
-    expect(row).to_contain_text(">= 82.0 % (set for host db-1)", timeout=15_000)
+    expect(row).to_contain_text("≥ 82.0 % (set for host db-1)", timeout=15_000)
     wait_until(lambda: _counts(site) == {"critical": 1, "good": 2}, 20, "the limit to count")
+    page.locator(".g-why > li").filter(has_text="web-1").get_by_role("button", name="Set limit").click()
+    expect(page.get_by_label("Critical", exact=True)).to_have_value("")  # what was filled in is of db-1
     apart = page.locator(".g-apart > li").filter(has_text="db-1")
     expect(apart).to_contain_text("by kim")
     apart.get_by_role("button", name="Remove").click()
@@ -149,6 +151,9 @@ def test_views_of_rules_are_whole_in_both_languages_on_both_screens(
     expect(page.locator(".g-apart")).to_be_visible(timeout=15_000)
     if "rule=" in view:
         expect(page.locator(".g-why")).to_be_visible(timeout=15_000)
+    if SCREENS and "rule=" in view:
+        page.locator(".g-why button").first.click()
+        expect(page.locator(".form .limits")).to_be_visible()
     if SCREENS:
         name = "rule" if "rule=" in view else "rules"
         page.screenshot(path=Path(SCREENS) / f"{name}-{language}-{theme}-{size}.png", full_page=True)

@@ -8,6 +8,7 @@ test.each<[string, Route]>([
   ['/machines/web-1', { view: 'machine', host: 'web-1' }],
   ['/machines/a%2Fb%20%EC%9B%B9', { view: 'machine', host: 'a/b 웹' }],
   ['/alerts/ep-1', { view: 'alert', id: 'ep-1' }],
+  ['/rules', { view: 'rules' }],
   ['/collection', { view: 'collection' }],
   ['/fetches', { view: 'fetches' }],
   ['/dashboards', { view: 'dashboards' }],

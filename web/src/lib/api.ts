@@ -5,7 +5,8 @@ import { pointsOf, type InstantData } from './panels';
 export type Role = 'viewer' | 'operator' | 'admin';
 export type HostState = 'ok' | 'pending' | 'warning' | 'critical' | 'no_data';
 export type Severity = 'critical' | 'warning' | 'info';
-export type AlertState = 'pending' | 'firing' | 'recovering' | 'resolved' | 'no_data' | 'error' | 'insufficient';
+export type AlertState =
+  'pending' | 'firing' | 'recovering' | 'resolved' | 'no_data' | 'error' | 'insufficient' | 'unknown';
 export type Outcome = 'succeeded' | 'failed' | 'cancelled';
 export type AlertUnit = 'ratio' | 'bytes' | 'seconds' | 'count' | '';
 

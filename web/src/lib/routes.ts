@@ -7,6 +7,7 @@ export type Route =
   | { view: 'alerts' }
   | { view: 'alert'; id: string }
   | { view: 'silences' }
+  | { view: 'rules' }
   | { view: 'collection' }
   | { view: 'fetches' }
   | { view: 'dashboards' }
@@ -26,6 +27,7 @@ export function parse(path: string): Route {
       case 'machines':
       case 'alerts':
       case 'silences':
+      case 'rules':
       case 'collection':
       case 'fetches':
       case 'dashboards':
@@ -46,6 +48,7 @@ export const to = {
     withQuery(`/machines/${encodeURIComponent(host)}`, query),
   alerts: (query: Record<string, string> = {}) => withQuery('/alerts', query),
   silences: '/silences',
+  rules: (query: Record<string, string> = {}) => withQuery('/rules', query),
   alert: (id: string) => `/alerts/${encodeURIComponent(id)}`,
   collection: '/collection',
   fetches: (query: Record<string, string> = {}) => withQuery('/fetches', query),

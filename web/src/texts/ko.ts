@@ -272,6 +272,8 @@ export const ko = {
       'passed before firing': '발생 전에 지나감',
       'rule removed': '규칙이 없어짐',
       expired: '소식이 끊김',
+      'no data': '데이터가 없어 끝냄',
+      departed: '예정대로 떠남',
     } as Record<string, string>,
     wait: '기다림',
     waitAtOnce: '바로',

@@ -31,6 +31,7 @@ from gwanje.show.api import (
     session,
     stream,
     telling,
+    thresholds,
     told,
     write,
 )
@@ -71,6 +72,7 @@ def application(rooms: Rooms, live: Live) -> FastAPI:
         told.routes(rooms),
         history.routes(rooms),
         telling.routes(rooms),
+        thresholds.routes(rooms),
         alertmanager.routes(rooms),
         alertmanager_silences.routes(rooms),
         write.routes(door),
