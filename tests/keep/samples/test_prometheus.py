@@ -185,3 +185,22 @@ async def test_an_answer_without_a_matrix_is_not_taken_for_one() -> None:
         assert isinstance(matrix, Matrix)
         assert len(matrix.labels) == 0
         await store.close()
+
+
+@pytest.mark.parametrize(
+    ("notes", "warnings", "infos"),
+    [
+        pytest.param(',"warnings":["w"],"infos":["i","j"]', ("w",), ("i", "j"), id="both"),
+        pytest.param(',"warnings":null', (), (), id="null"),
+        pytest.param("", (), (), id="none"),
+    ],
+)
+async def test_notes_beside_an_answer_are_handed_on(notes: str, warnings: tuple[str, ...], infos: tuple[str, ...]) -> None:
+    text = '{"status":"success","data":{"resultType":"matrix","result":[]}' + notes + "}"
+    async with Far(200, text).server() as server:
+        store = RemoteSamples(Settings(url=str(server.make_url(""))))
+        try:
+            for answer in (await store.instant("a", NOW_MS), await store.range("a", NOW_MS, NOW_MS + HOUR, SECOND)):
+                assert (answer.warnings, answer.infos) == (warnings, infos)
+        finally:
+            await store.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -93,15 +93,15 @@ class RemoteSamples:
 
     async def series(self, matchers: Sequence[str], start_ms: int, end_ms: int) -> list[Labels]:
         asked = {"match[]": list(matchers) or [_EVERY_SERIES], **_between(start_ms, end_ms)}
-        return [_labels(one) for one in await self._there.hop(self._ask("series", asked))]
+        return [_labels(one) for one in (await self._there.hop(self._ask("series", asked)))["data"]]
 
     async def label_names(self, matchers: Sequence[str], start_ms: int, end_ms: int) -> list[str]:
         asked = {"match[]": list(matchers) or [_EVERY_SERIES], **_between(start_ms, end_ms)}
-        return sorted(await self._there.hop(self._ask("labels", asked)))
+        return sorted((await self._there.hop(self._ask("labels", asked)))["data"])
 
     async def label_values(self, name: str, matchers: Sequence[str], start_ms: int, end_ms: int) -> list[str]:
         asked = {"match[]": list(matchers) or [_EVERY_SERIES], **_between(start_ms, end_ms)}
-        return sorted(await self._there.hop(self._ask(f"label/{name}/values", asked, method="GET")))
+        return sorted((await self._there.hop(self._ask(f"label/{name}/values", asked, method="GET")))["data"])
 
     def own_samples(self) -> Mapping[str, float]:
         names = ("appended_samples", "refused_samples", "writes", "failed_writes", "queries")
@@ -168,7 +168,7 @@ class RemoteSamples:
     # --- asking ----------------------------------------------------------------------------------------------------------
 
     async def _ask(self, path: str, asked: Mapping[str, Any], *, method: str = "POST") -> Any:
-        """The `data` of an answer. Raises BadQuery, QueryLimit, and RetryLater when there is none."""
+        """`data`, and the notes beside it. Raises BadQuery, QueryLimit, and RetryLater when there is none."""
         self._counts["queries"] += 1
         url = f"{self._settings.url}/api/v1/{path}"
         form: dict[str, Any] = {"params" if method == "GET" else "data": _pairs(asked)}
@@ -180,15 +180,15 @@ class RemoteSamples:
             raise QueryLimit(f"{self._shown}: {error} (setting `answer_bytes`)") from error
         except (aiohttp.ClientError, TimeoutError) as error:
             raise RetryLater(f"{self._shown} cannot be asked ({type(error).__name__}); is it running?") from error
-        return self._data(body, status)
+        return self._said(body, status)
 
-    def _data(self, body: bytes, status: int) -> Any:
+    def _said(self, body: bytes, status: int) -> Any:
         try:
             said = json.loads(body)
         except ValueError:
             said = {}
         if said.get("status") == "success":
-            return said["data"]
+            return said
         raise self._error(status, said.get("error") or body[:300].decode(errors="replace"))
 
     def _error(self, status: int, reason: str) -> GwanjeError:
@@ -232,7 +232,12 @@ def _series(batch: Columns, indexes: Sequence[int]) -> list[_Series]:
     ]
 
 
-def _answer(data: Mapping[str, Any]) -> Answer:
+def _answer(said: Mapping[str, Any]) -> Answer:
+    """An answer with its notes; some stores write null where there are none."""
+    return replace(_found(said["data"]), warnings=tuple(said.get("warnings") or ()), infos=tuple(said.get("infos") or ()))
+
+
+def _found(data: Mapping[str, Any]) -> Answer:
     result = data["result"]
     match data["resultType"]:
         case "vector":
