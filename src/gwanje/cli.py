@@ -132,6 +132,34 @@ def export_grafana(folder: Path, *, out: Path, language: Literal["en", "ko"], mo
 
 
 @app.group()
+def rules() -> None:
+    """What rules would say: of stories in files, and of the samples that are stored."""
+
+
+@rules.command(name="test")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+def rules_test(files: tuple[Path, ...]) -> int:
+    """Tell the rules the stories in FILES, in promtool's format or in ours; exit code 1 when one comes out otherwise."""
+    from gwanje.app import log, rehearsal
+
+    log.quiet()
+    return rehearsal.run(files)
+
+
+@rules.command(name="backtest")
+@_folder
+@click.option("--last", default="7d", show_default=True, help="How far back.")
+@click.option("--rule", "name", default="", help="Only this rule.")
+@click.option("--step", default="15s", show_default=True, help="How often each rule is looked at, instead of its interval.")
+def rules_backtest(folder: Path, last: str, name: str, step: str) -> int:
+    """Say how often each rule would have fired on the samples that are stored, when, and who would have been told."""
+    from gwanje.app import backtest, log
+
+    log.quiet()
+    return backtest.run(folder, last, name, step)
+
+
+@app.group()
 def key() -> None:
     """Keys with which programs reach the API."""
 

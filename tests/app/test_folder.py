@@ -147,3 +147,18 @@ def test_a_setting_from_outside_wins_over_the_file(tmp_path: Path, monkeypatch: 
     (tmp_path / "gwanje.yaml").write_text("listen: 127.0.0.1:8080\nsamples: {type: local, retention: 15d}\n", encoding="utf-8")
     folder = folders.read(tmp_path)
     assert (folder.main.listen, folder.samples.settings.retention.days) == ("0.0.0.0:9000", 3)
+
+
+def test_what_is_told_by_the_clock_and_what_holds_messages_back_is_read(tmp_path: Path) -> None:
+    (tmp_path / "gwanje.yaml").write_text(
+        "receivers: [{name: ops, type: webhook, url: 'http://127.0.0.1:9/hook'}]\n"
+        "heartbeat: {receiver: ops, every: 30s}\n"
+        "summary: {receiver: ops, at: 08:30, zone: Asia/Seoul}\n"
+        "messages_a_minute: 5\n"
+        "flapping: {changes: 3, within: 10m}\n",
+        encoding="utf-8",
+    )
+    folder = folders.read(tmp_path)
+    heartbeat, summary = folder.main.heartbeat, folder.main.summary
+    assert (heartbeat and heartbeat.every.seconds, summary and summary.at) == (30, "08:30")
+    assert (folder.policy.messages_a_minute, folder.policy.flapping.changes) == (5, 3)

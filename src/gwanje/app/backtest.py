@@ -1,0 +1,154 @@
+"""`gwanje rules backtest`: what a folder's rules would have done with the samples that are stored."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from gwanje.app import folder as folders
+from gwanje.app import lock
+from gwanje.app.clock import now
+from gwanje.app.folder import Folder
+from gwanje.app.house import open_house
+from gwanje.app.tools import ask
+from gwanje.config import MAIN_FILE, format_duration, parse_duration
+from gwanje.errors import BadInput, GwanjeError
+from gwanje.judge.rules.promtool import said
+from gwanje.judge.rules.spec import Rule
+from gwanje.judge.rules.summary import readable
+from gwanje.judge.rules.thresholds import Thresholds
+from gwanje.keep.samples.base import Answer, Labels, Matrix, Queryable, Scalar, Text, Vector
+from gwanje.watch.backtest import Backtest, Firing, backtest
+from gwanje.watch.instants import floor
+
+SHOWN: Final = 20
+"""How many firings of a rule are written out."""
+
+
+def run(path: Path, last: str, name: str, step: str) -> int:
+    """Say of each rule how often it would have fired, when and for whom; 1 when a rule could not be evaluated."""
+    if not (path / MAIN_FILE).is_file():
+        raise GwanjeError(f"there is no {MAIN_FILE} in {path}; make one with: gwanje init {path}")
+    folder = folders.read(path)
+    rules = [rule for rule in folder.rules if rule.name == name or (not name and rule.enabled)]
+    if not rules:
+        known = ", ".join(rule.name for rule in folder.rules) or "none"
+        raise GwanjeError(f"there is no rule named {name!r}; known: {known}" if name else "no rule is configured")
+    asked = _Asked(folder, rules, _positive("--last", last), _positive("--step", step))
+    if lock.is_held(path):
+        found = asyncio.run(_all(asked, OverSocket(path)))
+    else:
+        with lock.hold(path, "gwanje rules backtest"):
+            found = asyncio.run(_alone(asked))
+    for one, rule in zip(found, rules, strict=True):
+        print("\n".join(_written(one, rule, asked)))
+    return 1 if any(one.failed for one in found) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is to be looked at."""
+
+    folder: Folder
+    rules: Sequence[Rule]
+    last: timedelta
+    step: timedelta
+
+
+async def _alone(asked: _Asked) -> list[Backtest]:
+    async with open_house(asked.folder) as house:
+        return await _all(asked, house.samples)
+
+
+async def _all(asked: _Asked, samples: Queryable) -> list[Backtest]:
+    end = floor(now(), asked.step)
+    span = floor(end - asked.last, asked.step), end
+    thresholds = Thresholds(asked.folder.inventory.overrides, asked.folder.inventory.groups)
+    return [await backtest(rule, samples, asked.folder.policy, span, asked.step, thresholds=thresholds) for rule in asked.rules]
+
+
+def _positive(option: str, text: str) -> timedelta:
+    try:
+        found = parse_duration(text)
+    except ValueError as error:
+        raise BadInput(f"{option}: {error}") from error
+    if found <= timedelta():
+        raise BadInput(f"{option} must be longer than 0s")
+    return found
+
+
+def _written(one: Backtest, rule: Rule, asked: _Asked) -> list[str]:
+    times = f"{len(one.firings)} time" + ("" if len(one.firings) == 1 else "s")
+    looks = f"in the last {format_duration(asked.last)}, looked at every {format_duration(asked.step)}"
+    lines = [f"{one.rule}: would have fired {times} {looks}"]
+    if one.failed:
+        lines.append(f"  not every evaluation found something: {one.failed}")
+    lines += [f"  {_line(firing, rule)}" for firing in one.firings[:SHOWN]]
+    if len(one.firings) > SHOWN:
+        lines.append(f"  and {len(one.firings) - SHOWN} more")
+    return lines
+
+
+def _line(firing: Firing, rule: Rule) -> str:
+    ended = f"for {format_duration(firing.ended - firing.began)}" if firing.ended else "and still fires"
+    peak = f", peak {readable(firing.peak, rule.value_unit)}" if firing.peak is not None else ""
+    told = ", ".join(firing.told) or "nobody"
+    return f"{_local(firing.began)} {ended} {firing.severity} {said(firing.labels)}{peak}, told: {told}"
+
+
+def _local(instant: datetime) -> str:
+    return instant.astimezone().isoformat(sep=" ", timespec="seconds")
+
+
+class OverSocket:
+    """The samples of the process that holds a folder, over its socket. The promise `Queryable`, as far as rules ask."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def instant(self, query: str, at_ms: int) -> Answer:
+        return _answer(await self._ask("query", {"query": query, "time": _seconds(at_ms)}))
+
+    async def range(self, query: str, start_ms: int, end_ms: int, step_ms: int) -> Matrix:
+        given = {"start": _seconds(start_ms), "end": _seconds(end_ms), "step": _seconds(step_ms)}
+        return _matrix((await self._ask("query_range", {"query": query, **given}))["result"])
+
+    async def series(self, matchers: Sequence[str], start_ms: int, end_ms: int) -> list[Labels]:
+        raise NotImplementedError
+
+    async def label_names(self, matchers: Sequence[str], start_ms: int, end_ms: int) -> list[str]:
+        raise NotImplementedError
+
+    async def label_values(self, name: str, matchers: Sequence[str], start_ms: int, end_ms: int) -> list[str]:
+        raise NotImplementedError
+
+    async def _ask(self, what: str, given: Mapping[str, str]) -> Mapping[str, Any]:
+        data: Mapping[str, Any] = (await ask(self._path, "GET", f"/api/v1/{what}", given))["data"]
+        return data
+
+
+def _answer(data: Mapping[str, Any]) -> Answer:
+    result = data["result"]
+    if data["resultType"] == "matrix":
+        return _matrix(result)
+    if data["resultType"] == "vector":
+        values = np.array([float(row["value"][1]) for row in result], np.float64)
+        return Vector([tuple(sorted(row["metric"].items())) for row in result], values, 0)
+    return Scalar(float(result[1]), 0) if data["resultType"] == "scalar" else Text(result[1], 0)
+
+
+def _matrix(rows: Sequence[Mapping[str, Any]]) -> Matrix:
+    labels = [tuple(sorted(row["metric"].items())) for row in rows]
+    offsets = np.cumsum([0, *(len(row["values"]) for row in rows)], dtype=np.int64)
+    pairs = np.array([(float(at), float(value)) for row in rows for at, value in row["values"]], np.float64).reshape(-1, 2)
+    return Matrix(labels, offsets, np.rint(pairs[:, 0] * 1000).astype(np.int64), pairs[:, 1])
+
+
+def _seconds(ms: int) -> str:
+    return f"{ms / 1000:.3f}"

@@ -1,0 +1,93 @@
+"""Rules over stored samples: when they would have fired, and that asking ahead changes no answer."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gwanje.judge.rules.spec import Rule
+from gwanje.judge.rules.thresholds import Thresholds
+from gwanje.keep.samples.base import Answer, Matrix
+from gwanje.model import Severity, to_ms
+from gwanje.tell.policy import Policy
+from gwanje.tell.spec import Route
+from gwanje.testing.scenarios import MemorySamples
+from gwanje.watch.ahead import Ahead
+from gwanje.watch.backtest import Backtest, backtest
+
+START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+STEP = timedelta(seconds=15)
+POLICY = Policy(
+    Route.model_validate({"receiver": "ops", "routes": [{"match": 'severity="critical"', "receiver": "pager"}]}),
+)
+
+
+def stored(values: dict[int, float], *, until: int) -> MemorySamples:
+    """`cpu` of web-1 every 15 s, changing at these minutes."""
+    samples, value = MemorySamples(), 0.0
+    for second in range(0, until * 60 + 1, 15):
+        value = values.get(second // 60, value) if second % 60 == 0 else value
+        samples.append("cpu", {"host": "web-1"}, value, to_ms(START) + second * 1000)
+    return samples
+
+
+async def told(rule: dict[str, object], samples: MemorySamples, until: int) -> Backtest:
+    wanted = Rule.model_validate({"name": "cpu high", "expr": "cpu", **rule})
+    return await backtest(wanted, samples, POLICY, (START, START + timedelta(minutes=until)), STEP, thresholds=Thresholds())
+
+
+async def test_h2_a_rule_says_how_often_when_and_for_whom_it_would_have_fired() -> None:
+    samples = stored({10: 0.95, 20: 0.97, 21: 0.2, 30: 0.92, 31: 0.1, 50: 0.7}, until=60)
+
+    found = await told({"warning": "> 0.6", "critical": "> 0.9", "for": "5m"}, samples, 60)
+
+    first, second = found.firings
+    assert found.failed == ""
+    assert found.evaluations == 241
+    assert (first.began, first.ended) == (START + timedelta(minutes=15), START + timedelta(minutes=21))
+    assert (first.labels, first.severity, first.peak, first.told) == ({"host": "web-1"}, Severity.CRITICAL, 0.97, ("pager",))
+    assert (second.began, second.ended, second.told) == (START + timedelta(minutes=55), None, ("ops",))
+    assert second.peak == 0.7
+
+
+async def test_h2_a_short_spike_would_not_have_fired() -> None:
+    found = await told({"critical": "> 0.9", "for": "5m"}, stored({10: 0.95, 14: 0.2}, until=30), 30)
+    assert found.firings == []
+
+
+async def test_h2_a_rule_that_cannot_be_evaluated_says_why() -> None:
+    samples = stored({}, until=10)
+    found = await told({"critical": "> 0.9", "expr": "cpu[5m]"}, samples, 10)
+    assert "gives neither" in found.failed
+    assert found.firings == []
+
+
+@pytest.mark.parametrize("query", ["cpu", "cpu > 0.5", "cpu[5m]", "(cpu * 2)[5m:1m]", "max_over_time(cpu[2m])", "scalar(cpu)"])
+async def test_asking_ahead_changes_no_answer(query: str) -> None:
+    samples = stored({3: 0.6, 9: 0.4, 20: 0.9}, until=30)
+    end_ms = to_ms(START) + 40 * 60_000
+    ahead = Ahead(samples, 15_000, end_ms)
+    for at_ms in range(to_ms(START), end_ms + 1, 15_000):
+        assert shown(await ahead.instant(query, at_ms)) == shown(await samples.instant(query, at_ms))
+
+
+async def test_asking_ahead_asks_the_store_once_in_a_thousand_instants() -> None:
+    samples, asked = stored({3: 0.6}, until=30), []
+
+    class Counted(MemorySamples):
+        async def range(self, query: str, start_ms: int, end_ms: int, step_ms: int) -> Matrix:
+            asked.append(query)
+            return await super().range(query, start_ms, end_ms, step_ms)
+
+    ahead = Ahead(Counted(samples.kept), 1000, to_ms(START) + 1_999_000)
+    for second in range(2000):
+        await ahead.instant("cpu", to_ms(START) + second * 1000)
+    assert asked == ["cpu", "cpu"]
+
+
+def shown(answer: Answer) -> list[object]:
+    """Series and values, whichever way they are held."""
+    if isinstance(answer, Matrix):
+        return [list(answer.labels), answer.offsets.tolist(), answer.times.tolist(), answer.values.tolist()]
+    labels = getattr(answer, "labels", [()])
+    values = answer.values.tolist() if hasattr(answer, "values") else [answer.value]
+    return [list(labels), list(map(repr, values))]
