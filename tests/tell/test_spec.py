@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gwanje import config
 from gwanje.tell import policy
-from gwanje.tell.matchers import Matcher, parse_matchers
+from gwanje.tell.matchers import Matcher, matcher, parse_matchers
 from gwanje.tell.notifiers.slack import Settings
 
 
@@ -47,6 +49,28 @@ def test_what_cannot_be_read_is_refused(text: str) -> None:
 def test_a_pattern_matches_the_whole_value_and_a_missing_label_is_empty(text: str, *, holds: bool) -> None:
     (matcher,) = parse_matchers(text)
     assert matcher.matches({"host": "web-1"}) is holds
+
+
+@given(
+    st.sampled_from(["=", "!=", "=~", "!~"]),
+    st.text(st.sampled_from('ab"\\,{}= \n한'), max_size=8),
+    st.text(st.sampled_from('ab"\\,{}= \n한'), max_size=8),
+)
+def test_what_is_written_is_read_again_and_means_the_same(operator: str, value: str, found: str) -> None:
+    try:
+        one = matcher("host", operator, value)
+    except ValueError:
+        return
+    (again,) = parse_matchers(str(one))
+    for label in (found, value):
+        assert again.matches({"host": label}) == one.matches({"host": label})
+    if not operator.endswith("~"):
+        assert again == one
+
+
+def test_a_pattern_takes_no_exponential_time() -> None:
+    (one,) = parse_matchers('host=~"(a+)+b"')
+    assert not one.matches({"host": "a" * 5000})
 
 
 def _read(folder: Path, text: str) -> tuple[config.Reader, policy.Telling]:

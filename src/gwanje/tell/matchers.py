@@ -5,12 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, Final
 
 from pydantic import GetPydanticSchema
 from pydantic_core import core_schema
 
-_MATCHER: Final = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"\s*(?:,|$)')
+from gwanje.errors import BadQuery
+from gwanje.keep.promql.regex import full_match
+
+_MATCHER: Final = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"\s*(?:,|$)', re.DOTALL)
+
+
+_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
+_QUOTE_OR_BACKSLASH: Final = re.compile(r'["\\]')
+_BARE_QUOTE: Final = re.compile(r'\\.|"', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +32,13 @@ class Matcher:
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         found = labels.get(self.label, "")
-        holds = bool(re.fullmatch(self.value, found)) if self.operator.endswith("~") else found == self.value
+        holds = _full_match(self.value, found) if self.operator.endswith("~") else found == self.value
         return holds != self.operator.startswith("!")
 
     def __str__(self) -> str:
-        return f'{self.label}{self.operator}"{self.value}"'
+        """As `parse_matchers` reads it again. In a pattern a backslash is the pattern's own, so only bare quotes are escaped."""
+        unsafe = _BARE_QUOTE if self.operator.endswith("~") else _QUOTE_OR_BACKSLASH
+        return f'{self.label}{self.operator}"{unsafe.sub(_escaped, self.value)}"'
 
 
 def parse_matchers(text: object) -> tuple[Matcher, ...]:
@@ -43,7 +54,7 @@ def parse_matchers(text: object) -> tuple[Matcher, ...]:
             raise ValueError(
                 f'{text!r} cannot be read at {text[place:]!r}; write label="value" with =, !=, =~ or !~, and commas between'
             )
-        matchers.append(matcher(match[1], match[2], re.sub(r"\\(.)", r"\1", match[3]) if "~" not in match[2] else match[3]))
+        matchers.append(matcher(match[1], match[2], _ESCAPED.sub(r"\1", match[3]) if "~" not in match[2] else match[3]))
         place = match.end()
     return tuple(matchers)
 
@@ -52,10 +63,19 @@ def matcher(label: str, operator: str, value: str) -> Matcher:
     """A matcher of these three. Raises ValueError for what is no pattern."""
     if operator.endswith("~"):
         try:
-            re.compile(value)
-        except re.error as error:
+            full_match(value, [])
+        except BadQuery as error:
             raise ValueError(f"{value!r} is not a pattern: {error}") from error
     return Matcher(label, operator, value)
+
+
+@lru_cache(maxsize=100_000)
+def _full_match(pattern: str, text: str) -> bool:
+    return bool(full_match(pattern, [text])[0])
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0] if found[0].startswith("\\") and len(found[0]) == 2 else f"\\{found[0]}"
 
 
 def _matchers_schema(_source: Any, _handler: Any) -> core_schema.CoreSchema:
