@@ -131,7 +131,7 @@ async def gwanje(folder: Path, receiver: str) -> AsyncIterator[tuple[str, str]]:
     (folder / "gwanje.yaml").write_text(
         f"listen: 127.0.0.1:{port}\n"
         f"receivers: [{{name: hook, type: webhook, url: '{receiver}'}}]\n"
-        "routes: {receiver: hook, group_by: [rule, probe]}\n",
+        "routes: {receiver: hook, group_by: [rule, probe]}\nmessages_a_minute: 10000\n",
         encoding="utf-8",
     )
     command = [sys.executable, "-m", "gwanje.cli"]
