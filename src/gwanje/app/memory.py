@@ -21,5 +21,7 @@ def give_back() -> None:
     if mallopt is None:  # another C library
         return
     mallopt(_ARENA_MAX, 2)
-    mallopt(_MMAP_THRESHOLD, 256 << 10)  # a column of a row group is more, one of a usual batch less
-    mallopt(_TRIM_THRESHOLD, 8 << 20)
+    mallopt(
+        _MMAP_THRESHOLD, 4 << 20
+    )  # what a query works on piece by piece stays: new pages for each would cost it half its time
+    mallopt(_TRIM_THRESHOLD, 16 << 20)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from gwanje.wire.columns import Times, Values
 
 
+class Staged(NamedTuple):
+    """Samples as they came, and the first and last of their times."""
+
+    rows: Rows
+    start_ms: int
+    end_ms: int
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """What queries read, at one moment; sources named first win where two hold the same time."""
@@ -28,16 +36,20 @@ class View:
     leaving: tuple[Run, ...] = ()
     """The part of the head that is being written into a block."""
     runs: tuple[Run, ...] = ()
-    staged: tuple[Rows, ...] = ()
+    staged: tuple[Staged, ...] = ()
     """The newest samples as they came."""
 
     @property
     def head_bytes(self) -> int:
-        return sum(run.nbytes for run in self.runs) + sum(len(rows.times) for rows in self.staged) * (BYTES_OF_SAMPLE + 8)
+        return sum(run.nbytes for run in self.runs) + self.staged_rows * (BYTES_OF_SAMPLE + 8)
 
     @property
     def head_rows(self) -> int:
-        return sum(len(run.times) for run in (*self.leaving, *self.runs)) + sum(len(rows.times) for rows in self.staged)
+        return sum(len(run.times) for run in (*self.leaving, *self.runs)) + self.staged_rows
+
+    @property
+    def staged_rows(self) -> int:
+        return sum(len(part.rows.times) for part in self.staged)
 
     def sources(self, after_ms: int, until_ms: int, column: str = "last") -> list[Source]:
         """The sources that may hold samples of a time range; nothing may be staged any more.

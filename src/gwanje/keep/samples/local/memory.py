@@ -12,7 +12,7 @@ import numpy as np
 
 from gwanje.keep.samples.local.admission import NEVER
 from gwanje.keep.samples.local.cache import Cache
-from gwanje.keep.samples.local.head import Newest, View
+from gwanje.keep.samples.local.head import Newest, Staged, View
 from gwanje.keep.samples.local.index import Index
 from gwanje.keep.samples.local.runs import Rows, Run, joined, merged, run_of
 
@@ -55,10 +55,18 @@ class Memory:
         asleep = rows.series[self.newest.seen[rows.series] < self.generation - 1]
         self.active += len(np.unique(asleep))
         self.newest.seen[rows.series] = self.generation
+        part = Staged(rows, int(rows.times.min()), int(rows.times.max()))
         with self.lock:
-            self.view = view = replace(self.view, staged=(*self.view.staged, rows))
-        if len(view.staged) >= _STAGED_PARTS or sum(len(part.times) for part in view.staged) >= _STAGED_ROWS:
+            self.view = view = replace(self.view, staged=(*self.view.staged, part))
+        if len(view.staged) >= _STAGED_PARTS or view.staged_rows >= _STAGED_ROWS:
             self.settled()
+
+    def around(self, after_ms: int, until_ms: int) -> View:
+        """The view for who looks at `after_ms < time <= until_ms`: settled where some of that may still be staged."""
+        view = self.view
+        if any(part.end_ms > after_ms and part.start_ms <= until_ms for part in view.staged):
+            return self.settled()
+        return replace(view, staged=())
 
     def settled(self) -> View:
         """The view with nothing staged: what came is sorted into the last run, small runs are merged."""
@@ -66,7 +74,7 @@ class Memory:
             view = self.view
             if not view.staged:
                 return view
-            runs = [*view.runs, run_of(joined(view.staged))]
+            runs = [*view.runs, run_of(joined([part.rows for part in view.staged]))]
             while len(runs) > 1 and _small(runs[-2], runs[-1]):
                 runs[-2:] = [merged(runs[-2:])]
             with self.lock:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from functools import partial, reduce
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ from gwanje.keep.promql import Matcher, Selected
 from gwanje.keep.promql.names import Names
 from gwanje.keep.promql.selection import NEVER, Tile
 from gwanje.keep.samples.local.blocks import Block
-from gwanje.keep.samples.local.runs import Assembled, Run, assemble, bounds
+from gwanje.keep.samples.local.runs import Assembled, Run, assemble, bounds, union
 from gwanje.keep.samples.local.stepped import Stepped, part_of
 from gwanje.keep.samples.local.tiles import OfColumns, together
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from gwanje.wire.columns import Labels, Times, Values
 
 _TILE_SAMPLES = 1 << 18
-_REMEMBERED_SELECTORS = 256
+_REMEMBERED_SELECTORS = 8192  # those of thousands of rules, which all come again each second
 _REMEMBERED_SERIES = 1_000_000
 _FEW = 1000
 
@@ -57,7 +57,7 @@ class Reader:
         Where samples gave way to rollups, `column` says what stands for them: `last`, `min`, `max`, `sum` or `count`
         (`rollups.py` has which of PromQL's functions are exact by which). With `count` a sample that is there counts 1.
         """
-        view = self._memory.settled()  # before the index: whatever stands in the view has its number by then
+        view = self._memory.around(start_ms, end_ms)  # before the index: whatever stands in the view has its number by then
         ids = self._memory.index.select(matchers)
         sources = view.sources(start_ms, end_ms, column) if len(ids) else []
         if not sources:
@@ -71,9 +71,9 @@ class Reader:
 
     def series(self, selectors: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int) -> list[Labels]:
         """The series that one of the selectors takes (all, when there is none) and that a source of the time range holds."""
-        view = self._memory.settled()
-        every = [self._chosen.by(tuple(matchers)).ids for matchers in selectors or [[]]]
-        ids = reduce(np.union1d, every)
+        view = self._memory.around(start_ms - 1, end_ms)
+        every = [np.sort(self._chosen.by(tuple(matchers)).ids) for matchers in selectors or [[]]]
+        ids = union(every)
         there = np.zeros(len(ids), np.bool_)
         for source in view.sources(start_ms - 1, end_ms):
             there |= np.isin(ids, source.ids, assume_unique=True)
@@ -106,6 +106,7 @@ class _Remembered:
     def __init__(self, index: Index) -> None:
         self._index = index
         self._held: OrderedDict[tuple[Matcher, ...], Chosen] = OrderedDict()
+        self._series = 0
         self._lock = threading.Lock()
 
     def by(self, matchers: tuple[Matcher, ...]) -> Chosen:
@@ -139,11 +140,11 @@ class _Remembered:
 
     def _keep(self, matchers: tuple[Matcher, ...], chosen: Chosen) -> None:
         with self._lock:
+            before = self._held.pop(matchers, None)
             self._held[matchers] = chosen
-            self._held.move_to_end(matchers)
-            series = sum(len(own.ids) for own in self._held.values())
-            while len(self._held) > 1 and (len(self._held) > _REMEMBERED_SELECTORS or series > _REMEMBERED_SERIES):
-                series -= len(self._held.popitem(last=False)[1].ids)
+            self._series += len(chosen.ids) - (len(before.ids) if before is not None else 0)
+            while len(self._held) > 1 and (len(self._held) > _REMEMBERED_SELECTORS or self._series > _REMEMBERED_SERIES):
+                self._series -= len(self._held.popitem(last=False)[1].ids)
 
 
 class Lying:
@@ -166,7 +167,7 @@ class Lying:
         """Regular series are laid side by side without looking at each sample; others are put together one by one."""
         if not len(self._ids):
             return []
-        sources = self._memory.settled().sources(self._start_ms, self._end_ms, column)
+        sources = self._memory.around(self._start_ms, self._end_ms).sources(self._start_ms, self._end_ms, column)
         places = {id(source): bounds(source.ids, source.offsets, self._ids) for source in sources if isinstance(source, Run)}
         most = sum(_per_series(source, self._start_ms, self._end_ms) for source in sources)
         rows = max(1, min(rows, round(_TILE_SAMPLES / max(1.0, most))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -118,8 +118,12 @@ def joined(parts: Sequence[Rows]) -> Rows:
 
 def merged(runs: Sequence[Run]) -> Run:
     """Several runs as one, some series after the other: beside what is there and what becomes of it little is needed."""
-    ids = reduce(np.union1d, [run.ids for run in runs])
     start_ms, end_ms = min(run.start_ms for run in runs), max(run.end_ms for run in runs)
+    if (side_by_side := _side_by_side(runs)) is not None:
+        times, values = side_by_side
+        offsets = np.arange(len(times) + 1) * times.shape[1]
+        return Run(runs[0].ids, offsets, times.reshape(-1), values.reshape(-1), start_ms, end_ms)
+    ids = union([run.ids for run in runs])
     most = sum(len(run.times) for run in runs)
     times, values = np.empty(most, np.int64), np.empty(most, np.float64)
     counts, end = [], 0
@@ -131,6 +135,32 @@ def merged(runs: Sequence[Run]) -> Run:
     if end < most:  # some stood twice
         times, values = times[:end].copy(), values[:end].copy()
     return Run(ids, _offsets(np.concatenate(counts)), times, values, start_ms, end_ms)
+
+
+def _side_by_side(runs: Sequence[Run]) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
+    """Times and values, series by samples, where all runs have the same series and go on after each other.
+
+    So it is wherever the same series are sent again and again. None where one has more samples of some series than of others.
+    """
+    series = len(runs[0].ids)
+    for run in runs:
+        each = len(run.times) // series
+        if not np.array_equal(run.ids, runs[0].ids) or not np.array_equal(run.offsets, np.arange(series + 1) * each):
+            return None
+    times = [run.times.reshape(series, -1) for run in runs]
+    if not all((before[:, -1] < after[:, 0]).all() for before, after in pairwise(times)):
+        return None
+    return np.concatenate(times, axis=1), np.concatenate([run.values.reshape(series, -1) for run in runs], axis=1)
+
+
+def union(several: Sequence[Ids]) -> Ids:
+    """Every series of some ascending lists of series, once, ascending."""
+    first = several[0]
+    if all(np.array_equal(ids, first) for ids in several[1:]):
+        return first
+    every = np.sort(np.concatenate(several), kind="stable")  # which merges what is ascending
+    once: Ids = every[np.append(True, every[1:] != every[:-1])]
+    return once
 
 
 def assemble(parts: Sequence[Part]) -> Assembled:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from dataclasses import replace
-from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +18,7 @@ from gwanje.keep.samples.local.compaction import Closing, Compaction
 from gwanje.keep.samples.local.forgetting import Forgetting
 from gwanje.keep.samples.local.generations import Name
 from gwanje.keep.samples.local.memory import in_ms
-from gwanje.keep.samples.local.runs import joined, run_of
+from gwanje.keep.samples.local.runs import joined, run_of, union
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,7 +111,7 @@ class Upkeep:
         """Begin a new log segment and a new head; the old head is on its way into a block that covers the segments so far."""
         with self._memory.settling:
             view = self._memory.view
-            runs = (*view.runs, run_of(joined(view.staged))) if view.staged else view.runs
+            runs = (*view.runs, run_of(joined([part.rows for part in view.staged]))) if view.staged else view.runs
             if not runs:
                 return
             try:
@@ -132,7 +131,7 @@ class Upkeep:
         if not self._leaving_until:
             return
         runs = self._memory.view.leaving
-        ids = reduce(np.union1d, [run.ids for run in runs])
+        ids = union([run.ids for run in runs])
         series = making.series_of_labels(ids, self._memory.index.labels(ids))
         try:
             name = Name(self._leaving_until, 0)
