@@ -199,10 +199,16 @@ def _time_of_extreme(window: Windows, reaches: Callable[[Floats, Floats], Mask],
 def _reduced(window: Windows, operation: np.ufunc) -> Result:
     held = _present(window)
     values = np.zeros(held.shape)
-    cells = np.flatnonzero(held)
-    if len(cells):
-        bounds = np.stack((window.first.ravel()[cells], window.past.ravel()[cells]), axis=1).ravel()
-        values.reshape(-1)[cells] = operation.reduceat(np.append(window.values, np.nan), bounds)[::2]
+    first, past, flat = window.first.ravel(), window.past.ravel(), values.reshape(-1)
+    inside = np.flatnonzero(held.ravel() & (past < len(window.values)))
+    if len(inside):
+        bounds = np.stack((first[inside], past[inside]), axis=1).ravel()
+        flat[inside] = operation.reduceat(window.values, bounds)[::2]
+    # What goes to the very end has no bound there; copying all samples to make one costs more than looking from the end.
+    ending = np.flatnonzero(held.ravel() & (past == len(window.values)))
+    if len(ending):
+        from_end = operation.accumulate(window.values[int(first[ending].min()) :][::-1])
+        flat[ending] = from_end[len(window.values) - 1 - first[ending]]
     return values, held
 
 

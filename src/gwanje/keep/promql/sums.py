@@ -1,6 +1,7 @@
 """Sums that lose nothing: Neumaier's compensated summation over one axis, in the order in which Prometheus adds.
 
-The running sums are one `cumsum`; what each addition rounded away follows from them exactly, for all rows at once.
+What each addition rounded away follows exactly from the running sums before and after it, for all rows at once: of many short
+rows column by column, of long ones from one `cumsum`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ Floats = NDArray[np.float64]
 
 SCALE = 2.0**-64
 """Brings every finite number far enough down that 2**64 of them can be added; a power of two, so that nothing is rounded."""
+
+_SHORT = 32
+"""Columns up to which a step for each costs less than running along every row."""
 
 
 def compensated_sum(values: Floats) -> Floats:
@@ -36,12 +40,30 @@ def compensated_mean(values: Floats, counts: Floats | int) -> Floats:
 def _sum_of(values: Floats) -> tuple[Floats, Floats]:
     """The running sum's end, and the sum of what its additions rounded away."""
     with np.errstate(all="ignore"):
-        running = np.cumsum(values, axis=1)
-        total = running[:, -1]
-        before, after, added = running[:, :-1], running[:, 1:], values[:, 1:]
-        step = after - before
-        lost = before - (after - step)
-        lost += added - step
-        if not np.isfinite(total).all():
-            lost[~np.isfinite(after)] = 0
-        return total, np.cumsum(lost, axis=1)[:, -1] if lost.shape[1] else np.zeros_like(total)
+        return _by_columns(values) if values.shape[1] <= _SHORT else _by_rows(values)
+
+
+def _by_columns(values: Floats) -> tuple[Floats, Floats]:
+    total, lost = values[:, 0], np.zeros_like(values[:, 0])
+    for column in range(1, values.shape[1]):
+        added = values[:, column]
+        after = total + added
+        step = after - total
+        rounded = (total - (after - step)) + (added - step)
+        if not np.isfinite(after).all():
+            rounded[~np.isfinite(after)] = 0
+        lost += rounded
+        total = after
+    return total, lost
+
+
+def _by_rows(values: Floats) -> tuple[Floats, Floats]:
+    running = np.cumsum(values, axis=1)
+    total = running[:, -1]
+    before, after, added = running[:, :-1], running[:, 1:], values[:, 1:]
+    step = after - before
+    lost = before - (after - step)
+    lost += added - step
+    if not np.isfinite(total).all():
+        lost[~np.isfinite(after)] = 0
+    return total, np.cumsum(lost, axis=1)[:, -1] if lost.shape[1] else np.zeros_like(total)
