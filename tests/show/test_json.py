@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gwanje.keep.samples.base import Answer, Labels, Matrix, Scalar, Text, Vector
+from gwanje.show.api import fixed
 from gwanje.show.api.json import pieces, texts
 
 A: Labels = (("__name__", "up"), ("host", 'we"b\\-1 %b'))
@@ -76,3 +77,29 @@ def test_notes_and_the_limit_stand_beside_the_answer() -> None:
     }
     assert len(said(vector, 1)["data"]["result"]) == 1
     assert said(vector, 2)["warnings"] == ["careful"]
+
+
+_DECIMALS = st.tuples(st.integers(1 - 10**12, 10**12 - 1), st.integers(0, 3)).map(lambda pair: pair[0] / 10 ** pair[1])
+
+
+@settings(deadline=None)
+@given(
+    st.lists(_DECIMALS | st.just(-0.0), min_size=40, max_size=60),
+    st.floats(),
+    st.integers(10**12, 10**13 - 10**8),
+    st.sampled_from([1, 15, 1000, 60_000]),
+)
+def test_samples_of_one_width_say_what_single_ones_do(values: list[float], odd: float, start_ms: int, step_ms: int) -> None:
+    """Whatever one of them is, and wherever the times have their fractions."""
+    column = np.array([*values, odd])
+    times = start_ms + step_ms * np.arange(len(column))
+    words = fixed.samples(times, column)
+    assert words is not None
+    for (seconds, text), at_ms, value in zip(json.loads(b"[%b]" % words.tobytes()[:-1]), times, column, strict=True):
+        assert round(seconds * 1000) == at_ms
+        assert [text.encode()] == texts(np.array([value]))
+
+
+def test_times_of_another_length_are_left_to_others() -> None:
+    assert fixed.samples(np.array([999_999_999_999]), np.array([1.0])) is None
+    assert fixed.samples(np.array([10**13]), np.array([1.0])) is None

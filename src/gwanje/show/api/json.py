@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from gwanje.keep.promql.names import names_of
 from gwanje.keep.samples.base import Answer, Labels, Matrix, Scalar, Text, Vector
+from gwanje.show.api import fixed
 from gwanje.wire.columns import Times, Values
 from gwanje.wire.exposition.encode import number
 
@@ -74,32 +74,42 @@ def _vector(vector: Vector, limit: int) -> Iterator[bytes]:
 def _matrix(matrix: Matrix, limit: int) -> Iterator[bytes]:
     named = _named(matrix.labels)
     offsets = matrix.offsets[: limit + 1].tolist()
-    forms = _Forms()
     start = 0
     while start < len(offsets) - 1:
         end = start + 1
         while end < len(offsets) - 1 and offsets[end + 1] - offsets[start] <= _AT_ONCE:
             end += 1
-        values = texts(matrix.values[offsets[start] : offsets[end]])
-        lines = []
-        for row in range(start, end):
-            low, high = offsets[row], offsets[row + 1]
-            own = tuple(values[low - offsets[start] : high - offsets[start]])
-            lines.append(b'%b,"values":[%b]}' % (named[row], forms.of(matrix.times[low:high]) % own))
+        rows = _Rows(matrix.times[offsets[start] : offsets[end]], matrix.values[offsets[start] : offsets[end]])
+        lines = [
+            b'%b,"values":[%b]}' % (named[row], rows.between(offsets[row] - offsets[start], offsets[row + 1] - offsets[start]))
+            for row in range(start, end)
+        ]
         yield (b"," if start else b"") + b",".join(lines)
         start = end
 
 
-class _Forms:
-    """The text of a series' times, with a place for each value; most series of an answer have the same times."""
+class _Rows:
+    """The samples of several series, as text."""
 
-    def __init__(self) -> None:
-        self._times: NDArray[np.int64] = np.empty(0, np.int64)
+    def __init__(self, times: Times, values: Values) -> None:
+        self._times = times
+        words = fixed.samples(times, values)
+        self._fixed = words.tobytes() if words is not None else b""
+        self._width = len(self._fixed) // max(1, len(times))
+        self._values = texts(values) if words is None else []
+        self._form_of: Times = np.empty(0, np.int64)
         self._form = b""
 
-    def of(self, times: Times) -> bytes:
-        if not len(self._times) or not np.array_equal(times, self._times):
-            self._times = times
+    def between(self, low: int, high: int) -> bytes:
+        """Some neighbouring ones, without a comma at the end."""
+        if not self._values:
+            return self._fixed[low * self._width : max(low, high * self._width - 1)]
+        return self._formed(self._times[low:high]) % tuple(self._values[low:high])
+
+    def _formed(self, times: Times) -> bytes:
+        """Times with a place for each value; most series of an answer have the same ones."""
+        if not len(self._form_of) or not np.array_equal(times, self._form_of):
+            self._form_of = times
             self._form = b",".join([b'[%b,"%%b"]' % one for one in map(_seconds, times.tolist())])
         return self._form
 
