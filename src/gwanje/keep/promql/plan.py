@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, timedelta
+from functools import lru_cache
 from typing import Literal
 
 import promql_parser as grammar
@@ -114,8 +115,9 @@ CHANGES_WITH_TIME = frozenset(
 """Functions whose answer depends on the step even where all selectors below are fixed by `@`."""
 
 
+@lru_cache(maxsize=512)
 def plan(query: str, limit: int) -> Node:
-    """The expression of a query. Raises BadQuery for what does not parse or is not supported."""
+    """The expression of a query; dashboards and rules ask the same ones again and again. Raises BadQuery for what does not parse or is not supported."""
     tree = parsed(query, limit)
     try:
         return _node(tree)

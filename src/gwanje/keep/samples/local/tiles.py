@@ -128,7 +128,10 @@ def _sorts(first: Offsets, at: Offsets, lengths: NDArray[np.int64]) -> Iterator[
 def _levelled(first: Offsets, past: Offsets, counts: NDArray[np.int64]) -> Between:
     """Let series whose ranges begin at nearly the same sample begin at one; those that began earlier or later do so apart."""
     first = np.maximum(first, 0)
-    there = np.flatnonzero((first < counts) & (first < past))
+    inside = (first < counts) & (first < past)
+    if inside.all() and int(first.max()) - int(first.min()) <= _NEAR:
+        return Between(np.full(len(first), first.min()), np.full(len(first), past.max()))
+    there = np.flatnonzero(inside)
     begins = distinct(first[there])
     levels = [0, *(np.flatnonzero(np.diff(begins) > _NEAR) + 1).tolist(), len(begins)]
     if len(levels) > _SORTS:
