@@ -117,7 +117,10 @@ CHANGES_WITH_TIME = frozenset(
 
 @lru_cache(maxsize=512)
 def plan(query: str, limit: int) -> Node:
-    """The expression of a query; dashboards and rules ask the same ones again and again. Raises BadQuery for what does not parse or is not supported."""
+    """The expression of a query; dashboards and rules ask the same ones again and again.
+
+    Raises BadQuery for what does not parse or is not supported.
+    """
     tree = parsed(query, limit)
     try:
         return _node(tree)
