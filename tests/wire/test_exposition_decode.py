@@ -13,7 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families as text_fami
 
 from gwanje.errors import BadInput, TooLarge
 from gwanje.wire.columns import About
-from gwanje.wire.exposition.decode import Decoded, decode, labels_of, pairs_of
+from gwanje.wire.exposition.decode import Decoded, decode
+from gwanje.wire.exposition.keys import labels_of, pairs_of
 
 NOW = 1_700_000_000_000
 

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from gwanje.errors import BadInput, TooLarge
 from gwanje.wire.columns import Labels
-from gwanje.wire.influx.decode import Decoded, Limits, decode, labels_of, unpacked
+from gwanje.wire.influx.body import Decoded, Limits
+from gwanje.wire.influx.decode import decode, unpacked
+from gwanje.wire.influx.keys import labels_of
 from gwanje.wire.influx.layouts import Layouts
 
 NOW_MS = 1_800_000_000_000

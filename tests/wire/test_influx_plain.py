@@ -7,14 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gwanje.wire.influx import plain
-from gwanje.wire.influx.decode import Decoded, Limits, _line_by_line, _number, _Terms, decode
+from gwanje.wire.influx.body import Decoded, Limits, Terms
+from gwanje.wire.influx.decode import decode
 from gwanje.wire.influx.layouts import Layouts
+from gwanje.wire.influx.lines import line_by_line, value_of
 
 NOW_MS = 1_800_000_000_000
 
 
 def read(body: bytes, layouts: Layouts | None = None) -> plain.Plain | None:
-    return plain.read(body, layouts or Layouts(), _number)
+    return plain.read(body, layouts or Layouts(), value_of)
 
 
 @pytest.mark.parametrize(
@@ -105,8 +107,8 @@ BASE = b"a,x=y b=1 5000\nc d=22 6000\n"
 def test_a_body_that_repeats_a_layout_is_read_by_the_ends_of_its_lines(body: bytes, *, repeats: bool) -> None:
     layouts = Layouts()
     assert read(BASE, layouts)
-    assert (plain._repeated(body, layouts, _number) is not None) == repeats
-    exact = said(_line_by_line(body, _Terms((1, 1), NOW_MS, Limits())))
+    assert (plain._repeated(body, layouts, value_of) is not None) == repeats
+    exact = said(line_by_line(body, Terms((1, 1), NOW_MS, Limits())))
     assert said(decode(body, "ms", NOW_MS, layouts=layouts)) == exact
 
 
@@ -117,7 +119,7 @@ def test_what_is_like_a_layout_is_never_taken_for_it(body: bytes, at: int, until
     layouts = Layouts()
     assert read(BASE, layouts)
     other = BASE[:at] + body + BASE[max(at, until) :]
-    exact = said(_line_by_line(other, _Terms((1, 1), NOW_MS, Limits())))
+    exact = said(line_by_line(other, Terms((1, 1), NOW_MS, Limits())))
     assert said(decode(other, "ms", NOW_MS, layouts=layouts)) == exact
 
 
@@ -160,7 +162,7 @@ def test_all_ways_of_reading_say_the_same(
     ]
     body = "\n".join(written).encode()
     scale = {"ns": (1, 1_000_000), "us": (1, 1_000), "ms": (1, 1), "s": (1_000, 1), "h": (3_600_000, 1)}[precision]
-    exact = said(_line_by_line(body, _Terms(scale, NOW_MS, Limits())))
+    exact = said(line_by_line(body, Terms(scale, NOW_MS, Limits())))
     assert said(decode(body, precision, NOW_MS)) == said(decode(body, precision, NOW_MS, layouts=KNOWN)) == exact
 
 

@@ -11,8 +11,9 @@ import yaml
 from gwanje.app import folder as folders
 from gwanje.config import MAIN_FILE
 from gwanje.errors import GwanjeError
-from gwanje.show.dashboards import files, grafana
-from gwanje.show.dashboards.grafana import Language
+from gwanje.show.dashboards import files
+from gwanje.show.dashboards.grafana import provisioning
+from gwanje.show.dashboards.grafana.terms import Language
 
 
 def run(path: Path, out: Path, *, language: Language, mounted: str) -> int:
@@ -21,7 +22,7 @@ def run(path: Path, out: Path, *, language: Language, mounted: str) -> int:
         raise GwanjeError(f"there is no {MAIN_FILE} in {path}; make one with: gwanje init {path}")
     folder = folders.read(path)
     dashboards = files.together(folder.dashboards)
-    for name, value in grafana.exported(dashboards, folder.url, folder.main.agent.interval, mounted, language).items():
+    for name, value in provisioning.exported(dashboards, folder.url, folder.main.agent.interval, mounted, language).items():
         file = out / name
         try:
             file.parent.mkdir(parents=True, exist_ok=True)

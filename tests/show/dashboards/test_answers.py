@@ -13,7 +13,7 @@ from gwanje.app.clock import now
 from gwanje.collect.agent import Agent
 from gwanje.keep.state.people import Scope
 from gwanje.model import to_ms
-from gwanje.show.dashboards import grafana
+from gwanje.show.dashboards.grafana import translate
 from gwanje.show.metrics import OWN
 from tests.show.conftest import Site
 
@@ -23,7 +23,7 @@ NAMES = ("collection", "containers", "gwanje", "hosts", "targets")
 
 
 def of(site: Site, name: str) -> dict[str, Any]:
-    return grafana.dashboard(next(one for one in site.house.rooms().dashboards if one.name == name))
+    return translate.dashboard(next(one for one in site.house.rooms().dashboards if one.name == name))
 
 
 async def empty_panels(site: Site, name: str) -> list[str]:

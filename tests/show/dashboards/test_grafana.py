@@ -14,8 +14,9 @@ import yaml
 
 from gwanje import cli
 from gwanje.app import packs
-from gwanje.show.dashboards import expressions, files, grafana
+from gwanje.show.dashboards import expressions, files
 from gwanje.show.dashboards.files import Named
+from gwanje.show.dashboards.grafana import provisioning, translate
 from gwanje.show.dashboards.spec import Dashboard
 
 DATASOURCE = {
@@ -207,7 +208,7 @@ def dashboard(*panels: dict[str, Any], **more: Any) -> Named:
 
 def panel(**keys: Any) -> dict[str, Any]:
     """The only panel of an exported dashboard."""
-    found: dict[str, Any] = grafana.dashboard(dashboard(keys))["panels"][0]
+    found: dict[str, Any] = translate.dashboard(dashboard(keys))["panels"][0]
     return found
 
 
@@ -247,17 +248,17 @@ def test_the_provisioned_data_source_is_the_one_that_dashboards_choose(exported:
 
 
 def test_panels_and_uids_are_told_apart() -> None:
-    uids = [grafana.dashboard(one)["uid"] for one in files.ready()]
+    uids = [translate.dashboard(one)["uid"] for one in files.ready()]
     assert len(set(uids)) == len(uids)
     for one in files.ready():
-        ids = [panel["id"] for panel in grafana.dashboard(one)["panels"]]
+        ids = [panel["id"] for panel in translate.dashboard(one)["panels"]]
         assert ids == list(range(1, len(ids) + 1))
 
 
 @pytest.mark.parametrize("one", files.ready(), ids=lambda one: one.name)
 def test_no_panel_lies_on_another_and_all_queries_are_still_queries(one: Named) -> None:
     taken: set[tuple[int, int]] = set()
-    for drawn in grafana.dashboard(one)["panels"]:
+    for drawn in translate.dashboard(one)["panels"]:
         grid = drawn["gridPos"]
         cells = {(grid["x"] + x, grid["y"] + y) for x in range(grid["w"]) for y in range(grid["h"])}
         assert not taken & cells
@@ -269,7 +270,7 @@ def test_no_panel_lies_on_another_and_all_queries_are_still_queries(one: Named) 
 
 def test_a_panel_that_does_not_fit_begins_a_line_below_the_highest() -> None:
     panels = [{"width": 6, "height": 2}, {"width": 4, "height": 4}, {"width": 3, "height": 1}]
-    places = [drawn["gridPos"] for drawn in grafana.dashboard(dashboard(*panels))["panels"]]
+    places = [drawn["gridPos"] for drawn in translate.dashboard(dashboard(*panels))["panels"]]
     assert [(place["x"], place["y"], place["w"], place["h"]) for place in places] == [
         (0, 0, 12, 4),
         (12, 0, 8, 8),
@@ -294,7 +295,7 @@ def test_a_panel_that_does_not_fit_begins_a_line_below_the_highest() -> None:
 def test_every_kind_of_panel_has_one_of_grafanas(kind: str, type_: str, instant: bool) -> None:  # noqa: FBT001 - a table's column
     drawn = panel(kind=kind)
     assert (drawn["type"], drawn["targets"][0]["instant"], drawn["targets"][0]["range"]) == (type_, instant, not instant)
-    jsonschema.validate(grafana.dashboard(dashboard({"kind": kind})), SCHEMA)
+    jsonschema.validate(translate.dashboard(dashboard({"kind": kind})), SCHEMA)
 
 
 def test_thresholds_colour_what_is_above_them_or_below() -> None:
@@ -344,7 +345,7 @@ def test_bars_and_shares_are_ordered_by_the_query(keys: dict[str, Any], expr: st
 
 
 def test_variables_are_asked_for_or_listed() -> None:
-    found = grafana.dashboard(
+    found = translate.dashboard(
         dashboard(
             {},
             variables=[
@@ -360,7 +361,7 @@ def test_variables_are_asked_for_or_listed() -> None:
 
 
 def test_texts_are_in_the_language_that_was_asked_for() -> None:
-    assert [grafana.dashboard(dashboard({}), language)["title"] for language in ("ko", "en")] == ["상점", "Shop"]
+    assert [translate.dashboard(dashboard({}), language)["title"] for language in ("ko", "en")] == ["상점", "Shop"]
 
 
 def test_every_unit_has_a_name_in_grafana() -> None:
@@ -369,5 +370,5 @@ def test_every_unit_has_a_name_in_grafana() -> None:
 
 
 def test_the_key_is_never_in_a_file() -> None:
-    text = json.dumps(grafana.data_sources("http://host", timedelta(seconds=5)))
+    text = json.dumps(provisioning.data_sources("http://host", timedelta(seconds=5)))
     assert re.findall('Bearer [^"]*', text) == ["Bearer $GWANJE_KEY"]

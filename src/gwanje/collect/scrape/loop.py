@@ -133,6 +133,9 @@ class Scraper:
         """Scrape and send until cancellation; then what waits is tried once more. Series go on after a restart: none is ended."""
         if not self._pools:
             return
+        for pool in self._pools:  # of an earlier run: nobody scrapes those any more
+            pool.found.clear()
+            pool.watched.clear()
         try:
             async with asyncio.TaskGroup() as group:
                 for pool in self._pools:

@@ -18,7 +18,8 @@ from gwanje.collect.scrape.target import Labels
 from gwanje.errors import BadInput, TooLarge
 from gwanje.model import METRIC, STALE, Batch, BatchOf
 from gwanje.wire.columns import About, Times, Values
-from gwanje.wire.exposition.decode import Decoded, decode, pairs_of
+from gwanje.wire.exposition.decode import Decoded, decode
+from gwanje.wire.exposition.keys import pairs_of
 from gwanje.wire.remote_write.decode import checked
 from gwanje.wire.remote_write.encode import compressed, key_of
 from gwanje.wire.remote_write.pattern import Pattern

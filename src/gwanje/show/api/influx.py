@@ -14,7 +14,8 @@ from gwanje.keep.state.people import Scope, Who
 from gwanje.show.api.answers import answer, of_error
 from gwanje.show.api.door import Door
 from gwanje.show.api.gate import needs
-from gwanje.wire.influx.decode import Decoded, Limits, decode, unpacked
+from gwanje.wire.influx.body import Decoded, Limits
+from gwanje.wire.influx.decode import decode, unpacked
 from gwanje.wire.influx.layouts import Layouts
 
 _CODES = {

@@ -1,0 +1,1 @@
+"""Dashboards in Grafana's form, and what makes a Grafana use them: pure translation, the same text for the same dashboard."""
