@@ -224,12 +224,15 @@ def test_what_cannot_be_answered_says_why(query: str, message: str) -> None:
     ("query", "limits", "message"),
     [
         pytest.param("requests_total", Limits(samples=2), "reads more than 2 samples", id="samples"),
-        pytest.param("requests_total", Limits(cells=2), "3 series at 6 steps are more than 2 values", id="cells"),
+        pytest.param("requests_total", Limits(memory=300), "3 series at 6 steps are more than the 0 MiB", id="memory"),
+        pytest.param(
+            "-requests_total + requests_total", Limits(memory=400), "query_bytes", id="memory of two selectors together"
+        ),
         pytest.param("host_up", Limits(steps=5), "exceeded maximum resolution of 5 points", id="steps"),
         pytest.param("(" * 101 + "1" + ")" * 101, Limits(), "nests 101 levels deep", id="depth"),
         pytest.param("1" + "+1" * 201, Limits(), "201 operators", id="a chain of operators"),
         pytest.param("up" + "[1m:]" * 201, Limits(), "201 operators and ranges", id="a chain of subqueries"),
-        pytest.param("sum_over_time(host_up[1d:1ms])", Limits(cells=1000), "give it a larger step", id="subquery steps"),
+        pytest.param("sum_over_time(host_up[1d:1ms])", Limits(memory=17_000), "give a larger step", id="subquery steps"),
         pytest.param("up" * 20, Limits(query_length=30), "40 characters", id="length"),
     ],
 )

@@ -257,6 +257,14 @@ async def test_a_query_that_touches_too_much_is_stopped(reopen: Reopen) -> None:
         await held(store)
 
 
+async def test_a_query_that_would_take_too_much_memory_is_stopped(reopen: Reopen) -> None:
+    store = reopen(query_bytes=1000)
+    await store.append(columns(load("web-1", NOW_MS, 1.0)), NOW_MS)
+    await store.range("node_load1", NOW_MS, NOW_MS + 57_000, 1000)
+    with pytest.raises(QueryLimit, match="query_bytes"):
+        await store.range("node_load1", NOW_MS, NOW_MS + 58_000, 1000)
+
+
 async def test_another_protocol_is_logged_and_read_back(reopen: Reopen) -> None:
     batch = Columns(
         protocol="exposition",

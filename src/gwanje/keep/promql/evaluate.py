@@ -11,7 +11,8 @@ import numpy as np
 from gwanje.errors import BadQuery, QueryLimit
 from gwanje.keep.promql.aggregations import aggregate
 from gwanje.keep.promql.binary import binary
-from gwanje.keep.promql.functions import Asked, Value, call
+from gwanje.keep.promql.calls import Asked, Value
+from gwanje.keep.promql.functions import call
 from gwanje.keep.promql.names import names_of
 from gwanje.keep.promql.notes import Notes
 from gwanje.keep.promql.plan import (
@@ -39,6 +40,8 @@ LOOK_BACK_MS = 5 * 60 * 1000
 """How long a sample stands for its series when no newer one came."""
 SUBQUERY_STEP_MS = 60 * 1000
 """The step of a subquery that names none."""
+_CELL_BYTES = 17
+"""A value, its time, and whether it is there."""
 
 
 Watch = Callable[[], bool]
@@ -115,6 +118,7 @@ class Evaluation:
         self.query = query
         self._limits = limits
         self._samples_left = limits.samples
+        self._memory_left = limits.memory
 
     def value(self, node: Node, steps: Steps) -> Value:
         """The value of an expression at all these steps."""
@@ -192,8 +196,7 @@ class Evaluation:
         step = node.step_ms or SUBQUERY_STEP_MS
         start = (int(ends.min()) - node.range_ms) // step * step + step
         inner = Steps(start, max(start, int(ends.max())), step)
-        if inner.count > self._limits.cells:
-            raise QueryLimit(f"a subquery has {inner.count:,} steps; give it a larger step")
+        self._hold(1, inner.count)
         table = cast("Table", self.value(node.expression, inner))
         offsets = np.concatenate(([0], np.cumsum(table.present.sum(axis=1))))
         times = np.broadcast_to(inner.times, table.values.shape)[table.present]
@@ -209,16 +212,20 @@ class Evaluation:
 
     def _find(self, node: Select, start_ms: int, end_ms: int, steps: Steps) -> Found:
         found = self._fetch(node.matchers, start_ms, end_ms)
-        if len(found.names) * steps.count > self._limits.cells:
-            raise QueryLimit(
-                f"{len(found.names):,} series at {steps.count:,} steps are more than {self._limits.cells:,} values; "
-                "select fewer series or give a larger step"
-            )
+        self._hold(len(found.names), steps.count)
         return found
 
     def _take(self, tile: Selected) -> None:
         self._go_on()
         self._read(len(tile.times))
+
+    def _hold(self, series: int, steps: int) -> None:
+        self._memory_left -= series * steps * _CELL_BYTES
+        if self._memory_left < 0:
+            raise QueryLimit(
+                f"{series:,} series at {steps:,} steps are more than the {self._limits.memory >> 20} MiB that one query may take "
+                "(setting `query_bytes`); select fewer series or give a larger step"
+            )
 
     def _read(self, samples: int) -> None:
         self._samples_left -= samples

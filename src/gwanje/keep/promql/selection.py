@@ -153,7 +153,7 @@ class Limits:
     """Steps of a range query."""
     samples: int = 50_000_000
     """Samples read by all selectors of the query together."""
-    cells: int = 20_000_000
-    """Series times steps of any result on the way."""
+    memory: int = 340 << 20
+    """Bytes of all results on the way, series by steps, counted when a selector or a subquery is evaluated."""
     query_length: int = 20_000
     """Characters of the query's text."""

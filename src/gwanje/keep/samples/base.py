@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from gwanje.keep.promql.values import Answer, Matrix, Scalar, Text, Vector
 from gwanje.wire.columns import Columns, Labels, Times, Values
@@ -13,6 +14,8 @@ __all__ = [
     "Answer",
     "Appendable",
     "Appended",
+    "Asked",
+    "Brisk",
     "Columns",
     "Labels",
     "Matrix",
@@ -65,6 +68,28 @@ class Queryable(Protocol):
     async def label_names(self, matchers: Sequence[str], start_ms: int, end_ms: int) -> list[str]: ...
 
     async def label_values(self, name: str, matchers: Sequence[str], start_ms: int, end_ms: int) -> list[str]: ...
+
+
+@dataclass(slots=True, eq=False)
+class Asked:
+    """An instant query that waits for its answer."""
+
+    query: str
+    at_ms: int
+    wanted: bool = True
+    """Whether anybody still waits; whoever asked says so at any time."""
+
+
+@runtime_checkable
+class Brisk(Protocol):
+    """A store in this process, whose answers take less time than the way to them: it answers several questions at one go.
+
+    `some` takes questions from the front of the queue until some milliseconds have passed or none is left, and returns those it
+    took with their answers, or with what `instant` would have raised; those that nobody wants any more are left out. It may run
+    several times at once on one queue, so that a long question holds up none but itself.
+    """
+
+    async def some(self, asked: deque[Asked]) -> list[tuple[Asked, Answer | Exception]]: ...
 
 
 class Samples(Appendable, Queryable, Protocol):

@@ -1,26 +1,11 @@
-"""Blocks: the older past, one folder each, never changed after it got its name. Any Parquet reader can open them.
-
-A block holds one period of samples, or of rollups, in three files.
-
-- `samples.parquet` is sorted by series and time. A sample stands in `value`, or, where a series' values are decimals of few
-  digits, as an integer in `scaled`: the value is `scaled / 10 ** decimals`, exactly. Integers take a third of the space.
-- `series.parquet` names the series, and says how many samples each has, its newest, and its `decimals`.
-- `block.json` says what the block is, with the checksums of the files.
-
-Series are sorted by their labels as they are spelled in a request, so that blocks are merged by reading each once from front to
-back. Row groups end where a series ends, so that a series' rows are known without reading the column that names it.
-"""
+"""Blocks: the older past, one folder each, never changed after it got its name. `block_writing.py` says what lies in it."""
 
 from __future__ import annotations
 
 import itertools
-import json
-import os
-import shutil
-import zlib
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -30,14 +15,14 @@ import pyarrow.parquet as pq
 from gwanje.errors import Damaged
 from gwanje.keep.samples.local import decimals
 from gwanje.keep.samples.local.cache import Footer, Plain
-from gwanje.keep.samples.local.log import sync_folder
+from gwanje.keep.samples.local.facts import VERSION, About, Stretches, read_about
 from gwanje.keep.samples.local.packed import Packed, pack
-from gwanje.keep.samples.local.rollups import COLUMNS, Rolled, counted
+from gwanje.keep.samples.local.rollups import counted
 from gwanje.keep.samples.local.runs import Ids, Offsets, Part, bounds, first_after, slices
 from gwanje.keep.samples.local.tiles import OfGroups
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -45,62 +30,7 @@ if TYPE_CHECKING:
     from gwanje.keep.samples.local.cache import Cache
     from gwanje.wire.columns import Times, Values
 
-_VERSION = 2
-RAW = 0
-"""The step of a block that holds samples as they came."""
-
-_COMMON = [("series", pa.uint32()), ("time_ms", pa.int64())]
-_SAMPLES = pa.schema([*_COMMON, ("value", pa.float64()), ("scaled", pa.int64())])
-_ROLLUP = pa.schema([*_COMMON, ("last_ms", pa.int64()), ("count", pa.int64()), *((name, pa.float64()) for name in COLUMNS)])
-_SERIES = pa.schema(
-    [
-        ("series", pa.uint32()),
-        ("labels", pa.map_(pa.string(), pa.string())),
-        ("key", pa.binary()),
-        ("samples", pa.int64()),
-        ("newest_ms", pa.int64()),
-        ("newest_value", pa.float64()),
-        ("decimals", pa.int8()),
-    ]
-)
 _READ = ("key", "samples", "newest_ms", "newest_value", "decimals")
-_OPTIONS = {"compression": "zstd", "compression_level": 3, "write_page_checksum": True, "store_schema": False}
-_ENCODINGS = {
-    "time_ms": "DELTA_BINARY_PACKED",
-    "last_ms": "DELTA_BINARY_PACKED",
-    "count": "DELTA_BINARY_PACKED",
-    "scaled": "DELTA_BINARY_PACKED",
-    "value": "BYTE_STREAM_SPLIT",
-    **dict.fromkeys(COLUMNS, "BYTE_STREAM_SPLIT"),
-}
-
-
-class Tile(NamedTuple):
-    """Neighbouring series that fill a row group together: series `i` owns `[offsets[i]:offsets[i+1]]`, at least one sample."""
-
-    offsets: Offsets
-    times: Times
-    values: Values
-
-
-class About(NamedTuple):
-    """What a block says of itself."""
-
-    step_ms: int
-    period_ms: int
-    """When its period begins."""
-    start_ms: int
-    end_ms: int
-    rows: int
-
-
-class Stretches(NamedTuple):
-    """For each series of a block: how many samples, the newest of them, and its decimals (-1: none)."""
-
-    counts: NDArray[np.int64]
-    newest_ms: Times
-    newest_values: Values
-    decimals: NDArray[np.int8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -266,48 +196,17 @@ class Block:
         return values
 
 
-def write(path: Path, about: tuple[int, int], series: tuple[Any, Any], tiles: Iterable[Tile | Rolled]) -> None:
-    """Write a block of `(step_ms, period_ms)` whose series are `(keys, labels)`, and bring it to the disk. Raises OSError.
-
-    Row group by row group, so that the memory is that of one.
-    """
-    step_ms, period_ms = about
-    path.mkdir()
-    stretches, start_ms, end_ms = _write_samples(path / "samples.parquet", step_ms, tiles)
-    _write_series(path / "series.parquet", series, stretches)
-    rows = int(stretches.counts.sum())
-    facts: dict[str, int] = {"version": _VERSION, "step_ms": step_ms, "period_ms": period_ms, "rows": rows}
-    facts |= {"series": len(stretches.counts), "start_ms": start_ms, "end_ms": end_ms}
-    facts |= {"footer_crc32": _footer_sum(path / "samples.parquet"), "series_crc32": _sum(path / "series.parquet")}
-    (path / "block.json").write_text(summed(facts), encoding="utf-8")
-    for file in path.iterdir():
-        _sync(file)
-    sync_folder(path)
-
-
-def link(block: Block, path: Path) -> None:
-    """The same block at another place: its files have one more name."""
-    path.mkdir()
-    for file in block.path.iterdir():
-        try:
-            os.link(file, path / file.name)
-        except OSError:  # a file system without hard links
-            shutil.copy2(file, path / file.name)
-            _sync(path / file.name)
-    sync_folder(path)
-
-
 def read_series(path: Path) -> tuple[list[bytes], Stretches]:
     """The keys of a block's series, in the order of the file, and their stretches. Raises Damaged."""
-    _checked(path, lambda: _about(path))
+    _checked(path, lambda: read_about(path))
     table = _checked(path, lambda: pq.read_table(path / "series.parquet", columns=list(_READ), page_checksum_verification=True))
     return table.column(0).to_pylist(), Stretches(*(table.column(i).to_numpy() for i in range(1, len(_READ))))
 
 
 def open_block(path: Path, ids: Ids, stretches: Stretches, cache: Cache) -> Block:
     """Open a block whose series have these numbers, in the order of its file. Raises Damaged."""
-    about = _checked(path, lambda: _about(path))
-    if about.get("version") != _VERSION:
+    about = _checked(path, lambda: read_about(path))
+    if about.get("version") != VERSION:
         raise _damaged(path, f"is of version {about.get('version')}, which this version of gwanje does not know")
     file = _checked(path, lambda: pa.OSFile(str(path / "samples.parquet")))
     metadata = _checked(path, lambda: pq.ParquetFile(file).metadata)
@@ -338,97 +237,12 @@ def sharing(block: Block, other: Block) -> Block:
     return replace(block, **equal)
 
 
-def summed(facts: Mapping[str, Any]) -> str:
-    """The text of a small file of facts that carries its own checksum."""
-    return json.dumps({**facts, "crc32": _sum_of(facts)}, indent=1) + "\n"
-
-
-def read_summed(path: Path) -> dict[str, Any]:
-    """What `summed` wrote. Raises ValueError, OSError or LookupError where it is not whole."""
-    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    if facts.pop("crc32") != _sum_of(facts):
-        raise ValueError(f"{path.name} does not fit its checksum")
-    return facts
-
-
 _identities = itertools.count()
 _NOTHING = (np.empty(0, np.int64), np.empty(0, np.float64))
 
 
-def _write_samples(path: Path, step_ms: int, tiles: Iterable[Tile | Rolled]) -> tuple[Stretches, int, int]:
-    schema = _ROLLUP if step_ms else _SAMPLES
-    encodings = {name: encoding for name, encoding in _ENCODINGS.items() if name in schema.names}
-    stretches: list[Stretches] = []
-    start_ms, end_ms, first = (1 << 63) - 1, -(1 << 63), 0
-    with pq.ParquetWriter(path, schema, use_dictionary=["series"], column_encoding=encodings, **_OPTIONS) as writer:
-        for tile in tiles:
-            counts = np.diff(tile.offsets)
-            series = pa.array(np.repeat(np.arange(first, first + len(counts), dtype=np.uint32), counts))
-            columns, stretch = _rolled(tile) if isinstance(tile, Rolled) else _scaled(tile)
-            writer.write_table(pa.table([series, *columns], schema=schema), row_group_size=len(series))
-            stretches.append(Stretches(counts, *stretch))
-            earliest = tile.last_ms if isinstance(tile, Rolled) else tile.times
-            start_ms, end_ms = min(start_ms, int(earliest.min())), max(end_ms, int(tile.times.max()))
-            first += len(counts)
-    return Stretches(*(np.concatenate(column) for column in zip(*stretches, strict=True))), start_ms, end_ms
-
-
-def _scaled(tile: Tile) -> tuple[Sequence[Any], tuple[Times, Values, NDArray[np.int8]]]:
-    last = tile.offsets[1:] - 1
-    of, scaled, there = decimals.scaled(tile.offsets, tile.values)
-    columns = [pa.array(tile.times), pa.array(tile.values, mask=there), pa.array(scaled, mask=~there)]
-    return columns, (tile.times[last], tile.values[last], of)
-
-
-def _rolled(tile: Rolled) -> tuple[Sequence[Any], tuple[Times, Values, NDArray[np.int8]]]:
-    last = tile.offsets[1:] - 1
-    columns = [pa.array(column) for column in (tile.times, tile.last_ms, tile.counts, *(getattr(tile, name) for name in COLUMNS))]
-    return columns, (tile.last_ms[last], tile.last[last], np.full(len(last), -1, np.int8))
-
-
-def _write_series(path: Path, series: tuple[Any, Any], stretches: Stretches) -> None:
-    keys, labels = series
-    columns = [pa.array(np.arange(len(keys), dtype=np.uint32)), labels, keys, *(pa.array(column) for column in stretches)]
-    pq.write_table(pa.table(columns, schema=_SERIES), path, compression="zstd", write_page_checksum=True, store_schema=False)
-
-
 def _plain(table: Any, name: str) -> Any:
     return table.column(name).to_numpy()
-
-
-def _about(path: Path) -> dict[str, int]:
-    """What `block.json` says, when all sums are right: Parquet's own cover its pages, and nothing else."""
-    about: dict[str, int] = read_summed(path / "block.json")
-    if about["footer_crc32"] != _footer_sum(path / "samples.parquet"):
-        raise ValueError("the footer of samples.parquet does not fit its checksum")
-    if about["series_crc32"] != _sum(path / "series.parquet"):
-        raise ValueError("series.parquet does not fit its checksum")
-    return about
-
-
-def _sum_of(facts: Mapping[str, Any]) -> int:
-    return zlib.crc32(json.dumps(facts, sort_keys=True).encode())
-
-
-def _sum(path: Path) -> int:
-    return zlib.crc32(path.read_bytes())
-
-
-def _footer_sum(path: Path) -> int:
-    """Of everything behind the last page: Parquet's file ends with its footer, the footer's length and a mark of 4 bytes."""
-    with path.open("rb") as file:
-        end = file.seek(-8, os.SEEK_END)
-        length = int.from_bytes(file.read(4), "little")
-        file.seek(max(end - length, 0))
-        return zlib.crc32(file.read())
-
-
-def _sync(path: Path) -> None:
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
 
 
 def _checked(path: Path, read: Callable[[], Any]) -> Any:

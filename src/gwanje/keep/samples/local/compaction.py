@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyarrow as pa
 
 from gwanje.errors import Damaged
-from gwanje.keep.samples.local import blocks, generations, making
-from gwanje.keep.samples.local.blocks import RAW
+from gwanje.keep.samples.local import block_writing, generations, making
 from gwanje.keep.samples.local.cache import Cache
+from gwanje.keep.samples.local.facts import RAW
 from gwanje.keep.samples.local.memory import in_ms
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class _Making:
             if block is self._chosen[0]:
                 contents += self._made(folder, len(contents))
             elif block not in self._chosen:
-                blocks.link(block, folder / f"{len(contents):04}")
+                block_writing.link(block, folder / f"{len(contents):04}")
                 contents.append(block)
         return contents
 

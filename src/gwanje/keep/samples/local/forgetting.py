@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gwanje.keep.samples.local.admission import NEVER
-
 if TYPE_CHECKING:
     from gwanje.keep.samples.local.memory import Memory
     from gwanje.keep.samples.local.runs import Ids
@@ -64,7 +62,7 @@ class Forgetting:
         ids = ids[newest.seen[ids] < generation - 1][:_SERIES_A_STEP]
         if len(ids):
             index.forget(ids)
-            newest.times[ids], newest.seen[ids] = NEVER, 0
+            newest.forget(ids)
             self._memory.totals["forgotten_series"] += len(ids)
         else:
             self._found, self._sweeping = None, False

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from gwanje.errors import Damaged
-from gwanje.keep.samples.local.blocks import read_summed, summed
+from gwanje.keep.samples.local.facts import read_summed, summed
 from gwanje.keep.samples.local.log import sync_folder
 
 if TYPE_CHECKING:

@@ -62,12 +62,17 @@ class View:
 
 @dataclass(slots=True)
 class Newest:
-    """The newest time and value of every series, and the generation of the head in which it was last seen."""
+    """The newest time and value of every series, and the generation of the head in which it was last seen.
+
+    Beside it stands the sample before the newest, where that is known: a question about a moment that passed just now, as rules
+    ask them, is answered by it when a newer sample came in between.
+    """
 
     times: Times = field(default_factory=lambda: np.full(1024, NEVER, np.int64))
     values: Values = field(default_factory=lambda: np.zeros(1024, np.float64))
     seen: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1024, np.int64))
-
+    _times_before: Times = field(default_factory=lambda: np.full(1024, NEVER, np.int64))
+    _values_before: Values = field(default_factory=lambda: np.zeros(1024, np.float64))
     _marks: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1024, np.int64))
     _lock: threading.Lock = field(default_factory=threading.Lock)
     """A time and its value change together."""
@@ -75,16 +80,38 @@ class Newest:
     def at(self, ids: Ids) -> tuple[Times, Values]:
         """The newest time and value of some series, at one moment; from any thread. NEVER where there is none yet."""
         with self._lock:
-            if not len(ids) or int(ids.max()) < len(self.times):
-                return self.times[ids], self.values[ids]
-            known = np.minimum(ids, len(self.times) - 1)
-            return np.where(known == ids, self.times[known], NEVER), self.values[known]
+            return self._now(self.times, self.values, ids)
+
+    def until(self, ids: Ids, end_ms: int) -> tuple[Times, Values, NDArray[np.bool_]]:
+        """The last time and value of some series up to a moment, and of which of them that is not known here."""
+        with self._lock:
+            times, values = self._now(self.times, self.values, ids)
+            late = times > end_ms
+            if not late.any():
+                return times, values, late
+            before, values_before = self._now(self._times_before, self._values_before, ids)
+        unknown = late & ((before == NEVER) | (before > end_ms))
+        return np.where(late, before, times), np.where(late, values_before, values), unknown
+
+    @staticmethod
+    def _now(times: Times, values: Values, ids: Ids) -> tuple[Times, Values]:
+        if not len(ids) or int(ids.max()) < len(times):
+            return times[ids], values[ids]
+        known = np.minimum(ids, len(times) - 1)
+        return np.where(known == ids, times[known], NEVER), values[known]
+
+    def forget(self, ids: Ids) -> None:
+        """Nothing is known of these series any more."""
+        with self._lock:
+            self.times[ids], self._times_before[ids], self.seen[ids] = NEVER, NEVER, 0
 
     def grow(self, count: int) -> None:
         more = max(count, 2 * len(self.times)) - len(self.times)
         if count > len(self.times):
             self.times = np.append(self.times, np.full(more, NEVER, np.int64))
             self.values = np.append(self.values, np.zeros(more, np.float64))
+            self._times_before = np.append(self._times_before, np.full(more, NEVER, np.int64))
+            self._values_before = np.append(self._values_before, np.zeros(more, np.float64))
             self._marks = np.append(self._marks, np.zeros(more, np.int64))
             self.seen = np.append(self.seen, np.zeros(more, np.int64))
 
@@ -94,15 +121,21 @@ class Newest:
         self._marks[ids] = places
         return bool((self._marks[ids] == places).all())
 
-    def take(self, rows: Rows, *, all_new: bool = False) -> None:
+    def take(self, rows: Rows, *, all_new: bool = False, gaps: bool = False) -> None:
         """Note samples in any order; of one series the latest stays.
 
-        `all_new` says that they rise within each series and are newer than what is here.
+        `all_new` says that they rise within each series and are newer than what is here; `gaps`, that others lie between.
         """
         # Of an index that stands twice, numpy keeps what it assigns last: the latest time.
         if not all_new:
             newer = np.flatnonzero(rows.times > self.times[rows.series])
             if len(newer) < len(rows.times) or not self.each_once(rows.series):
+                with self._lock:  # what came late may lie between the newest and the one before
+                    self._times_before[rows.series] = NEVER
+                gaps = True
                 rows = rows.at(newer[np.argsort(rows.times[newer], kind="stable")])
+        gaps = gaps or not self.each_once(rows.series)
         with self._lock:
+            self._times_before[rows.series] = NEVER if gaps else self.times[rows.series]
+            self._values_before[rows.series] = self.values[rows.series]
             self.times[rows.series], self.values[rows.series] = rows.times, rows.values

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gwanje.keep.samples.local import blocks
+from gwanje.keep.samples.local import block_writing
+from gwanje.keep.samples.local.facts import RAW
 from gwanje.keep.samples.local.rollups import Rolled, combined, roll
 from gwanje.keep.samples.local.runs import Ids, Run, assemble, bounds, first_after
 from gwanje.wire.remote_write.encode import key_of
@@ -80,7 +81,7 @@ def write_head(folder: Path, runs: Sequence[Run], series: Series) -> list[Ids]:
     """Write a head as blocks of a day each; gives the series of each, in the file's order."""
     written = []
     for place, period_ms in enumerate(sorted(set().union(*(_periods(run) for run in runs)))):
-        span = (period_ms, period_end(blocks.RAW, period_ms))
+        span = (period_ms, period_end(RAW, period_ms))
         written.append(write_samples(folder / f"{place:04}", period_ms, series, runs, span=span))
     return written
 
@@ -98,7 +99,7 @@ def write_samples(
     counts = sum(_counts(source, series.ids, span) for source in sources)
     series, counts = series.some(counts > 0), counts[counts > 0]
     tiles = (_tile(ids, sources, span) for ids in _tiles(series.ids, counts, proceed))
-    blocks.write(path, (blocks.RAW, period_ms), (series.keys, series.labels), tiles)
+    block_writing.write(path, (RAW, period_ms), (series.keys, series.labels), tiles)
     return series.ids
 
 
@@ -108,7 +109,7 @@ def write_rollup(path: Path, step_ms: int, series: Series, samples: Sequence[Blo
     tiles = (_tile(ids, samples, _EVER) for ids in _tiles(series.ids, counts, proceed))
     rolled = (roll(*tile, step_ms) for tile in tiles)
     period_ms = int(period_of(samples[0].about.period_ms + 1, step_ms))
-    blocks.write(path, (step_ms, period_ms), (series.keys, series.labels), _gathered(rolled))
+    block_writing.write(path, (step_ms, period_ms), (series.keys, series.labels), _gathered(rolled))
     return series.ids
 
 
@@ -117,7 +118,7 @@ def merge_rollups(path: Path, series: Series, members: Sequence[Block], proceed:
     counts = sum(_counts(block, series.ids, _EVER) for block in members)
     about = members[0].about
     tiles = (combined([_steps(block, ids) for block in members]) for ids in _tiles(series.ids, counts, proceed))
-    blocks.write(path, (about.step_ms, about.period_ms), (series.keys, series.labels), tiles)
+    block_writing.write(path, (about.step_ms, about.period_ms), (series.keys, series.labels), tiles)
     return series.ids
 
 
@@ -156,15 +157,15 @@ def _joined(tiles: Sequence[Rolled]) -> Rolled:
 
 def _periods(run: Run) -> set[int]:
     """The periods that have samples; looked through piece by piece, as a whole column more would be felt."""
-    first, last = int(period_of(run.start_ms, blocks.RAW)), int(period_of(run.end_ms, blocks.RAW))
+    first, last = int(period_of(run.start_ms, RAW)), int(period_of(run.end_ms, RAW))
     if first == last:
         return {first}
     pieces = (run.times[at : at + _ROWS_OF_GROUP] for at in range(0, len(run.times), _ROWS_OF_GROUP))
-    return {period_ms for piece in pieces for period_ms in np.unique(period_of(piece, blocks.RAW)).tolist()}
+    return {period_ms for piece in pieces for period_ms in np.unique(period_of(piece, RAW)).tolist()}
 
 
-def _tile(ids: Ids, sources: Sequence[Run | Block], span: tuple[int, int]) -> blocks.Tile:
-    return blocks.Tile(*assemble([source.select(ids, *span) for source in sources]))
+def _tile(ids: Ids, sources: Sequence[Run | Block], span: tuple[int, int]) -> block_writing.Tile:
+    return block_writing.Tile(*assemble([source.select(ids, *span) for source in sources]))
 
 
 def _tiles(ids: Ids, counts: NDArray[np.int64], proceed: Proceed) -> Iterator[Ids]:

@@ -44,7 +44,7 @@ class Opening:
         for generation in generations.found(self._shelf.folder):
             for ids, stretches in self._shelf.open(generation, self._known):
                 self._memory.newest.grow(len(self._memory.index))
-                self._memory.newest.take(Rows(ids, stretches.newest_ms, stretches.newest_values))
+                self._memory.newest.take(Rows(ids, stretches.newest_ms, stretches.newest_values), gaps=True)
 
     def log(self) -> Log:
         """The open end of the log, behind what it holds. Raises Damaged."""

@@ -197,9 +197,9 @@ class Lying:
         return parts
 
     def last(self) -> tuple[Times, Values]:
-        """From the newest samples, which are at hand; only series whose newest is past the range are read."""
-        times, values = self._memory.newest.at(self._ids)
-        late = np.flatnonzero(times > self._end_ms)
+        """From the newest samples, which are at hand; only series of which two or more are past the range are read."""
+        times, values, unknown = self._memory.newest.until(self._ids, self._end_ms)
+        late = np.flatnonzero(unknown)
         times = np.where(times > self._start_ms, times, NEVER)
         if len(late):
             rows = Names([self._names.rows[row] for row in late.tolist()])

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gwanje.keep.samples.local.blocks import Block
+    from gwanje.keep.samples.local.facts import Stretches
     from gwanje.keep.samples.local.generations import Generation, Name
     from gwanje.keep.samples.local.memory import Memory
     from gwanje.keep.samples.local.runs import Ids
@@ -76,7 +77,7 @@ class Shelf:
             for block in expired:
                 generations.drop(block.path)
 
-    def open(self, generation: Generation, numbers: Callable[[Sequence[bytes]], Ids]) -> list[tuple[Ids, blocks.Stretches]]:
+    def open(self, generation: Generation, numbers: Callable[[Sequence[bytes]], Ids]) -> list[tuple[Ids, Stretches]]:
         """Open the blocks of a generation at start; `numbers` gives each key its number. Raises Damaged."""
         series = []
         opened = []
