@@ -136,6 +136,17 @@ _Yaml12.add_implicit_resolver(
 _Yaml12.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""])
 
 
+class _Writer(yaml.SafeDumper):
+    """Quotes what `_Yaml12` would not read as a text, and nothing else."""
+
+    yaml_implicit_resolvers = _Yaml12.yaml_implicit_resolvers
+
+
+def dump(values: Mapping[str, Any]) -> str:
+    """Plain values as YAML that a `Reader` reads as the same values, in their order."""
+    return yaml.dump(dict(values), Dumper=_Writer, sort_keys=False, allow_unicode=True, width=100)
+
+
 @dataclass(slots=True)
 class Document:
     """One file as plain values, and where each of them stands."""
@@ -161,18 +172,28 @@ class Reader:
     """Reads a folder's files section by section and gathers every mistake on the way."""
 
     folder: Path
-    variables: Mapping[str, str]
+    variables: Mapping[str, str] | None
+    """What `${NAME}` means; None where it stands for itself: who writes on the page may not read the environment."""
     mistakes: list[Mistake] = field(default_factory=list)
 
     def document(self, name: str) -> Document:
         """One YAML file of the folder; an absent or empty one is an empty document."""
         path = self.folder / name
-        document = Document(name, {})
         try:
             text = path.read_text(encoding="utf-8") if path.exists() else ""
-            node = yaml.compose(text, Loader=_Yaml12)
         except (OSError, UnicodeDecodeError) as error:
             self.mistake(name, 0, "", f"cannot be read: {error}")
+            text = ""
+        document = self.written(name, text)
+        if name == MAIN_FILE:
+            self._overlay(document)
+        return document
+
+    def written(self, name: str, text: str) -> Document:
+        """One YAML text that mistakes call `name`; an empty one is an empty document."""
+        document = Document(name, {})
+        try:
+            node = yaml.compose(text, Loader=_Yaml12)
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 0
             self.mistake(name, line, "", f"not valid YAML: {error.problem}")
@@ -182,8 +203,6 @@ class Reader:
         if not isinstance(document.values, dict):
             self.mistake(name, 1, "", "must hold keys and values (`key: value`), not a list or a text")
             document.values = {}
-        if name == MAIN_FILE:
-            self._overlay(document)
         return document
 
     def documents(self, folder: str) -> list[Document]:
@@ -236,7 +255,7 @@ class Reader:
         if isinstance(node, yaml.SequenceNode):
             return [self._value(document, item, (*place, index)) for index, item in enumerate(node.value)]
         value = yaml.SafeLoader("").construct_object(node)
-        if not isinstance(value, str) or "$" not in value:
+        if not isinstance(value, str) or "$" not in value or self.variables is None:
             return value
         try:
             return substitute(value, self.variables)
@@ -262,7 +281,7 @@ class Reader:
 
     def _overlay(self, document: Document) -> None:
         """Lay `GWANJE_<KEY>` and `GWANJE_<KEY>__<KEY>` over the main file."""
-        for name, value in sorted(self.variables.items()):
+        for name, value in sorted((self.variables or {}).items()):
             if not name.startswith("GWANJE_") or not value:
                 continue
             place = tuple(name.removeprefix("GWANJE_").lower().split("__"))

@@ -50,6 +50,10 @@ class NotFound(GwanjeError):
     """What was asked for by name or id is not there."""
 
 
+class Outdated(BadInput):
+    """A change of what was changed by others since it was read; nothing of it was taken over."""
+
+
 class BadQuery(GwanjeError):
     """A query that cannot be answered: it does not parse, or asks for what is not supported."""
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Final
 
 FieldValue = str | int | float | bool | None
 
@@ -82,14 +83,18 @@ class Severity(StrEnum):
     @property
     def rank(self) -> int:
         """0 is the worst, so that sorting puts the worst first."""
-        return list(Severity).index(self)
+        return _RANKS[self]
+
+
+_RANKS: Final = {severity: place for place, severity in enumerate(Severity)}
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def to_ms(instant: datetime) -> int:
     """Whole milliseconds since the epoch, rounded down."""
     if instant.tzinfo is None:
         raise ValueError(f"{instant} has no time zone; give an aware datetime")
-    delta = instant - datetime(1970, 1, 1, tzinfo=UTC)
+    delta = instant - _EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select
 
@@ -14,9 +14,15 @@ from gwanje.model import Severity
 
 def put(connection: Connection, taken: Acknowledgement) -> None:
     """Keep it, in the place of an earlier one of the same episode."""
-    drop(connection, [taken.episode])
-    row = {name: getattr(taken, name) for name in ("episode", "who", "at", "why", "until", "severity")}
-    connection.execute(insert(acknowledgements).values(row))
+    put_all(connection, [taken])
+
+
+def put_all(connection: Connection, every: Sequence[Acknowledgement]) -> None:
+    """Keep these, in the places of earlier ones of the same episodes."""
+    drop(connection, [taken.episode for taken in every])
+    columns = ("episode", "who", "at", "why", "until", "severity")
+    if every:
+        connection.execute(insert(acknowledgements), [{name: getattr(taken, name) for name in columns} for taken in every])
 
 
 def drop(connection: Connection, episodes: Iterable[str]) -> int:

@@ -14,8 +14,10 @@ from sqlalchemy import Connection, RowMapping, Select, bindparam, case, delete, 
 
 from gwanje.keep.said import Acknowledgement
 from gwanje.keep.state import acknowledgements
+from gwanje.keep.state.bulk import insert_all
 from gwanje.keep.state.statements import parts
 from gwanje.keep.state.tables import (
+    accepted,
     attempts,
     episodes,
     flaps,
@@ -35,6 +37,12 @@ ENDED: Final = "resolved"
 _JUDGED: Final = "judged_at"
 """The name under which settings keep when rules were evaluated last."""
 
+_TEXTS: Final = "rule_texts"
+"""The name under which settings keep by which texts rules were judged."""
+
+_AT_ONE_GO: Final = 1000
+"""How many rows are taken from the driver at a time, where a hundred thousand may come."""
+
 Row = dict[str, Any]
 
 
@@ -48,8 +56,7 @@ def open_instances(connection: Connection) -> list[Row]:
 
 def put_instances(connection: Connection, *, new: Sequence[Row], known: Sequence[Row]) -> None:
     """Keep open instances: such as were not kept yet, and others as they are now."""
-    if new:
-        connection.execute(insert(instances), list(new))
+    insert_all(connection, instances, new)
     if known:
         of_this = instances.c.fingerprint == bindparam("this")
         connection.execute(update(instances).where(of_this), [{**row, "this": row["fingerprint"]} for row in known])
@@ -74,10 +81,22 @@ def put_judged_at(connection: Connection, at: datetime) -> None:
         connection.execute(insert(settings).values({"name": _JUDGED, **row}))
 
 
+def rule_texts(connection: Connection) -> dict[str, str]:
+    """The digest of the text by which each rule was judged last."""
+    return dict(connection.execute(select(settings.c.value).where(settings.c.name == _TEXTS)).scalar() or {})
+
+
+def put_rule_texts(connection: Connection, texts: Mapping[str, str], at: datetime) -> None:
+    """Keep the digests of these rules, beside those of the others."""
+    row = {"value": {**rule_texts(connection), **texts}, "changed_at": at, "write_only": False}
+    if connection.execute(update(settings).where(settings.c.name == _TEXTS).values(row)).rowcount == 0:
+        connection.execute(insert(settings).values({"name": _TEXTS, **row}))
+
+
 def begin_episodes(connection: Connection, rows: Sequence[Row]) -> None:
     if rows:
         hosts = [row["labels"].get("host", "")[:255] or None for row in rows]
-        connection.execute(insert(episodes), [{**row, "host": host} for row, host in zip(rows, hosts, strict=True)])
+        insert_all(connection, episodes, [{**row, "host": host} for row, host in zip(rows, hosts, strict=True)])
 
 
 def change_episode(connection: Connection, episode: str, changes: Row) -> None:
@@ -95,8 +114,7 @@ def change_episodes(connection: Connection, changes: Mapping[str, Row]) -> None:
 
 
 def add_transitions(connection: Connection, rows: Sequence[Row]) -> None:
-    if rows:
-        connection.execute(insert(transitions), [{**row, "because": row["because"][:200]} for row in rows])
+    insert_all(connection, transitions, [{**row, "because": row["because"][:200]} for row in rows])
 
 
 def all_groups(connection: Connection) -> list[Row]:
@@ -146,10 +164,11 @@ def fired_or_named(connection: Connection, ids: Iterable[str], *, fired: bool = 
     found: dict[str, Episode] = {}
     if fired:
         firing = select(episodes).where(episodes.c.ended_at.is_(None), episodes.c.fired_at.is_not(None))
-        found |= {row["id"]: _episode(row, ()) for row in connection.execute(firing).mappings()}
+        for some in connection.execute(firing).mappings().partitions(_AT_ONE_GO):
+            found |= {row["id"]: _episode(row, ()) for row in some}
     for part in parts([id_ for id_ in wanted if id_ not in found]):
         named = select(episodes).where(episodes.c.id.in_(part))
-        found |= {row["id"]: _episode(row, ()) for row in connection.execute(named).mappings()}
+        found |= {row["id"]: _episode(row, ()) for row in connection.execute(named).mappings().all()}
     return list(found.values())
 
 
@@ -167,6 +186,7 @@ def forget(connection: Connection, before: datetime) -> int:
         delete(outbox_episodes).where(or_(outbox_episodes.c.episode.in_(old), outbox_episodes.c.outbox_id.in_(done)))
     )
     connection.execute(delete(attempts).where(attempts.c.outbox_id.in_(done)))
+    connection.execute(delete(accepted).where(accepted.c.outbox_id.in_(done)))
     connection.execute(delete(outbox).where(outbox.c.done_at < before))
     connection.execute(delete(transitions).where(transitions.c.episode.in_(old)))
     return connection.execute(delete(episodes).where(episodes.c.ended_at < before)).rowcount
@@ -360,25 +380,48 @@ def _filtered(wanted: Wanted) -> Select[Any]:
     return query.where(episodes.c.id < wanted.before) if wanted.before else query
 
 
-def _episodes(connection: Connection, query: Select[Any]) -> list[Episode]:
-    rows = connection.execute(query).mappings().all()
+def episodes_of(connection: Connection, rows: Sequence[Mapping[Any, Any]]) -> list[Episode]:
+    """Rows of the table as people read them: with who has it, and what was told of it."""
     ids = [row["id"] for row in rows]
     told = deliveries(connection, ids)
     taken = acknowledgements.of(connection, ids)
     return [_episode(row, told.get(row["id"], []), taken.get(row["id"])) for row in rows]
 
 
-def _episode(row: RowMapping, told: Sequence[Told], taken: Acknowledgement | None = None) -> Episode:
-    values = {name: value for name, value in row.items() if name != "for_ms"}
-    filled = {
-        "severity": Severity(row["severity"]),
-        "for_": timedelta(milliseconds=row["for_ms"]),
-        "cause": row["cause"] or {},
-        "muted": tuple(row["muted"] or ()),
-        "was_muted": row["was_muted"] or "",
-        "threshold_from": row["threshold_from"] or "",
-    }
-    return Episode(**{**values, **filled}, acknowledged=taken, told=tuple(told))
+def _episodes(connection: Connection, query: Select[Any]) -> list[Episode]:
+    return episodes_of(connection, connection.execute(query).mappings().all())
+
+
+def _episode(row: Mapping[Any, Any], told: Sequence[Told], taken: Acknowledgement | None = None) -> Episode:
+    return Episode(
+        id=row["id"],
+        fingerprint=row["fingerprint"],
+        rule=row["rule"],
+        labels=row["labels"],
+        host=row["host"],
+        annotations=row["annotations"],
+        summary=row["summary"],
+        state=row["state"],
+        severity=Severity(row["severity"]),
+        began_at=row["began_at"],
+        fired_at=row["fired_at"],
+        ended_at=row["ended_at"],
+        ended_because=row["ended_because"],
+        value=row["value"],
+        peak=row["peak"],
+        operator=row["operator"],
+        threshold=row["threshold"],
+        query=row["query"],
+        unit=row["unit"],
+        for_=timedelta(milliseconds=row["for_ms"]),
+        source=row["source"],
+        cause=row["cause"] or {},
+        muted=tuple(row["muted"] or ()),
+        was_muted=row["was_muted"] or "",
+        threshold_from=row["threshold_from"] or "",
+        acknowledged=taken,
+        told=tuple(told),
+    )
 
 
 def _change(row: RowMapping) -> Change:

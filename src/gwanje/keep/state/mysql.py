@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import ClassVar, Final
@@ -13,11 +14,14 @@ from gwanje import kinds
 from gwanje.errors import GwanjeError
 from gwanje.keep.state.base import State
 from gwanje.keep.state.server import LOCK_SECONDS, Server, ServerSettings, address, open_engine, said, tls_context
+from gwanje.keep.state.steps import step_by_step
 
 _PORT: Final = 3306
 _ANSWER_SECONDS: Final = 120
-_MIGRATION: Final = "gwanje migration"
 _MIGRATION_SECONDS: Final = 300
+_ASKED_SECONDS: Final = 60
+"""How long one statement waits for the lock: less than an answer may take."""
+_TIMES_ASKED: Final = _MIGRATION_SECONDS // _ASKED_SECONDS
 
 
 class Settings(ServerSettings):
@@ -57,14 +61,23 @@ def _begin(connection: Connection) -> None:
 @contextmanager
 def _migrating(connection: Connection) -> Iterator[None]:
     """One process at a time; the lock also outlives the commits that changing a table brings with it."""
-    taken = connection.exec_driver_sql("SELECT GET_LOCK(%s, %s)", (_MIGRATION, _MIGRATION_SECONDS)).scalar()
-    if taken != 1:
+    lock = _lock_name(connection)
+    asked = (connection.exec_driver_sql("SELECT GET_LOCK(%s, %s)", (lock, _ASKED_SECONDS)).scalar() for _ in range(_TIMES_ASKED))
+    if not any(taken == 1 for taken in asked):
         raise GwanjeError(f"another process has been migrating state for {_MIGRATION_SECONDS} s; see what it is doing")
     try:
         _compare_by_bytes(connection)
-        yield
+        with step_by_step(connection):
+            yield
     finally:
-        connection.exec_driver_sql("SELECT RELEASE_LOCK(%s)", (_MIGRATION,))
+        if not connection.invalidated:  # the lock of a connection that broke is gone with it
+            connection.exec_driver_sql("SELECT RELEASE_LOCK(%s)", (lock,))
+
+
+def _lock_name(connection: Connection) -> str:
+    """A lock is the server's, not the database's, and its name at most 64 characters long."""
+    database = connection.engine.url.database or ""
+    return f"gwanje {hashlib.sha256(database.encode()).hexdigest()[:32]}"
 
 
 def _compare_by_bytes(connection: Connection) -> None:
@@ -79,4 +92,6 @@ def _compare_by_bytes(connection: Connection) -> None:
     try:
         connection.exec_driver_sql(change)
     except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
         raise GwanjeError(f"state must compare texts by their bytes ({said(error)}); run as its owner: {change}") from error

@@ -267,6 +267,7 @@ outbox = Table(
     Column("error", Text, nullable=False, default=""),
     Column("reference", String(LONGEST_REFERENCE)),
     Index("ix_outbox_receiver_state_id", "receiver", "state", "id"),
+    Index("ix_outbox_receiver_group_key_state_id", "receiver", "group_key", "state", "id"),
 )
 """`reference` is what the receiver named the message, where later messages of its group need that name."""
 
@@ -274,7 +275,8 @@ outbox_episodes = Table(
     "outbox_episodes",
     metadata,
     Column("outbox_id", ForeignKey("outbox.id"), primary_key=True),
-    Column("episode", String(32), primary_key=True, index=True),
+    Column("episode", String(32), primary_key=True),
+    Index("ix_outbox_episodes_episode_outbox_id", "episode", "outbox_id"),
 )
 """Which episodes a message tells, so that an episode's messages are found without reading every message."""
 
@@ -289,6 +291,14 @@ attempts = Table(
     Column("latency_ms", Double, nullable=False),
     Column("error", Text, nullable=False),
 )
+
+accepted = Table(
+    "accepted",
+    metadata,
+    Column("outbox_id", ForeignKey("outbox.id"), primary_key=True),
+    Column("addressee", String(64), primary_key=True),
+)
+"""Of a message to several that is under way: the digests of those who have it."""
 
 # --- what people and other programs say about alerts ----------------------------------------------------------------------
 
@@ -346,6 +356,21 @@ deeds = Table(
 )
 """What is done about alerts without asking anybody."""
 
+departures = Table(
+    "departures",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("scope", String(20), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("starts_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False, index=True),
+    Column("removed", Boolean, nullable=False),
+    Column("who", String(120), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("said_at", Instant, nullable=False),
+)
+"""What is away on purpose, and what was."""
+
 leases = Table(
     "leases",
     metadata,
@@ -354,6 +379,29 @@ leases = Table(
     Column("until", Instant, nullable=False),
 )
 """What one process at a time does, and who does it."""
+
+# --- rules that people wrote on the page ---------------------------------------------------------------------------------
+
+page_rules = Table(
+    "page_rules",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("changed_by", String(120), nullable=False),
+    Column("changed_at", Instant, nullable=False),
+)
+"""Their YAML as it was written. What each said before stands in the audit trail."""
+
+rules_off = Table(
+    "rules_off",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("changed_by", String(120), nullable=False),
+    Column("changed_at", Instant, nullable=False),
+)
+"""Rules of the folder's files that somebody switched off on the page."""
 
 # --- pipelines -----------------------------------------------------------------------------------------------------------
 
@@ -381,6 +429,49 @@ runs = Table(
     UniqueConstraint("pipeline", "partition"),
     Index("ix_runs_state_asked_at", "state", "asked_at"),
 )
+
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("pipeline", String(200), primary_key=True),
+    Column("who", String(120), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("until", Instant),
+    Column("settles_at", Instant),
+)
+"""Pipelines whose ticks are no runs for now. `settles_at` stands where the pause is over and its first run is awaited."""
+
+# --- sizes ---------------------------------------------------------------------------------------------------------------
+
+holds = Table(
+    "holds",
+    metadata,
+    _number(),
+    Column("scaler", String(200), nullable=False, index=True),
+    Column("size", Integer),
+    Column("stopped", String(10), nullable=False),
+    Column("starts_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("who", String(120), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("said_at", Instant, nullable=False),
+    Column("ended_at", Instant, index=True),
+    Column("ended_by", String(120), nullable=False),
+)
+"""Sizes that people and actions want kept, and those that are over."""
+
+# --- processes on one state -----------------------------------------------------------------------------------------------
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("process", String(64), primary_key=True),
+    Column("topic", String(40), primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False, index=True),
+)
+"""How often each process said that something of a topic changed, so that the others look again."""
 
 # --- settings made by people or by the program itself --------------------------------------------------------------------
 

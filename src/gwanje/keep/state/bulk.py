@@ -1,0 +1,60 @@
+"""Many rows at one go: what `connection.execute(insert(table), rows)` writes, at a part of its price.
+
+SQLAlchemy works out the parameters of each row by itself. Here the statement is compiled once, each column's way into the
+database is looked up once, and a value that many rows share, such as the cause that all alerts of a rule have, is turned into
+JSON once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import JSON, Connection, Table, insert
+
+_AT_ONCE: Final = 1000
+"""How many rows are handed to the driver together, so that a hundred thousand do not stand in memory twice."""
+
+Into = Callable[[Any], Any]
+"""A value as Python has it → as the driver takes it."""
+
+
+def insert_all(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows that all have the same columns."""
+    if not rows:
+        return
+    columns = list(rows[0])
+    compiled = insert(table).compile(dialect=connection.dialect, column_keys=columns)
+    ways = {name: _way(connection, table, name) for name in columns}
+    order: Sequence[str] | None = compiled.positiontup if compiled.positional else None
+    for start in range(0, len(rows), _AT_ONCE):
+        some = rows[start : start + _AT_ONCE]
+        taken = {name: _taken(way, [row[name] for row in some]) for name, way in ways.items()}
+        if order is None:
+            parameters: Any = [dict(zip(taken, values, strict=True)) for values in zip(*taken.values(), strict=True)]
+        else:
+            parameters = list(zip(*(taken[name] for name in order), strict=True))
+        connection.exec_driver_sql(compiled.string, parameters)
+
+
+def _way(connection: Connection, table: Table, name: str) -> Into | None:
+    """How values of a column go into the database; None where they go as they are. Values of JSON that are shared go once."""
+    kind = table.c[name].type
+    into = kind.dialect_impl(connection.dialect).bind_processor(connection.dialect)
+    return _once(into) if into is not None and isinstance(kind, JSON) else into
+
+
+def _taken(way: Into | None, values: list[Any]) -> list[Any]:
+    return values if way is None else list(map(way, values))
+
+
+def _once(into: Into) -> Into:
+    """The same, where the very same value that comes again in a row is not turned again."""
+    last: list[Any] = [None, into(None)]
+
+    def way(value: Any) -> Any:
+        if value is not last[0]:
+            last[:] = value, into(value)
+        return last[1]
+
+    return way

@@ -1,0 +1,166 @@
+"""What stands open now, counted and paged by the engine: ten thousand alerts at once cost a screen no more than three do.
+
+Open alerts have a standing, which is how people care for them: `critical`, `warning`, `unknown`, `info`, `pending` and
+`recovering`, the worst first, and of one standing the older first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Select, Text, and_, case, cast, func, or_, select
+
+from gwanje.keep.state.alerts import Episode, Row, episodes_of
+from gwanje.keep.state.tables import acknowledgements, episodes
+
+STANDINGS: Final = ("critical", "warning", "unknown", "info", "pending", "recovering")
+_UNKNOWN: Final = ("no_data", "error", "insufficient")
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which open alerts. What is empty lets all through; `text` is looked for in rule, host and labels, whatever its case."""
+
+    standing: str = ""
+    severity: str = ""
+    rule: str = ""
+    host: str = ""
+    text: str = ""
+    unjudged: bool = False
+    """True while nobody evaluates rules: how the rules' own alerts stand is then unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many alerts of one rule have one standing, the oldest since when, how many somebody has, and how many are muted."""
+
+    rule: str
+    standing: str
+    count: int
+    since: datetime
+    acknowledged: int
+    muted: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfHost:
+    """How many open alerts about a host, or about a container of it, have one state and severity."""
+
+    host: str
+    container: str | None
+    state: str
+    severity: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page. `before` is how many stand before it, `next` the cursor of the page after it; empty at the end."""
+
+    episodes: Sequence[Episode]
+    before: int = 0
+    next: str = field(default="")
+
+
+def counted(connection: Connection, chosen: Chosen) -> list[Counted]:
+    """Open alerts by rule and standing."""
+    is_muted = case((cast(episodes.c.muted, Text).like('["%'), 1), else_=0).label("is_muted")
+    columns = (episodes.c.rule, _rank(chosen).label("rank"), episodes.c.began_at, acknowledgements.c.episode, is_muted)
+    taken = episodes.outerjoin(acknowledgements, acknowledgements.c.episode == episodes.c.id)
+    # Grouped from outside: an engine does not see that two expressions with values bound to them are one.
+    one = _open(select(*columns).select_from(taken), chosen).subquery().c
+    had, quiet = func.count(one.episode), func.sum(one.is_muted)
+    wanted = select(one.rule, one.rank, func.count(), func.min(one.began_at), had, quiet).group_by(one.rule, one.rank)
+    rows = connection.execute(wanted).all()
+    return [Counted(rule, STANDINGS[rank], count, since, on_it, int(quiet)) for rule, rank, count, since, on_it, quiet in rows]
+
+
+def page(connection: Connection, chosen: Chosen, after: str, limit: int) -> Page:
+    """The alerts after a cursor (the first with none), the worst first. An odd cursor raises ValueError."""
+    rank = _rank(chosen)
+    wanted, before = _open(select(episodes), chosen), 0
+    if after:
+        place, _, id_ = after.partition(".")
+        beyond = or_(rank > int(place), and_(rank == int(place), episodes.c.id > id_))
+        earlier = _open(select(func.count()).select_from(episodes), chosen)
+        before = connection.execute(earlier).scalar_one()
+        before -= connection.execute(earlier.where(beyond)).scalar_one()
+        wanted = wanted.where(beyond)
+    ranked = wanted.add_columns(rank.label("rank")).order_by(rank, episodes.c.id).limit(limit + 1)
+    rows = [dict(row) for row in connection.execute(ranked).mappings()]
+    ranks = [row.pop("rank") for row in rows]
+    last = min(limit, len(rows)) - 1
+    following = f"{ranks[last]}.{rows[last]['id']}" if len(rows) > limit else ""
+    return Page(episodes_of(connection, rows[:limit]), before, following)
+
+
+def worst_of_rules(connection: Connection, chosen: Chosen, rules: Sequence[str], each: int) -> list[Episode]:
+    """The worst few alerts of each of these rules, the worst of all first."""
+    rank = _rank(chosen)
+    place = func.row_number().over(partition_by=episodes.c.rule, order_by=(rank, episodes.c.id))
+    numbered = _open(select(episodes.c.id, place.label("place"), rank.label("rank")), chosen).where(episodes.c.rule.in_(rules))
+    few = numbered.subquery()
+    wanted = (
+        select(episodes)
+        .join(few, few.c.id == episodes.c.id)
+        .where(few.c.place <= each)
+        .order_by(few.c.rank, few.c.place, episodes.c.id)
+    )
+    return episodes_of(connection, [dict(row) for row in connection.execute(wanted).mappings()])
+
+
+def about(connection: Connection, label: str, limit: int) -> list[Episode]:
+    """Open alerts that carry a label, the oldest first."""
+    wanted = _open(select(episodes), Chosen()).where(episodes.c.labels[label].as_string().is_not(None))
+    rows = connection.execute(wanted.order_by(episodes.c.id).limit(limit)).mappings()
+    return episodes_of(connection, [dict(row) for row in rows])
+
+
+def of_hosts(connection: Connection) -> list[OfHost]:
+    """Open alerts about hosts, counted."""
+    name = episodes.c.labels["name"].as_string().label("name")
+    wanted = select(episodes.c.host, name, episodes.c.state, episodes.c.severity)
+    of = tuple(wanted.where(episodes.c.ended_at.is_(None), episodes.c.host.is_not(None)).subquery().c)
+    counting: Select[Any] = select(*of, func.count())
+    rows = connection.execute(counting.group_by(*of)).all()
+    return [OfHost(host, box, state, severity, count) for host, box, state, severity, count in rows]
+
+
+def matchable(connection: Connection) -> list[Row]:
+    """What matchers look at, of every open alert: its id, rule, severity, state and labels, the worst first."""
+    columns = (episodes.c.id, episodes.c.rule, episodes.c.severity, episodes.c.state, episodes.c.value, episodes.c.labels)
+    wanted = _open(select(*columns), Chosen()).order_by(_rank(Chosen()), episodes.c.id)
+    return [dict(row) for row in connection.execute(wanted).mappings()]
+
+
+def _rank(chosen: Chosen) -> ColumnElement[int]:
+    """The place of an alert's standing in `STANDINGS`."""
+    state, severity = episodes.c.state, episodes.c.severity
+    places = [
+        (state.in_(_UNKNOWN), 2),
+        (state == "pending", 4),
+        (state == "recovering", 5),
+        (severity == "critical", 0),
+        (severity == "warning", 1),
+    ]
+    return case(*([(episodes.c.source == "rule", 2)] if chosen.unjudged else []), *places, else_=3)
+
+
+def _open(query: Select[Any], chosen: Chosen) -> Select[Any]:
+    query = query.where(episodes.c.ended_at.is_(None))
+    if chosen.standing:
+        query = query.where(_rank(chosen) == STANDINGS.index(chosen.standing))
+    for column, value in ((episodes.c.rule, chosen.rule), (episodes.c.host, chosen.host), (episodes.c.severity, chosen.severity)):
+        query = query.where(column == value) if value else query
+    return query.where(_with_text(chosen.text)) if chosen.text else query
+
+
+def _with_text(text: str) -> ColumnElement[bool]:
+    # Engines keep labels as JSON, some of them with every letter beyond ASCII escaped.
+    forms = {text.lower(), json.dumps(text.lower())[1:-1]}
+    places = (episodes.c.rule, func.coalesce(episodes.c.host, ""), cast(episodes.c.labels, Text))
+    return or_(*(func.lower(place).contains(form, autoescape=True) for place in places for form in sorted(forms)))
