@@ -55,6 +55,13 @@ class World:
     ingest: Any = None
     """The stores' door, for a transport that ends in this process."""
 
+    state: Any = None
+    """State: for an action that says something to other rooms (a pause, a run that is asked for, a hold), and for a notifier that
+    keeps who of several has a message."""
+
+    pipelines: frozenset[str] = frozenset()
+    """The names of the pipelines, for an action that means one of them."""
+
 
 class Kind(Protocol):
     """What a kind's file looks like from outside."""

@@ -25,7 +25,7 @@ from gwanje.keep.state.tables import audit
 from gwanje.kinds import World
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
-TASK = Task("deed:1", "restart", "web-1", "web down", {"host": "web-1", "service": "shop; rm -rf $HOME `id`"}, "because")
+TASK = Task("deed:1", "restart", "web-1", "web down", {"host": "web-1", "service": "shop; rm -rf $HOME `id`"}, "because", NOW)
 
 
 @pytest.fixture

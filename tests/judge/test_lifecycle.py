@@ -135,7 +135,7 @@ def test_n2_an_end_without_data_is_not_called_resolved() -> None:
     fired, _ = step(None, VERDICTS["B"], _rule(no_data="ok"), BEGAN)
     _, (ended,) = step(fired, VERDICTS["s"], _rule(no_data="ok"), BEGAN)
     assert fired is not None
-    assert [ended.ended, depart(fired, BEGAN).ended] == [Ended.NO_DATA, Ended.DEPARTED]
+    assert [ended.ended, depart(fired, BEGAN, "away").ended] == [Ended.NO_DATA, Ended.DEPARTED]
 
 
 def test_n3_data_that_come_back_good_resolve_a_no_data_alert() -> None:

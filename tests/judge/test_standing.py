@@ -1,17 +1,18 @@
 """All alerts of one rule: what a step changes, what it leaves alone, and when nothing can change."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from gwanje.judge.leaving import Leaving
 from gwanje.judge.lifecycle import Ended
 from gwanje.judge.rules.evaluate import Memory, found
 from gwanje.judge.rules.found import Found
 from gwanje.judge.rules.spec import Rule
 from gwanje.judge.standing import Standing
 from gwanje.judge.trouble import RULE_ERROR, failing, overfull
-from gwanje.keep import promql
 from gwanje.keep.samples.base import Vector
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -63,7 +64,7 @@ def test_e9_e8_an_alert_of_its_own_says_that_a_rule_is_in_trouble() -> None:
 
 
 def test_n5_what_departs_as_expected_raises_nothing_and_ends_what_is_open() -> None:
-    departed = [promql.matchers('{host=~"web-.*"}')]
+    departed = [Leaving((("host", re.compile("web-.*")),))]
     rule = _rule(no_data="alert")
     standing = Standing(rule)
     standing.step(_found(rule, {"web-1": 0.95, "web-2": 0.1, "db-1": 0.1}), _at(0))
@@ -76,7 +77,7 @@ def test_n5_what_departs_as_expected_raises_nothing_and_ends_what_is_open() -> N
 def test_n5_what_still_answers_is_judged_though_it_may_depart() -> None:
     rule = _rule()
     standing = Standing(rule)
-    standing.step(_found(rule, {"web-1": 0.95}), _at(0), [promql.matchers('{host="web-1"}')])
+    standing.step(_found(rule, {"web-1": 0.95}), _at(0), [Leaving.of(host="web-1")])
     assert _states(standing) == {"web-1": "firing"}
 
 

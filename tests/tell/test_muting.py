@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from gwanje.model import Severity
 from gwanje.tell.escalation import Escalation
 from gwanje.tell.groups import step
@@ -147,6 +149,27 @@ def test_x1_steps_are_taken_while_nobody_takes_it_over_and_the_end_reaches_every
         (1800, "kims-phone", Reason.FIRST),
         *[(2000, receiver, Reason.RESOLVED) for receiver in ("kims-phone", "lead", "ops")],
     ]
+
+
+@pytest.mark.parametrize(
+    ("day", "hears"),
+    [
+        pytest.param(WEB, {"ops", "lead", "nights-phone", "days-phone"}, id="nobody is on it: whoever is on duty now is told"),
+        pytest.param(replace(WEB, acknowledged="kim"), {"ops", "lead", "nights-phone"}, id="somebody is on it: the day rests"),
+    ],
+)
+def test_x1_at_a_change_of_layers_the_end_reaches_exactly_those_who_were_told(day: Alert, hears: set[str]) -> None:
+    """The night was told at the second step; it is over when the day's layer answers."""
+    desk = Desk({**AT_ONCE, "escalate": "night"}, on_duty={"boss": "nights-phone"})
+    for seconds in (0, 600, 1800):
+        desk.at(seconds, WEB)
+    desk.on_duty = {"boss": "days-phone"}
+    desk.at(1860, day)
+    desk.at(2000, _over(WEB))
+    desk.at(2060)
+    told = sorted(receiver for _, receiver, reason, _ in desk.said if reason == Reason.FIRST)
+    over = sorted(receiver for _, receiver, reason, _ in desk.said if reason == Reason.RESOLVED)
+    assert told == over == sorted(hears)
 
 
 def test_x1_acknowledging_stops_the_escalation() -> None:

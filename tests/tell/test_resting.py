@@ -100,3 +100,29 @@ def test_where_an_alert_goes_is_asked_anew_when_its_severity_or_who_is_on_duty_c
     assert receivers(Severity.CRITICAL, {"night": "lee"}) == ["lee"]
     assert receivers(Severity.CRITICAL, {}) == ["ops"]
     assert receivers(Severity.CRITICAL, {}, frozenset({"ops"})) == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_where_many_go_is_where_each_goes_by_itself(seed: int) -> None:
+    dice = Random(seed)  # noqa: S311 - labels, no secrets
+    inner = {"match": 'zone!="", host=~"web-[12]|"', "group_by": ["zone"], "receiver": "web", "continue": True}
+    deeper = {"match": 'severity="critical"', "duty": "night", "routes": [{"match": 'team="shop"', "group_by": []}]}
+    root = Route.model_validate({"receiver": "ops", "routes": [inner, deeper]})
+
+    def some(name: str, *values: str) -> dict[str, str]:
+        value = dice.choice([None, *values])
+        return {} if value is None else {name: value}
+
+    alerts = [
+        Alert(
+            f"e{number}",
+            f"rule {number % 3}",
+            some("host", "web-1", "web-3", "") | some("zone", "z1", "z2") | some("team", "shop", "search") | {"n": str(number)},
+            dice.choice(list(Severity)),
+            firing=True,
+        )
+        for number in range(60)
+    ]
+    together = Placing().of(alerts, root, {"night": "kim"}, frozenset())
+    alone = [Placing().of([alert], root, {"night": "kim"}, frozenset())[0] for alert in alerts]
+    assert together == alone

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from gwanje.tell.duty import Rota, on_duty, receiver_of, turns
+from gwanje.tell.duty import Rota, answering, circle, on_duty, receiver_of, turns
 from gwanje.tell.windows import DAYS, Window, holds, maintained, stretches
 
 SEOUL, BERLIN = ZoneInfo("Asia/Seoul"), ZoneInfo("Europe/Berlin")
@@ -144,6 +144,50 @@ def test_m5_nobody_is_on_duty_on_holidays_and_days_that_are_left_out() -> None:
     assert on_duty(rota, datetime(2026, 1, 10, 12, tzinfo=SEOUL)) is None
     assert on_duty(rota, datetime(2026, 2, 17, 12, tzinfo=SEOUL)) is None
     assert on_duty(rota, datetime(2026, 2, 20, 12, tzinfo=SEOUL)) is not None
+
+
+def _layers(zone: str = "Europe/Berlin") -> list[Rota]:
+    """Kim, Lee and Park take turns at night; the desk answers otherwise, but not at the weekend."""
+    desk = [{"name": "desk", "receiver": "desk-mail"}]
+    night = _rota(name="night", zone=zone, hand_over="12:00", otherwise="day", **{"from": "22:00", "to": "07:00"})
+    return [night, _rota(name="day", zone=zone, hand_over="00:00", people=desk, days=["mon-fri"])]
+
+
+@pytest.mark.parametrize(
+    ("at", "answers"),
+    [
+        pytest.param("2026-03-27T21:59+01:00", "desk", id="before the night"),
+        pytest.param("2026-03-27T22:00+01:00", "park", id="the night begins"),
+        pytest.param("2026-03-29T01:59+01:00", "park", id="before clocks go forward"),
+        pytest.param("2026-03-29T03:00+02:00", "park", id="after they went"),
+        pytest.param("2026-03-29T06:59+02:00", "park", id="the short night ends at seven of the new clock"),
+        pytest.param("2026-03-29T07:00+02:00", None, id="on a Sunday the desk is empty"),
+        pytest.param("2026-10-25T02:30+02:00", "park", id="the hour that comes twice, the first time"),
+        pytest.param("2026-10-25T02:30+01:00", "park", id="and the second"),
+        pytest.param("2026-10-25T06:59+01:00", "park", id="the long night goes on until seven"),
+        pytest.param("2026-10-26T08:00+01:00", "desk", id="Monday at the desk"),
+    ],
+)
+def test_m5_a_layer_answers_in_its_hours_and_the_one_below_otherwise(at: str, answers: str | None) -> None:
+    person = answering(_layers(), datetime.fromisoformat(at)).get("night")
+    assert (person.name if person else None) == answers
+
+
+def test_m5_a_layers_calendar_shows_just_its_hours_across_a_clock_change() -> None:
+    night = _layers()[0]
+    start = datetime.fromisoformat("2026-03-28T12:00+01:00")
+    shown = turns(night, start, start + timedelta(days=2))
+    lengths = [turn.ends.astimezone(UTC) - turn.begins.astimezone(UTC) for turn in shown]
+    assert lengths == [timedelta(hours=8), timedelta(hours=9)]
+    for minutes in range(0, 2 * 24 * 60, 30):
+        at = start + timedelta(minutes=minutes)
+        assert (on_duty(night, at) is not None) == any(turn.begins <= at < turn.ends for turn in shown)
+
+
+def test_m5_layers_that_go_in_a_circle_are_seen() -> None:
+    one, other = _rota(name="one", otherwise="other"), _rota(name="other", otherwise="one")
+    assert circle([one, other], "one")
+    assert not circle(_layers(), "night")
 
 
 def test_somebody_unknown_cannot_take_a_stretch_over() -> None:

@@ -1,15 +1,18 @@
 """Rules over stored samples: when they would have fired, and that asking ahead changes no answer."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from gwanje.judge.rules.spec import Rule
 from gwanje.judge.rules.thresholds import Thresholds
+from gwanje.keep.said import Silence
 from gwanje.keep.samples.base import Answer, Matrix
 from gwanje.model import Severity, to_ms
 from gwanje.tell.policy import Policy
 from gwanje.tell.spec import Route
+from gwanje.tell.windows import Window
 from gwanje.testing.scenarios import MemorySamples
 from gwanje.watch.ahead import Ahead
 from gwanje.watch.backtest import Backtest, backtest
@@ -30,9 +33,12 @@ def stored(values: dict[int, float], *, until: int) -> MemorySamples:
     return samples
 
 
-async def told(rule: dict[str, object], samples: MemorySamples, until: int) -> Backtest:
+async def told(
+    rule: dict[str, object], samples: MemorySamples, until: int, policy: Policy = POLICY, silences: Sequence[Silence] = ()
+) -> Backtest:
     wanted = Rule.model_validate({"name": "cpu high", "expr": "cpu", **rule})
-    return await backtest(wanted, samples, POLICY, (START, START + timedelta(minutes=until)), STEP, thresholds=Thresholds())
+    span = START, START + timedelta(minutes=until)
+    return await backtest(wanted, samples, policy, span, STEP, thresholds=Thresholds(), silences=silences)
 
 
 async def test_h2_a_rule_says_how_often_when_and_for_whom_it_would_have_fired() -> None:
@@ -91,3 +97,42 @@ def shown(answer: Answer) -> list[object]:
     labels = getattr(answer, "labels", [()])
     values = answer.values.tolist() if hasattr(answer, "values") else [answer.value]
     return [list(labels), list(map(repr, values))]
+
+
+def silence(matchers: str, begins: int, ends: int) -> Silence:
+    times = START + timedelta(minutes=begins), START + timedelta(minutes=ends)
+    return Silence("s", matchers, *times, "moving", "kim", START, START)
+
+
+@pytest.mark.parametrize(
+    ("silences", "policy", "expected"),
+    [
+        pytest.param([], POLICY, (("ops",), ()), id="nothing mutes it"),
+        pytest.param([silence('host="web-1"', 0, 60)], POLICY, ((), ("silenced",)), id="silenced throughout"),
+        pytest.param([silence('host="web-1"', 0, 15)], POLICY, (("ops",), ("silenced",)), id="told when the silence ended"),
+        pytest.param([silence('host="db-1"', 0, 60)], POLICY, (("ops",), ()), id="another host's silence"),
+        pytest.param(
+            [],
+            Policy(
+                Route(receiver="ops"),
+                windows=[Window.model_validate({"name": "work", "from": "09:00", "to": "09:15", "match": 'host="web-1"'})],
+            ),
+            (("ops",), ("maintenance",)),
+            id="told when maintenance ended",
+        ),
+        pytest.param(
+            [],
+            Policy(
+                Route(receiver="ops", mute=("quiet",)),
+                windows=[Window.model_validate({"name": "quiet", "from": "09:00", "to": "10:00"})],
+            ),
+            ((), ("mute window",)),
+            id="quiet hours throughout",
+        ),
+    ],
+)
+async def test_h2_silences_and_windows_of_that_time_are_replayed(
+    silences: Sequence[Silence], policy: Policy, expected: tuple[tuple[str, ...], tuple[str, ...]]
+) -> None:
+    found = await told({"warning": ">= 0.9"}, stored({10: 0.95, 20: 0.2}, until=30), 30, policy, silences)
+    assert [(tuple(one.told), tuple(one.muted)) for one in found.firings] == [expected]

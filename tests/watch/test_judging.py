@@ -9,11 +9,10 @@ from sqlalchemy import event
 
 from gwanje import kinds
 from gwanje.errors import QueryLimit
+from gwanje.judge.leaving import Departed, Leaving
 from gwanje.judge.lifecycle import State as Standing
 from gwanje.judge.lifecycle import unknown
 from gwanje.judge.rules.spec import Rule
-from gwanje.judge.standing import Departed
-from gwanje.keep import promql
 from gwanje.keep.said import Override
 from gwanje.keep.samples.base import Answer
 from gwanje.keep.state import alerts, sqlite, thresholds
@@ -155,6 +154,62 @@ async def test_s7_a_changed_rule_judges_at_once_what_is_open(state: State) -> No
     assert _ended(state) == {"cpu high": "resolved"}
 
 
+BY_HOST = {"name": "busy", "expr": "sum by (host) (cpu)", "critical": ">= 0.9", "interval": "5s"}
+INSIDE = {"name": "busy", "expr": "sum by (host) (cpu) > 0.9", "severity": "critical", "interval": "5s"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "ended"),
+    [
+        pytest.param(BY_HOST, BY_HOST | {"expr": "sum(cpu)"}, {"busy": "rule changed"}, id="another grouping"),
+        pytest.param(BY_HOST, BY_HOST | {"expr": 'cpu{host="db-1"}'}, {"busy": "rule changed"}, id="other series"),
+        pytest.param(BY_HOST, BY_HOST | {"labels": {"team": "web"}}, {"busy": "rule changed"}, id="other labels of its own"),
+        pytest.param(BY_HOST, BY_HOST | {"for": "1m"}, {}, id="the same label sets"),
+        pytest.param(INSIDE, INSIDE | {"expr": "sum(cpu) > 0.9"}, {"busy": "rule changed"}, id="a condition inside"),
+        pytest.param(INSIDE, INSIDE | {"expr": "sum by (host) (cpu) > 0.99"}, {"busy": "resolved"}, id="good by the new text"),
+    ],
+)
+async def test_s7_what_the_new_text_looks_for_no_longer_ends_with_rule_changed(
+    state: State, before: Mapping[str, object], after: Mapping[str, object], ended: Mapping[str, str]
+) -> None:
+    samples = Samples()
+    first = _round(state, samples, before)
+    for seconds in range(0, 31, 5):
+        samples.measure(seconds, 0.95)
+        await first.once(_at(seconds))
+    second = _round(state, samples, after)
+    for seconds in range(35, 61, 5):
+        samples.measure(seconds, 0.95)
+        await second.once(_at(seconds))
+    assert _ended(state) == ended
+
+
+async def test_s7_what_stopped_before_the_change_is_still_missing_and_not_let_go(state: State) -> None:
+    samples = Samples()
+    first = _round(state, samples, BY_HOST)
+    for seconds in range(0, 900, 5):
+        if seconds <= 30:
+            samples.measure(seconds, 0.95)
+        await first.once(_at(seconds))
+    second = _round(state, samples, BY_HOST | {"critical": ">= 0.8"})
+    await second.once(_at(905))
+    assert _ended(state) == {}
+    assert [one.state for one in _open(state)] == ["firing"]
+
+
+async def test_s7_those_who_were_told_hear_that_the_rule_changed(state: State) -> None:
+    samples = Samples()
+    samples.measure(0, 0.95)
+    await _round(state, samples, BY_HOST).once(_at(0))
+    second = _round(state, samples, BY_HOST | {"expr": "sum(cpu)"})
+    for seconds in range(5, 330, 5):
+        samples.measure(seconds, 0.1)
+        await second.once(_at(seconds))
+    with state.read() as connection:
+        (told,) = connection.exec_driver_sql("SELECT message FROM outbox WHERE reason = 'resolved'").scalars()
+    assert '"rule changed"' in told
+
+
 async def test_s4_s6_clocks_survive_a_restart_though_what_stays_is_not_written_each_round(state: State) -> None:
     samples = Samples()
     rule = HIGH | {"for": "1m", "keep_firing_for": "1m"}
@@ -219,7 +274,7 @@ async def test_n5_what_departs_as_expected_is_ended_as_such(state: State) -> Non
     gone: list[str] = []
 
     def departed() -> Departed:
-        return [promql.matchers(f'{{host="{host}"}}') for host in gone]
+        return [Leaving.of(host=host) for host in gone]
 
     round_ = _round(state, samples, places=Places(departed=departed))
     await round_.once(_at(0))

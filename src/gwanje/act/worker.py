@@ -1,4 +1,7 @@
-"""Deeds decided → the world. Each is claimed by one worker, done once, and what came of it is written down."""
+"""Deeds decided → the world. Each is claimed by one worker, done once, and what came of it is written down.
+
+It also writes down the ends of holds.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,11 @@ import structlog
 from gwanje.act.actions.base import Doer, Task
 from gwanje.carry.updates.base import Update, Updates
 from gwanje.errors import GwanjeError
-from gwanje.keep.state import deeds
+from gwanje.keep.state import deeds, holds
 from gwanje.keep.state.base import State
 
 TOPIC: Final = "deeds"
+HOLDS: Final = "holds"
 _POLL: Final = timedelta(seconds=1)
 _LONGEST: Final = timedelta(minutes=10)
 
@@ -42,12 +46,13 @@ class Worker:
 
     async def run(self) -> None:
         """Look once a second."""
-        if not self._doers:
-            return
-        await asyncio.to_thread(self._give_up)
+        if self._doers:
+            await asyncio.to_thread(self._give_up)
         while True:
             try:
-                await self.once()
+                await asyncio.to_thread(self.end_holds)
+                if self._doers:
+                    await self.once()
             except Exception as error:  # noqa: BLE001 - a state that cannot be read now must not end the worker for good
                 log.error("actions are held up", reason=str(error))  # noqa: TRY400 - the reason says it all
             await asyncio.sleep(_POLL.total_seconds())
@@ -65,7 +70,7 @@ class Worker:
         doer = self._doers.get(deed.action)
         if doer is None:
             return deeds.FAILED, "the action is no longer configured"
-        task = Task(f"deed:{deed.id}", deed.action, deed.target, deed.rule, deed.labels, deed.because)
+        task = Task(f"deed:{deed.id}", deed.action, deed.target, deed.rule, deed.labels, deed.because, self._clock())
         if deed.dry:
             return deeds.DRY, f"would have done: {doer.would(task)}"
         try:
@@ -77,6 +82,19 @@ class Worker:
             return deeds.FAILED, str(error)
         except Exception as error:  # noqa: BLE001 - an action's own fault must not stop the others
             return deeds.FAILED, f"the action failed with {type(error).__name__}"
+
+    def end_holds(self) -> None:
+        """Write down that the time of holds is over; whoever scales sees it by the time itself."""
+        now = self._clock()
+        with self._state.read() as connection:
+            if not holds.any_over(connection, now):
+                return
+        with self._state.write() as connection:
+            over = holds.end_those_over(connection, now)
+        for hold in over:
+            log.info("hold is over", scaler=hold.scaler, who=hold.who)
+            if self._updates is not None:
+                self._updates.publish(Update(HOLDS, hold.scaler))
 
     def _claim(self) -> deeds.Kept | None:
         with self._state.read() as connection:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gwanje.carry.base import Sender
 from gwanje.carry.updates.base import Update, Updates
+from gwanje.collect import pausing
 from gwanje.collect.pipelines import fetch as fetches
 from gwanje.collect.pipelines import run as one_run
 from gwanje.collect.pipelines.counters import FetchCounters
@@ -21,7 +22,7 @@ from gwanje.collect.pipelines.fetch import Fetch
 from gwanje.collect.pipelines.spec import Prepared
 from gwanje.collect.sources.base import Fetched
 from gwanje.errors import GwanjeError, RetryLater, StoreFull
-from gwanje.keep.state import runs
+from gwanje.keep.state import pauses, runs
 from gwanje.keep.state.base import State
 from gwanje.keep.state.runs import Ending, Run
 from gwanje.model import Batch, to_ms
@@ -34,6 +35,7 @@ Clock = Callable[[], datetime]
 
 RUNS: Final = "runs"
 FETCHES: Final = "fetches"
+PAUSES: Final = "pauses"
 
 _LOOK: Final = timedelta(seconds=1)
 """Updates are hints; whoever misses one finds the run by looking this often."""
@@ -47,9 +49,10 @@ _PAUSES: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 class Schedule:
     """Runs pipelines until it is cancelled.
 
-    A tick that passed while nobody looked is not made up for, and a pipeline never runs twice at once. Several processes may
-    run the same schedule on one state: each tick is run by one of them. Cancelling `run` stops fetches, tells their outcome
-    and returns within 3 s.
+    A tick that passed while nobody looked is not made up for, and a pipeline never runs twice at once. While it is paused no
+    tick becomes a run; what is under way ends, and what is asked for anyway runs. Several processes may run the same
+    schedule on one state: each tick is run by one of them. Cancelling `run` stops fetches, tells their outcome and returns
+    within 3 s.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class Schedule:
         labels: Mapping[str, str] | None = None,
     ) -> None:
         self._pipelines = {prepared.name: prepared for prepared in pipelines}
+        self._declared = {prepared.name: prepared.pipeline for prepared in pipelines}
         self._state = state
         self._transport = transport
         self._updates = updates
@@ -136,16 +140,23 @@ class Schedule:
         names = [name for name, prepared in self._pipelines.items() if not prepared.source.off_because]
         if not due:
             with self._state.read() as connection:
-                if not runs.waiting(connection, names, now):
+                if not runs.waiting(connection, names, now) and not pauses.any_over(connection, now):
                     return []
         claimed: list[Run] = []
         with self._state.write() as connection:
+            paused = {pause.pipeline: pause for pause in pauses.every(connection)}
+            resumed = pausing.resume_those_over(connection, self._declared, now)
             for name, tick in due:
-                if runs.ask_for_tick(connection, pipeline=name, tick=tick, now=now) is None:
+                if name in paused and (paused[name].holds(now) or paused[name].holds(tick)):
+                    log.debug("tick passed over while paused", pipeline=name, tick=runs.tick_partition(tick))
+                elif runs.ask_for_tick(connection, pipeline=name, tick=tick, now=now) is None:
                     log.info("tick passed over", pipeline=name, tick=runs.tick_partition(tick))
             began = self._clock()  # another process may have held the write lock since `now`
             while run := runs.claim(connection, pipelines=names, worker=self._worker_id, now=began, lease=_LEASE):
                 claimed.append(run)
+        for name in resumed:
+            log.info("pause is over", pipeline=name)
+            self._updates.publish(Update(PAUSES, name))
         return claimed
 
     # --- one run
@@ -212,6 +223,7 @@ class Schedule:
 
         def write() -> bool:
             with self._state.write() as connection:
+                pauses.settle(connection, run.pipeline)
                 return runs.finish(connection, run, ending, now=self._clock())
 
         if not await asyncio.to_thread(write):

@@ -6,14 +6,17 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from gwanje.model import to_ms
+
+_written: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def fingerprint(rule: str, labels: Mapping[str, str]) -> str:
     """An alert's identity: rule and labels, severity left out."""
     own = sorted((name, value) for name, value in labels.items() if name != "severity")
-    return hashlib.sha256(json.dumps([rule, own], ensure_ascii=False).encode()).hexdigest()[:32]
+    return hashlib.sha256(_written([rule, own]).encode()).hexdigest()[:32]
 
 
 def episode_id(identity: str, began: datetime) -> str:

@@ -44,7 +44,9 @@ class Ended(StrEnum):
     PASSED = "passed before firing"
     NO_DATA = "no data"
     DEPARTED = "departed"
+    HOST_REMOVED = "host removed"
     RULE_REMOVED = "rule removed"
+    RULE_CHANGED = "rule changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +145,14 @@ def remove(instance: Instance, now: datetime) -> Transition:
     return _transition(instance, State.OK, now, "the rule was removed", Ended.RULE_REMOVED)
 
 
-def depart(instance: Instance, now: datetime) -> Transition:
+def reword(instance: Instance, now: datetime) -> Transition:
+    """The end of an instance that its rule's new text does not find any more. That is not "resolved" either."""
+    return _transition(instance, State.OK, now, "the rule was changed and looks for this no longer", Ended.RULE_CHANGED)
+
+
+def depart(instance: Instance, now: datetime, because: str, ended: Ended = Ended.DEPARTED) -> Transition:
     """The end of an instance of something that was taken away on purpose."""
-    return _transition(instance, State.OK, now, "departed as expected", Ended.DEPARTED)
+    return _transition(instance, State.OK, now, because, ended)
 
 
 # --- looked at -----------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ are taken over, all at once. Instances are brought up to date from them when one
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -16,19 +16,16 @@ from numpy.typing import NDArray
 
 from gwanje.judge import lifecycle
 from gwanje.judge.identity import fingerprint
-from gwanje.judge.lifecycle import Instance, State, Transition
+from gwanje.judge.leaving import Departed, leaving
+from gwanje.judge.lifecycle import Ended, Instance, State, Transition
 from gwanje.judge.rules.found import BETWEEN, CLEARED, STALE, Found
 from gwanje.judge.rules.spec import Rule
 from gwanje.judge.rules.threshold import Threshold
 from gwanje.judge.rules.thresholds import Standard
 from gwanje.judge.rules.verdict import Breach, Good, Stale, Verdict
-from gwanje.keep.promql import Matcher
 
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _AT_ONCE: Final = datetime.min.replace(tzinfo=UTC)
-
-Departed = Sequence[Sequence[Matcher]]
-"""What was taken away on purpose: label sets that all matchers of one of these match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +165,10 @@ class Standing:
         departed: Departed = (),
         standard: Standard | None = None,
     ) -> list[Change]:
-        if before is not None and (verdict is None or isinstance(verdict, Stale)) and _expected(before.labels, departed):
-            return [self.end(before, lifecycle.depart(before, at))]
+        if before is not None and (verdict is None or isinstance(verdict, Stale)):
+            left = leaving(before.labels, departed)
+            if left is not None:
+                return [self.end(before, lifecycle.depart(before, at, left.because, left.ended))]
         after, transitions = lifecycle.step(before, verdict, self.rule, at)
         breach = verdict if isinstance(verdict, Breach) else None
         origin = standard.origin(breach.severity) if breach and standard else ""
@@ -213,8 +212,10 @@ class Standing:
         changes: list[Change] = []
         self._heard(found, at)
         for identity, (labels, seen_at) in list(self._answered.items()):
-            if _expected(labels, departed):
-                del self._answered[identity]
+            left = leaving(labels, departed)
+            if left is not None:
+                if left.ended is Ended.HOST_REMOVED:  # what is merely away is expected back
+                    del self._answered[identity]
             elif identity not in self.open and at - seen_at > lifecycle.absence(self.rule):
                 if len(self.open) >= self.rule.max_instances:
                     self.refused += 1
@@ -252,10 +253,6 @@ class Standing:
 
     def _no_breach(self) -> Worst:
         return Worst(self.rule.conditions[-1][1])
-
-
-def _expected(labels: Mapping[str, str], departed: Departed) -> bool:
-    return any(all(matcher.select([labels.get(matcher.name, "")])[0] for matcher in one) for one in departed)
 
 
 def _further(threshold: Threshold, peak: float | None, value: float | None) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Final
@@ -59,6 +59,12 @@ class Rota(Settings):
     """When on the day of a hand-over the next turn begins."""
     days: Days = ()
     """On which days somebody is on duty; every day unless set. A day is from hand-over to hand-over."""
+    from_: Clock = Field(default="00:00", alias="from")
+    """From when on the clock somebody is on duty: `18:00` for a layer of the night."""
+    to: Clock = "24:00"
+    """Until when; before `from`, until that time of the next day."""
+    otherwise: str | None = None
+    """The rota that answers where nobody is on duty in this one: the layer below."""
     not_on_holidays: Country | None = None
     """Nobody is on duty on the public holidays of this country, such as `KR`; the route's or step's other receivers are told."""
     overrides: tuple[Override, ...] = ()
@@ -66,6 +72,8 @@ class Rota(Settings):
 
     @model_validator(mode="after")
     def _known(self) -> Rota:
+        if self.from_ == self.to:
+            raise ValueError("`from` and `to` are the same time; leave both out for the whole day")
         names = [person.name for person in self.people]
         if len(set(names)) < len(names):
             raise ValueError("two people have one name; tell them apart")
@@ -89,6 +97,8 @@ def on_duty(rota: Rota, at: datetime) -> Person | None:
     taken = next((one for one in reversed(rota.overrides) if one.from_ <= at < one.to), None)
     if taken is not None:
         return next(person for person in rota.people if person.name == taken.person)
+    if not _in_hours(rota, at):
+        return None
     day = _day(rota, at)
     if rota.days and DAYS[day.weekday()] not in rota.days:
         return None
@@ -112,10 +122,45 @@ def turns(rota: Rota, start: datetime, end: datetime) -> list[Turn]:
     return found
 
 
-def receiver_of(rotas: Iterable[Rota], name: str, at: datetime) -> str:
-    """The receiver of who is on duty in the rota of this name; empty where nobody is."""
-    person = next((on_duty(rota, at) for rota in rotas if rota.name == name), None)
+def answering(rotas: Sequence[Rota], at: datetime) -> dict[str, Person]:
+    """Who answers for each rota, by its name: who is on duty in it, otherwise in the layers below. Without those of nobody."""
+    known = {rota.name: rota for rota in rotas}
+    return {rota.name: person for rota in rotas if (person := _answering(rota, known, at))}
+
+
+def receiver_of(rotas: Sequence[Rota], name: str, at: datetime) -> str:
+    """The receiver of who answers for the rota of this name; empty where nobody does."""
+    person = answering(rotas, at).get(name)
     return person.receiver if person else ""
+
+
+def circle(rotas: Sequence[Rota], name: str) -> bool:
+    """Whether the layers below a rota come back to it."""
+    below = {rota.name: rota.otherwise for rota in rotas}
+    seen, layer = set[str](), below.get(name)
+    while layer is not None and layer not in seen:
+        seen.add(layer)
+        layer = below.get(layer)
+    return name in seen
+
+
+def _answering(rota: Rota, known: Mapping[str, Rota], at: datetime) -> Person | None:
+    layer: Rota | None = rota
+    asked: set[str] = set()
+    while layer is not None and layer.name not in asked:
+        asked.add(layer.name)
+        person = on_duty(layer, at)
+        if person is not None:
+            return person
+        layer = known.get(layer.otherwise or "")
+    return None
+
+
+def _in_hours(rota: Rota, at: datetime) -> bool:
+    clock = at.astimezone(ZoneInfo(rota.zone)).strftime("%H:%M")
+    if rota.from_ < rota.to:
+        return rota.from_ <= clock < rota.to
+    return clock >= rota.from_ or clock < rota.to
 
 
 def _day(rota: Rota, at: datetime) -> date:
@@ -126,10 +171,10 @@ def _day(rota: Rota, at: datetime) -> date:
 
 def _moments(rota: Rota, start: datetime, end: datetime) -> Sequence[datetime]:
     """Every time at which who is on duty may change."""
-    zone, clock = ZoneInfo(rota.zone), time.fromisoformat(rota.hand_over)
-    day, found = _day(rota, start), set[datetime]()
-    while len(found) < _MOST_TURNS and (moment := datetime.combine(day, clock, zone)) < end:
-        found.add(moment)
+    zone, day, found = ZoneInfo(rota.zone), _day(rota, start), set[datetime]()
+    clocks = {time.fromisoformat(one) for one in (rota.hand_over, rota.from_, rota.to) if one != "24:00"}
+    while len(found) < _MOST_TURNS and datetime.combine(day, time(), zone) < end:
+        found |= {datetime.combine(day, clock, zone) for clock in clocks}
         day += timedelta(days=1)
     for override in rota.overrides:
         found |= {override.from_, override.to}

@@ -113,10 +113,11 @@ def _places(firing: Sequence[Alert], ways: Ways, placing: Placing) -> dict[str, 
     found: dict[str, dict[str, Alert]] = {}
     shapes: dict[str, _Place] = {}
     for alert, placed in placing.of(firing, ways.root, ways.on_duty, ways.absent):
-        for one in _one_a_receiver(placed, ways.windows_on):
-            shapes.setdefault(one.key, _Place(one.key, one.target, one.labels, 0, ()))
+        for one in placed if len(placed) < 2 else _one_a_receiver(placed, ways.windows_on):
+            if one.key not in shapes:
+                shapes[one.key], found[one.key] = _Place(one.key, one.target, one.labels, 0, ()), {}
             muted = alert.muted or one.target.muted(ways.windows_on)
-            found.setdefault(one.key, {})[alert.episode] = replace(alert, muted=muted) if muted else alert
+            found[one.key][alert.episode] = replace(alert, muted=muted) if muted else alert
     return {key: replace(place, alerts=tuple(found[key].values())) for key, place in shapes.items()}
 
 
@@ -208,7 +209,8 @@ def _told(
     held = {alert.episode: alert.muted for alert in firing if alert.muted}
     taken = frozenset(alert.episode for alert in firing if alert.acknowledged and alert.episode in group.told)
     if reason is None:
-        waiting = {episode: why for episode, why in group.held.items() if any(one.episode == episode for one in news.freed)}
+        freed = {alert.episode for alert in news.freed}
+        waiting = {episode: why for episode, why in group.held.items() if episode in freed}
         return _changed(group, {**waiting, **held}, group.acknowledged & taken), None
     key = hashlib.sha256(json.dumps([group.key, reason, now.isoformat()]).encode()).hexdigest()[:32]
     if reason is Reason.ACKNOWLEDGED:

@@ -38,11 +38,14 @@ class Placed:
 
 
 class Placing:
-    """Where alerts go. What it remembers is that of the alerts asked about last, under the same routes and people on duty."""
+    """Where alerts go. What it remembers is that of the alerts asked about last, under the same routes and people on duty.
+
+    Alerts that are the same to the routes, in the labels that some matcher or `group_by` names, share what was worked out once.
+    """
 
     def __init__(self) -> None:
         self._under: tuple[Route | None, Mapping[str, str], frozenset[str]] = (None, {}, frozenset())
-        self._known: dict[tuple[str, Severity], Sequence[Placed]] = {}
+        self._known: dict[str, tuple[Severity, Sequence[Placed]]] = {}
 
     def of(
         self, alerts: Iterable[Of], root: Route | None, on_duty: Mapping[str, str], absent: frozenset[str]
@@ -50,11 +53,20 @@ class Placing:
         """The groups of each alert; none of receivers that are absent."""
         known = self._known if self._under == (root, on_duty, absent) else {}
         found = []
-        after: dict[tuple[str, Severity], Sequence[Placed]] = {}
+        after: dict[str, tuple[Severity, Sequence[Placed]]] = {}
+        looked_at = sorted(_looked_at(root, Target("").group_by)) if root else []
+        alike: dict[tuple[str, ...], Sequence[Placed]] = {}
         for alert in alerts:
-            asked = (alert.episode, alert.severity)
-            placed = known.get(asked)
-            after[asked] = placed = _placed(alert.routed_by, root, on_duty, absent) if placed is None else placed
+            before = known.get(alert.episode)
+            if before is not None and before[0] is alert.severity:
+                after[alert.episode], placed = before, before[1]
+            else:
+                labels = alert.routed_by
+                seen = tuple([labels.get(name, "") for name in looked_at])
+                if seen not in alike:
+                    alike[seen] = _placed(labels, root, on_duty, absent)
+                placed = alike[seen]
+                after[alert.episode] = alert.severity, placed
             found.append((alert, placed))
         self._under, self._known = (root, on_duty, absent), after
         return found
@@ -63,6 +75,12 @@ class Placing:
 def group_key(target: Target, labels: Mapping[str, str]) -> str:
     """The name of a group for ever: its receiver and the labels that make it."""
     return hashlib.sha256(json.dumps([target.receiver, sorted(labels.items())], ensure_ascii=False).encode()).hexdigest()[:32]
+
+
+def _looked_at(route: Route, group_by: Iterable[str]) -> set[str]:
+    """The labels that decide where alerts go: those of every matcher, and those that make groups."""
+    here = {matcher.label for matcher in route.match} | set(route.group_by or group_by)
+    return here.union(*(_looked_at(inner, ()) for inner in route.routes))
 
 
 def _placed(

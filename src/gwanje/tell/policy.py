@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from gwanje.config import Chosen, Document, Place, Reader, Settings
 from gwanje.tell import storm
-from gwanje.tell.duty import Rota, on_duty
+from gwanje.tell.duty import Rota, answering, circle
 from gwanje.tell.escalation import Escalation
 from gwanje.tell.flapping import Limits
 from gwanje.tell.inhibition import Inhibition
@@ -37,7 +37,7 @@ class Policy:
 
     def ways(self, at: datetime) -> Ways:
         """What of it holds at a time."""
-        people = {rota.name: person for rota in self.rotas if (person := on_duty(rota, at))}
+        people = answering(self.rotas, at)
         return Ways(
             self.root,
             on(self.windows, at),
@@ -62,7 +62,7 @@ class _Known:
     names: Mapping[str, frozenset[str]]
 
     def check(self, reader: Reader, where: tuple[str, int], key: str, name: str | None) -> None:
-        what = {"mute": "window", "active": "window", "escalate": "escalation", "duty": "rota"}.get(key, key)
+        what = {"mute": "window", "active": "window", "escalate": "escalation", "duty": "rota", "otherwise": "rota"}.get(key, key)
         known = self.names[what]
         if name is not None and name not in known:
             reader.mistake(*where, key, f"no {what} named {name!r}; known: {', '.join(sorted(known)) or 'none'}")
@@ -79,6 +79,9 @@ def read(reader: Reader, document: Document) -> Telling:
     for index, rota in enumerate(rotas):
         for person in rota.people:
             known.check(reader, document.where(("duty", index)), "receiver", person.receiver)
+        known.check(reader, document.where(("duty", index)), "otherwise", rota.otherwise)
+        if circle(rotas, rota.name):
+            reader.mistake(*document.where(("duty", index)), "otherwise", f"the layers below {rota.name!r} come back to it")
     for index, escalation in enumerate(escalations):
         for number, step in enumerate(escalation.steps):
             place = document.where(("escalations", index, "steps", number))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -11,10 +12,13 @@ from gwanje.judge.lifecycle import Instance
 from gwanje.judge.rules.spec import Rule
 from gwanje.judge.rules.thresholds import Thresholds
 from gwanje.judge.standing import Change
+from gwanje.keep.said import Silence
 from gwanje.keep.samples.base import Queryable
 from gwanje.model import Severity, to_ms
+from gwanje.tell.muting import Muting
 from gwanje.tell.policy import Policy
 from gwanje.tell.routes import targets
+from gwanje.tell.told import Alert
 from gwanje.watch.ahead import Ahead
 from gwanje.watch.rehearsal import Judged
 
@@ -33,8 +37,10 @@ class Firing:
     began: datetime
     ended: datetime | None
     peak: float | None
-    told: Sequence[str]
-    """The receivers of its routes that no window muted, in the order in which they would have been told."""
+    told: Sequence[str] = ()
+    """The receivers of its routes, in the order in which they would have been told, at once or when nothing muted it any more."""
+    muted: Sequence[str] = ()
+    """What kept it from being told for some time, or for all of it where nobody would have been told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +61,14 @@ async def backtest(
     step: timedelta,
     *,
     thresholds: Thresholds,
+    silences: Sequence[Silence] = (),
 ) -> Backtest:
-    """Evaluate the rule at each step of the span. Nothing is open at its beginning, so `for` begins there too."""
+    """Evaluate the rule at each step of the span. Nothing is open at its beginning, so `for` begins there too.
+
+    Silences and windows mute as they did then; what other rules would have inhibited is not known here.
+    """
+    muting = Muting(silences, policy.windows)
+    waiting: dict[str, Instance] = {}
     at, end = span
     ahead = Ahead(samples, step // timedelta(milliseconds=1), to_ms(end))
     judged = Judged(rule.model_copy(update={"interval": step, "delay": timedelta()}), ahead, thresholds)
@@ -64,9 +76,12 @@ async def backtest(
     evaluations = failures = 0
     failed = ""
     while at <= end and failures < _FAILURES:
+        await asyncio.sleep(0)  # a long one lets others have their turn, and can be cancelled
         for change in await judged.step(at):
             if change.known.fired_at is not None:
-                fired[change.known.episode] = _after(fired.get(change.known.episode), change, policy, at)
+                fired[change.known.episode] = _after(fired.get(change.known.episode), change, at)
+                _wait(waiting, change)
+        _tell(waiting, fired, policy, muting, at)
         failures = failures + 1 if judged.failed else 0
         failed = failed or judged.failed
         evaluations += 1
@@ -74,18 +89,39 @@ async def backtest(
     return Backtest(rule.name, list(_at_the_end(fired, judged).values()), evaluations, failed)
 
 
-def _after(before: Firing | None, change: Change, policy: Policy, at: datetime) -> Firing:
+def _after(before: Firing | None, change: Change, at: datetime) -> Firing:
     instance = change.known
-    known, severity = (before.told, before.severity) if before else ((), instance.severity)
-    people = () if change.after is None else _receivers(policy, instance, at) if change.transitions else ()
     return Firing(
         labels=instance.labels,
-        severity=min(severity, instance.severity, key=_WORST_FIRST.index),
+        severity=min(before.severity if before else instance.severity, instance.severity, key=_WORST_FIRST.index),
         began=instance.fired_at or at,
         ended=at if change.after is None else None,
         peak=change.worst.peak,
-        told=(*known, *(one for one in dict.fromkeys(people) if one not in known)),
+        told=before.told if before else (),
+        muted=before.muted if before else (),
     )
+
+
+def _wait(waiting: dict[str, Instance], change: Change) -> None:
+    """What changed while it fires is to be told; what is over is told no more."""
+    if change.after is None:
+        waiting.pop(change.known.episode, None)
+    elif change.transitions:
+        waiting[change.known.episode] = change.after
+
+
+def _tell(waiting: dict[str, Instance], fired: dict[str, Firing], policy: Policy, muting: Muting, at: datetime) -> None:
+    """Tell what nothing mutes now; the rest goes on waiting."""
+    for episode, instance in list(waiting.items()):
+        alert = Alert(episode, instance.rule, instance.labels, instance.severity, firing=True)
+        people, window = _receivers(policy, alert, at)
+        why = (*muting.of([alert], at).get(episode, ()), *([window] if window and not people else []))
+        one = fired[episode]
+        if why:
+            fired[episode] = replace(one, muted=tuple(dict.fromkeys((*one.muted, *why))))
+        else:
+            fired[episode] = replace(one, told=tuple(dict.fromkeys((*one.told, *people))))
+            del waiting[episode]
 
 
 def _at_the_end(fired: Mapping[str, Firing], judged: Judged) -> dict[str, Firing]:
@@ -96,10 +132,11 @@ def _at_the_end(fired: Mapping[str, Firing], judged: Judged) -> dict[str, Firing
     return {episode: replace(one, peak=peaks.get(episode, one.peak)) for episode, one in fired.items()}
 
 
-def _receivers(policy: Policy, instance: Instance, at: datetime) -> list[str]:
+def _receivers(policy: Policy, alert: Alert, at: datetime) -> tuple[list[str], str]:
+    """Who is told at a time; and what of the calendar keeps others from it, empty where nothing does."""
     ways = policy.ways(at)
     if ways.root is None:
-        return []
-    labels = {**instance.labels, "rule": instance.rule, "severity": str(instance.severity)}
-    taken = targets(ways.root, labels, ways.on_duty)
-    return [one.receiver for one in taken if not one.muted(ways.windows_on) and one.receiver not in ways.absent]
+        return [], ""
+    taken = [one for one in targets(ways.root, alert.routed_by, ways.on_duty) if one.receiver not in ways.absent]
+    windows = {one: one.muted(ways.windows_on) for one in taken}
+    return [one.receiver for one in taken if not windows[one]], next(filter(None, windows.values()), "")

@@ -14,14 +14,16 @@ from typing import Final
 from sqlalchemy import Connection
 
 from gwanje.judge import lifecycle
-from gwanje.judge.lifecycle import Instance
+from gwanje.judge.leaving import Departed
+from gwanje.judge.lifecycle import Instance, Transition
 from gwanje.judge.rules.found import Found
 from gwanje.judge.rules.spec import Rule
 from gwanje.judge.rules.threshold import Threshold
 from gwanje.judge.rules.verdict import Verdict
-from gwanje.judge.standing import Change, Departed, Standing, Worst
+from gwanje.judge.standing import Change, Standing, Worst
 from gwanje.judge.trouble import OF_RULE, RULE_ERROR, failing, overfull
 from gwanje.keep.state import alerts
+from gwanje.watch.rewording import Reworded
 from gwanje.watch.sheet import Sheet, instance_of
 
 SHOWN_EVERY: Final = timedelta(seconds=5)
@@ -58,6 +60,8 @@ class _Memory:
     shown: dict[str, tuple[datetime, dict[str, float | None]]] = field(default_factory=dict)
     """When a rule's values were written last, and which."""
     kept_at: datetime = _LONG_AGO
+    departed: Departed = ()
+    """What was away on purpose in the last step. When that changes, what stands open is looked at again."""
 
 
 class Book:
@@ -65,12 +69,20 @@ class Book:
 
     def __init__(self, rules: Mapping[str, Rule]) -> None:
         self._rules = rules
+        self._changed = False
         self._memory: _Memory | None = None
         self._learnt: list[tuple[Found, datetime]] = []
+        self._reworded: list[Reworded] = []
+
+    def take_over(self, rules: Mapping[str, Rule]) -> None:
+        """Judge by these rules from the next step on: it ends what none of them wants, and goes on with the rest."""
+        self._rules = rules
+        self._changed = True
 
     def forget(self) -> None:
         """Read everything anew from state before the next step."""
         self._memory = None
+        self._reworded.clear()
 
     @property
     def resumed(self) -> bool:
@@ -90,10 +102,15 @@ class Book:
         """What a rule found at an earlier time: what answered then and does not any more has stopped."""
         self._learnt.append((found, at))
 
+    def reword(self, found: Reworded) -> None:
+        """End alerts that the new texts of their rules do not look for, and keep the texts."""
+        if found.lost or found.texts:
+            self._reworded.append(found)
+
     def still(self, evaluations: Iterable[Evaluation], at: datetime, departed: Departed) -> bool:
         """Whether these evaluations change nothing that must be written now. Their values are taken over then."""
         memory = self._memory
-        if memory is None or (departed and self._any_open(memory)):
+        if memory is None or self._changed or self._reworded or (departed != memory.departed and self._any_open(memory)):
             return False
         found: list[tuple[Standing, Found]] = []
         for evaluation in evaluations:
@@ -117,9 +134,15 @@ class Book:
         """Take evaluations in and write down what they changed. When the transaction fails, `forget` must be called."""
         sheet = Sheet(at)
         memory = self._memory or self._resume(connection, sheet)
+        if self._changed:
+            self._rehouse(memory, sheet)
+            self._changed = False
         for found, earlier in self._learnt:
             memory.standings[found.rule.name].answered(found, earlier)
         self._learnt.clear()
+        for one in self._reworded:
+            _let_go(connection, memory, one, sheet)
+        self._reworded.clear()
         for evaluation in evaluations:
             self._take(memory, evaluation, at, departed, sheet)
         self._show(memory, at, sheet)
@@ -127,6 +150,7 @@ class Book:
         if at - memory.kept_at >= SHOWN_EVERY and self._any_open(memory):
             alerts.put_judged_at(connection, at)
             memory.kept_at = at
+        memory.departed = departed
         self._memory = memory
         return sheet
 
@@ -186,7 +210,7 @@ class Book:
             worst = Worst(Threshold(episode.operator, episode.threshold), episode.threshold_from, episode.peak)
             rule, standing = self._home(memory, instance)
             if standing is None or rule is None:
-                change = Change(instance, None, (lifecycle.remove(instance, sheet.at),), worst)
+                change = Change(instance, None, (_homeless(instance, rule, sheet.at),), worst)
                 sheet.enter(change, rule)
                 continue
             resumed = lifecycle.resume(instance, rule, sheet.at)
@@ -195,13 +219,51 @@ class Book:
             sheet.enter(Change(one, resumed, (), worst), rule)
         return memory
 
+    def _rehouse(self, memory: _Memory, sheet: Sheet) -> None:
+        """The rules have changed: a rule that says something new judges its open alerts by that."""
+        before = memory.standings
+        memory.standings = {name: _standing(rule, before.get(name)) for name, rule in self._rules.items()}
+        for gone in before.keys() - memory.standings.keys():
+            memory.failures.pop(gone, None)
+            memory.shown.pop(gone, None)
+        for standing in (*before.values(), memory.troubles):
+            standing.catch_up()
+            for identity, instance in list(standing.open.items()):
+                rule, home = self._home(memory, instance)
+                if home is None:
+                    sheet.enter(standing.end(instance, _homeless(instance, rule, sheet.at)), rule)
+                elif home is not standing:
+                    home.open[identity], home.worst[identity] = instance, standing.worst[identity]
+
     def _home(self, memory: _Memory, instance: Instance) -> tuple[Rule | None, Standing | None]:
         """The rule that judges an instance from now on; None where it is gone or means other labels."""
         if instance.rule == RULE_ERROR.name:
             return RULE_ERROR, memory.troubles if instance.labels.get(OF_RULE) in self._rules else None
         rule = self._rules.get(instance.rule)
-        wanted = rule is not None and rule.labels.items() <= instance.labels.items()
+        wanted = rule is not None and rule.fixed_labels.items() <= instance.labels.items()
         return rule, memory.standings[instance.rule] if wanted else None
+
+
+def _standing(rule: Rule, before: Standing | None) -> Standing:
+    """What stands of a rule that says what it said before; nothing yet of one that is new or says something else."""
+    return before if before is not None and before.rule == rule else Standing(rule)
+
+
+def _let_go(connection: Connection, memory: _Memory, reworded: Reworded, sheet: Sheet) -> None:
+    for identity in reworded.lost:
+        for standing in memory.standings.values():
+            instance = standing.open.get(identity)
+            if instance is not None:
+                sheet.enter(standing.end(instance, lifecycle.reword(instance, sheet.at)), standing.rule)
+    if reworded.texts:
+        alerts.put_rule_texts(connection, reworded.texts, sheet.at)
+
+
+def _homeless(instance: Instance, rule: Rule | None, at: datetime) -> Transition:
+    """Why nobody judges it any more."""
+    if rule is None or rule is RULE_ERROR:
+        return lifecycle.remove(instance, at)
+    return lifecycle.reword(instance, at)
 
 
 def _enter(sheet: Sheet, changes: Iterable[Change], rule: Rule) -> None:

@@ -24,7 +24,10 @@ from gwanje.judge.rules.thresholds import Thresholds
 from gwanje.judge.standing import Standing
 from gwanje.keep.samples.base import Answer, Matrix, Queryable
 from gwanje.model import to_ms
+from gwanje.watch.asking import Asking
+from gwanje.watch.away import Away
 from gwanje.watch.book import Evaluation
+from gwanje.watch.paused import Paused
 
 LOOK_BACK: Final = timedelta(minutes=10)
 """How far before its first evaluation a rule with a word on missing data looks for what answered then."""
@@ -38,15 +41,24 @@ class Evaluator:
     """Evaluates one rule at one instant; keeps figures of it, and what each rule found last."""
 
     def __init__(self, samples: Queryable, standing: Callable[[str], Standing | None], delay: timedelta) -> None:
-        self._samples = samples
+        self._samples = Asking(samples)
         self._standing = standing
         self._delay = delay
         self._memory = Memory()
         self._stopped: dict[str, dict[str, str]] = {}
+        self.paused = Paused()
+        self.away = Away()
+        """Both are what nothing is judged of; set by the round."""
         self.latest: dict[str, Evaluation] = {}
         self.evaluations: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
         self.seconds: dict[str, float] = defaultdict(float)
+
+    def forget(self, rules: Iterable[str]) -> None:
+        """What these found is no longer theirs: they are gone, or say something else."""
+        for name in rules:
+            self.latest.pop(name, None)
+            self._stopped.pop(name, None)
 
     async def evaluate(self, rule: Rule, at: datetime, thresholds: Thresholds) -> Evaluation:
         """What the rule finds. Never raises: a rule that cannot be evaluated says so and stops no other."""
@@ -67,8 +79,12 @@ class Evaluator:
 
     async def before(self, rule: Rule, at: datetime, thresholds: Thresholds) -> Found | None:
         """What the rule would have found some time ago; None where that cannot be said."""
+        return await self.as_of(rule, at - LOOK_BACK, thresholds)
+
+    async def as_of(self, rule: Rule, at: datetime, thresholds: Thresholds) -> Found | None:
+        """What the rule would have found at an earlier time; None where that cannot be said."""
         try:
-            return await self._found(rule, at - LOOK_BACK, thresholds)
+            return await self._found(rule, at, thresholds)
         except GwanjeError:
             return None
 
@@ -98,13 +114,14 @@ class Evaluator:
         standing = self._standing(rule.name)
         known = standing.open if standing else {}
         left_out = self._left_out(rule, seen, known)
-        begins = any(seen.levels[place] >= 0 and one not in known for place, one in enumerate(seen.identities))
+        begins = any(seen.identities[place] not in known for place in np.flatnonzero(seen.levels >= 0).tolist())
         matters = bool(known) or rule.no_data in {"alert", "breach"}
         if begins or left_out or (matters and inputs.due(rule, at)):
             self._stopped[rule.name] = await self._look(rule, seen, left_out, at)
         elif not matters:
             self._stopped.pop(rule.name, None)
-        return seen.without(self._stopped.get(rule.name, {}))
+        judged = self.paused.unjudged(seen.without(self._stopped.get(rule.name, {})), known.values())
+        return self.away.unjudged(judged, known.values())
 
     def _left_out(self, rule: Rule, seen: Found, known: Mapping[str, Instance]) -> dict[str, Mapping[str, str]]:
         """The open alerts that the answer of a query with its own condition does not have. They are good now, or without data."""

@@ -38,19 +38,24 @@ class Fluttering:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._flaps: dict[str, Flap] | None = None
+        self._flapping: frozenset[str] = frozenset()
         self._swept = datetime.min.replace(tzinfo=UTC)
 
     def forget(self) -> None:
         """Read those that flap anew in the next step."""
-        self._flaps = None
+        self._flaps, self._flapping = None, frozenset()
 
     def step(self, connection: Connection, changed: Mapping[str, list[Episode]], ways: Ways, at: datetime) -> int:
         """Count beginnings and ends (by identity) and write down what is to be said of them; how many notices that are."""
-        self._flaps = flaps = _recalled(connection) if self._flaps is None else self._flaps
-        looked = self.now() | changed.keys()
+        if self._flaps is None:
+            self._flaps = _recalled(connection)
+            self._flapping = frozenset(identity for identity, flap in self._flaps.items() if flap.flapping)
+        flaps = self._flaps
+        looked = self._flapping | changed.keys()
         if at - self._swept >= _SWEEP:  # what changed once, long ago, is forgotten now and then, and not looked at each second
             looked, self._swept = looked | flaps.keys(), at
         told = 0
+        flapping = set(self._flapping)
         for identity in looked:
             episodes = changed.get(identity, [])
             before = flaps.get(identity)
@@ -60,6 +65,10 @@ class Fluttering:
                 flaps.pop(identity, None)
             else:
                 flaps[identity] = flap
+            if flap is not None and flap.flapping:
+                flapping.add(identity)
+            else:
+                flapping.discard(identity)
             _keep(connection, identity, before, flap)
             if word is not None:
                 title, text = _said(known, word, self._limits)
@@ -67,11 +76,12 @@ class Fluttering:
                     told += put(
                         connection, Notice(f"{FLAPPING}:{identity}:{to_ms(at)}:{receiver}"[:120], receiver, title, text), at
                     )
+        self._flapping = frozenset(flapping)
         return told
 
     def now(self) -> frozenset[str]:
         """The identities of those that flap."""
-        return frozenset(identity for identity, flap in (self._flaps or {}).items() if flap.flapping)
+        return self._flapping
 
 
 def _said(flap: Flap, word: Word, limits: Limits) -> tuple[Mapping[str, str], Mapping[str, str]]:

@@ -61,7 +61,9 @@ class Recorder:
         self._seconds: dict[str, float] = defaultdict(float)
 
     async def run(self) -> None:
-        """Do what is due, once a second, until cancelled."""
+        """Do what is due, once a second, until cancelled. Another process may have recorded before: it begins with the newest."""
+        self._asked.clear()
+        self._present.clear()
         while True:
             await self.once(self._clock())
             await asyncio.sleep(until_next(self._clock(), _TICK))

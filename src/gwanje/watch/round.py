@@ -7,35 +7,44 @@ Everything it needs to go on stands in state: a restart continues where it stopp
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Final
 
 import structlog
 
 from gwanje.act.spec import Action
 from gwanje.carry.updates.base import Update, Updates
+from gwanje.judge.leaving import Departed
 from gwanje.judge.lifecycle import State
 from gwanje.judge.rules.spec import SHORTEST_INTERVAL, Rule
 from gwanje.judge.rules.thresholds import HostGroups, Thresholds, joined
-from gwanje.judge.standing import Departed
 from gwanje.keep.said import Override
 from gwanje.keep.samples.base import Queryable
+from gwanje.keep.state import departures, pauses
 from gwanje.keep.state import thresholds as set_apart
 from gwanje.keep.state.base import State as Database
 from gwanje.tell.policy import Policy
 from gwanje.watch import outside
 from gwanje.watch.acting import Acting
+from gwanje.watch.away import away
 from gwanje.watch.book import Book, Evaluation
 from gwanje.watch.evaluator import Evaluator
 from gwanje.watch.instants import due, floor, until_next
+from gwanje.watch.paused import Paused
+from gwanje.watch.rewording import reworded
+from gwanje.watch.rulebook import Rulebook
 from gwanje.watch.telling import Telling
 from gwanje.watch.turns import Turns
 from gwanje.watch.why import Why, explained
 
 _TICK: Final = SHORTEST_INTERVAL
 _GROUP_TICK: Final = timedelta(seconds=1)
+_LONGEST_ROUND: Final = timedelta(seconds=1)
+"""So long a round makes up for missed instants. After that, and in the round after it, each rule is judged at its newest only,
+so that a process that cannot keep up tells of now and not of a minute ago."""
 
 log = structlog.get_logger(__name__)
 
@@ -83,7 +92,10 @@ class Round:
         delay: timedelta = timedelta(),
         turns: Turns | None = None,
     ) -> None:
-        self._rules = {rule.name: rule for rule in rules if rule.enabled}
+        self._rulebook = rules if isinstance(rules, Rulebook) else Rulebook(rules)
+        self._taken_over = self._rulebook.rules
+        self._rules = _enabled(self._taken_over)
+        self._rules_read: datetime | None = None
         self._state = state
         self._book = Book(self._rules)
         self._evaluator = Evaluator(samples, self._book.standing, delay)
@@ -100,6 +112,8 @@ class Round:
         self._waiting = True
         self._outside = False
         self._glanced: datetime | None = None
+        self._left_out = 0
+        self._overran = False
         self._states: Mapping[str, int] = {}
 
     async def run(self) -> None:
@@ -111,27 +125,41 @@ class Round:
                     await self.once(now)
                 else:
                     self._completed = None
+                    await self._read_rules(now)
             except Exception as error:  # noqa: BLE001 - state that cannot be written now must not end the watch; nothing was changed
                 log.error("round not completed", reason=f"{type(error).__name__}: {error}")  # noqa: TRY400 - the reason says it all
             await asyncio.sleep(until_next(self._clock(), _TICK))
 
     async def once(self, now: datetime) -> None:
         """Evaluate what is due, in order of time, and settle each instant in one transaction."""
+        await self._read_rules(now)
         due_now = self._due(now)
         if due_now:
-            await asyncio.to_thread(self._read_thresholds)
+            await asyncio.to_thread(self._read_words, now)
         await self._learn(due_now)
-        evaluations = await asyncio.gather(*(self._evaluator.evaluate(rule, at, self._thresholds) for rule, at in due_now))
-        instants = {evaluation.at for evaluation in evaluations}
         ticks = due(_GROUP_TICK, self._ticked, now)[-1:] if await self._may_tell(now) else []
-        instants.update(ticks)
-        departed = self._places.departed()
-        for at in sorted(instants):
-            found = [evaluation for evaluation in evaluations if evaluation.at == at]
+        instants: dict[datetime, list[Rule]] = {at: [] for at in ticks}
+        newest = {rule.name: at for rule, at in due_now}
+        left_out = 0
+        for rule, at in due_now:
+            instants.setdefault(at, []).append(rule)
+        departed = [*self._places.departed(), *self._evaluator.paused.departed, *self._evaluator.away.departed]
+        for at, rules in sorted(instants.items(), key=itemgetter(0)):
+            wanted = rules
+            if self._overran or self._clock() - now > _LONGEST_ROUND:
+                wanted = [rule for rule in rules if newest[rule.name] == at]
+                left_out += len(rules) - len(wanted)
+                if not wanted and at not in ticks:
+                    continue
+            found = await asyncio.gather(*(self._evaluator.evaluate(rule, at, self._thresholds) for rule in wanted))
             if at in ticks or not self._book.still(found, at, departed):
                 self._publish(await asyncio.to_thread(self._settle, found, at, departed))
             self._evaluated |= {evaluation.rule.name: at for evaluation in found}
             self._ticked = at if at in ticks else self._ticked
+        if left_out:
+            self._left_out += left_out
+            log.warning("evaluations left out", count=left_out, reason="rules take longer than their interval")
+        self._overran = self._clock() - now > _LONGEST_ROUND
         self._completed = now
 
     def forget(self) -> None:
@@ -158,6 +186,7 @@ class Round:
     def own_samples(self) -> Mapping[str, float]:
         """Figures of the rules and alerts."""
         told = self._evaluator.figures(list(self._rules))
+        told["gwanje_rule_evaluations_left_out_total"] = float(self._left_out)
         for state in (State.PENDING, State.FIRING, State.RECOVERING, State.NO_DATA):
             told[f'gwanje_alerts{{state="{state}"}}'] = float(self._states.get(state, 0))
         for name in self._rules:
@@ -168,21 +197,50 @@ class Round:
 
     # --- when and what is asked ---
 
+    async def _read_rules(self, now: datetime) -> None:
+        """Take over, once a second, what became of the rules of the page; the files' stay as they were at the start."""
+        second = floor(now, _GROUP_TICK)
+        if self._rules_read == second:
+            return
+        await asyncio.to_thread(self._rulebook.read, self._state)
+        self._rules_read = second
+        if self._rulebook.rules is self._taken_over:
+            return
+        before, self._taken_over = self._rules, self._rulebook.rules
+        self._rules = _enabled(self._taken_over)
+        other = [name for name, rule in before.items() if self._rules.get(name) != rule]
+        for name in other:
+            self._evaluated.pop(name, None)
+        self._evaluator.forget(other)
+        self._book.take_over(self._rules)
+        self._waiting = True  # what no rule wants any more ends now, whether or not a rule is due
+
     def _due(self, now: datetime) -> list[tuple[Rule, datetime]]:
         return [(rule, at) for rule in self._rules.values() for at in due(rule.interval, self._evaluated.get(rule.name), now)]
 
     async def _learn(self, due_now: Sequence[tuple[Rule, datetime]]) -> None:
-        """Before its first evaluation, what answered a rule that has a word on missing data: it may have stopped since."""
+        """Before its first evaluation: what a rule's new text looks for no longer; and, where it has a word on missing data,
+        what answered earlier and may have stopped since.
+        """
+        new = {rule.name: rule for rule, _ in due_now if rule.name not in self._evaluated}
+        if new:
+            self._book.reword(await reworded(list(new.values()), self._state, self._given))
         for rule, at in due_now:
             if rule.no_data in {"alert", "breach"} and rule.name not in self._evaluated:
                 found = await self._evaluator.before(rule, at, self._thresholds)
                 if found is not None:
                     self._book.learn(found, at)
 
-    def _read_thresholds(self) -> None:
-        """What people set apart counts from the next round on."""
+    async def _given(self, rule: Rule, at: datetime) -> Collection[str] | None:
+        found = await self._evaluator.as_of(rule, at, self._thresholds)
+        return None if found is None else found.identities
+
+    def _read_words(self, now: datetime) -> None:
+        """Thresholds that people set apart, pipelines that are paused and what is away count from the next round on."""
         with self._state.read() as connection:
             overrides = joined(self._places.overrides, set_apart.every(connection))
+            self._evaluator.paused = Paused(pauses.unjudged(connection, now))
+            self._evaluator.away = away(departures.not_over(connection, now), self._places.groups, now)
         if overrides != list(self._thresholds.overrides):
             self._thresholds = Thresholds(overrides, self._places.groups)
 
@@ -204,7 +262,7 @@ class Round:
             with self._state.write() as connection:
                 sheet = self._book.step(connection, evaluations, at, departed)
                 told = outside.step(connection, at)
-                said = self._telling.step(connection, at, (*sheet.touched, *told.changed))
+                said = self._telling.step(connection, at, (*sheet.touched, *told.changed), sheet.wrote())
                 self._acting.step(connection, at, said.known, said.on_it)
         except BaseException:
             self._book.forget()
@@ -222,3 +280,7 @@ class Round:
             self._updates.publish(Update("alerts", episode))
         if settled.messages:
             self._updates.publish(Update("outbox"))
+
+
+def _enabled(rules: Iterable[Rule]) -> dict[str, Rule]:
+    return {rule.name: rule for rule in rules if rule.enabled}

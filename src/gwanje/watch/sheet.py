@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,9 +15,11 @@ from gwanje.judge.rules.cause import cause
 from gwanje.judge.rules.found import written
 from gwanje.judge.rules.questions import curve
 from gwanje.judge.rules.spec import Rule
+from gwanje.judge.rules.threshold import Threshold
 from gwanje.judge.standing import Change, Worst
 from gwanje.judge.trouble import RULE_ERROR
 from gwanje.keep.state import alerts
+from gwanje.keep.state.written import Wrote
 from gwanje.model import Severity
 
 
@@ -35,6 +38,8 @@ class Sheet:
     _known: dict[str, alerts.Row] = field(default_factory=dict)
     _gone: set[str] = field(default_factory=set)
     _transitions: list[alerts.Row] = field(default_factory=list)
+    _causes: dict[tuple[str, Threshold], Mapping[str, str]] = field(default_factory=dict)
+    """What the alerts of a rule have in common is said once."""
 
     def enter(self, change: Change, rule: Rule | None) -> None:
         """One change; the value alone is not written here, `show` does that from time to time."""
@@ -70,6 +75,16 @@ class Sheet:
         alerts.put_instances(connection, new=list(self._new.values()), known=list(self._known.values()))
         alerts.add_transitions(connection, self._transitions)
 
+    def wrote(self) -> Wrote:
+        """What episodes look like by this, for those who would have to read them again."""
+        return Wrote(self._begun, self._episodes)
+
+    def _cause(self, rule: Rule, threshold: Threshold) -> Mapping[str, str]:
+        known = self._causes.get((rule.name, threshold))
+        if known is None:
+            known = self._causes[rule.name, threshold] = cause(rule, threshold)
+        return known
+
     def _story(self, instance: Instance, transitions: tuple[Transition, ...]) -> None:
         if instance.fired_at is not None:
             self.touched.add(instance.episode)
@@ -90,7 +105,7 @@ class Sheet:
             "query": "" if rule is RULE_ERROR else curve(rule, instance.labels),
             "unit": rule.value_unit,
             "for_ms": rule.for_ // timedelta(milliseconds=1),
-            "cause": cause(rule, worst.threshold),
+            "cause": self._cause(rule, worst.threshold),
             "threshold_from": worst.origin,
             **_seen(instance, rule, instance.value, worst),
         }
@@ -102,7 +117,7 @@ class Sheet:
         if change.after is None:
             return {**changes, "state": alerts.ENDED, "ended_at": self.at, "ended_because": last.ended}
         if rule is not None:
-            changes["cause"] = cause(rule, change.worst.threshold)
+            changes["cause"] = self._cause(rule, change.worst.threshold)
         return {**changes, "state": instance.state, "fired_at": instance.fired_at}
 
 

@@ -17,18 +17,20 @@ from sqlalchemy import Connection
 from gwanje.keep.said import Acknowledgement, Silence
 from gwanje.keep.state import acknowledgements, alerts, silences
 from gwanje.keep.state.alerts import Episode
+from gwanje.keep.state.written import Wrote
 from gwanje.model import Severity
 from gwanje.tell import groups, storm
 from gwanje.tell.muting import Muting, over
 from gwanje.tell.placing import Placing
 from gwanje.tell.policy import Policy
 from gwanje.tell.storm import Weather
-from gwanje.tell.told import Decided, Group, Ways
+from gwanje.tell.told import Alert, Decided, Group, Ways
 from gwanje.watch import kept
 from gwanje.watch.fluttering import FLAPPING, Fluttering, beginnings_and_ends
 from gwanje.watch.messages import Messages, alert_of
 
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+_NOTHING_WRITTEN: Final = Wrote()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,17 @@ class _Memory:
     """What the groups were stepped under last."""
     wakes: datetime = _LONG_AGO
     """Until when they have nothing to say under that."""
+    _alerts: dict[str, tuple[Episode, Acknowledgement | None, Alert]] = field(default_factory=dict)
+
+    def standing(self, taken: Mapping[str, Acknowledgement]) -> list[Alert]:
+        """The alerts as telling sees them; those that did not change are not made anew."""
+        before, self._alerts = self._alerts, {}
+        for id_, episode in self.episodes.items():
+            who, known = taken.get(id_), before.get(id_)
+            if known is None or known[0] is not episode or known[1] != who:
+                known = episode, who, alert_of(episode, who)
+            self._alerts[id_] = known
+        return [alert for _, _, alert in self._alerts.values()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +97,15 @@ class Telling:
         self._memory = None
         self._fluttering.forget()
 
-    def step(self, connection: Connection, at: datetime, changed: Iterable[str] = ()) -> Said:
-        """Step the groups and write down what is to be sent. `changed` names the episodes that changed since the last step.
+    def step(self, connection: Connection, at: datetime, changed: Iterable[str] = (), wrote: Wrote = _NOTHING_WRITTEN) -> Said:
+        """Step the groups and write down what is to be sent. `changed` names the episodes that changed since the last step;
+        what `wrote` says of them is not read again.
 
         When the transaction fails, `forget` must be called.
         """
         memory = self._memory or _recalled(connection)
         ways = self._policy.ways(at)
-        turned, moved = _refresh(connection, memory, changed)
+        turned, moved = _refresh(connection, memory, changed, wrote)
         notices = self._fluttering.step(connection, turned, ways, at)
         taken, ended = self._acknowledgements(connection, memory, at)
         said = [silence for silence in silences.not_over(connection, at) if silence.holds(at)]
@@ -118,10 +132,12 @@ class Telling:
         self, connection: Connection, memory: _Memory, under: _Circumstances, at: datetime
     ) -> tuple[list[Group], list[Decided], list[str]]:
         """Step the groups: those after it, the messages, and the episodes of which flags changed."""
-        standing = [alert_of(one, under.taken.get(one.id)) for one in memory.episodes.values()]
+        standing = memory.standing(under.taken)
         muting = Muting(under.silences, self._policy.windows, self._policy.inhibitions)
         muted = self._also_flapping(muting.of(standing, at), memory)
-        heard = [replace(one, muted=muted[one.episode][0]) if one.episode in muted else one for one in standing]
+        heard = standing
+        if muted:
+            heard = [replace(one, muted=muted[one.episode][0]) if one.episode in muted else one for one in standing]
         before = list(memory.groups.values())
         after, decided = groups.step(before, heard, under.ways, at, self._placing)
         rests = not decided and {group.key: group for group in after} == memory.groups
@@ -182,10 +198,14 @@ class Telling:
         for receiver in memory.weather.keys() | weather.keys():
             if memory.weather.get(receiver) != weather.get(receiver):
                 alerts.put_storm(connection, receiver, kept.weather_row(weather[receiver]) if receiver in weather else None)
-        told = {episode for group in after for episode in group.told}
-        told |= {episode for one in weather.values() for episode in one.held}
         memory.groups, memory.weather = standing, weather
-        memory.episodes = {id_: one for id_, one in memory.episodes.items() if one.ended_at is None or id_ in told}
+        over = [id_ for id_, one in memory.episodes.items() if one.ended_at is not None]
+        if over:
+            told = {episode for group in after for episode in group.told}
+            told |= {episode for one in weather.values() for episode in one.held}
+            for id_ in over:
+                if id_ not in told:
+                    del memory.episodes[id_]
 
 
 def _recalled(connection: Connection) -> _Memory:
@@ -197,14 +217,26 @@ def _recalled(connection: Connection) -> _Memory:
     return _Memory(standing, {one.id: one for one in alerts.fired_or_named(connection, named)}, weather)
 
 
-def _refresh(connection: Connection, memory: _Memory, changed: Iterable[str]) -> tuple[dict[str, list[Episode]], bool]:
-    """Read again what changed; what did not fire yet is not looked at.
+def _refresh(
+    connection: Connection, memory: _Memory, changed: Iterable[str], wrote: Wrote
+) -> tuple[dict[str, list[Episode]], bool]:
+    """Take over what changed, or read it again; what did not fire yet is not looked at.
 
     Returns what began and what ended, by identity, and whether anything changed but what alerts show, such as their value.
     """
     moved = False
+    found: list[Episode] = []
+    unknown: list[str] = []
+    for id_ in changed:
+        one = wrote.read(id_, memory.episodes.get(id_))
+        if one is None:
+            unknown.append(id_)
+        else:
+            found.append(one)
+    found += alerts.fired_or_named(connection, unknown, fired=False)
+    if not found:
+        return {}, False
     told = {episode for group in memory.groups.values() for episode in group.told}
-    found = alerts.fired_or_named(connection, changed, fired=False)
     turned = beginnings_and_ends(memory.episodes, found)
     for one in found:
         if (one.fired_at is not None and one.ended_at is None) or one.id in told or one.id in memory.episodes:

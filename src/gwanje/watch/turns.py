@@ -21,7 +21,8 @@ from gwanje.keep.state.base import State
 
 LASTS: Final = timedelta(seconds=10)
 """How long nothing is evaluated, at most, after the process that did so was killed."""
-_NAME: Final = "evaluation"
+EVALUATION: Final = "evaluation"
+"""What the turn of rounds is called."""
 _RENEWALS: Final = 3
 """How often a lease is renewed before it would run out."""
 
@@ -29,13 +30,22 @@ log = structlog.get_logger(__name__)
 
 
 class Turns:
-    """The turn of one process. `holder` names it and no other process, not even the same one before a restart."""
+    """The turn of one process at one thing. `holder` names it and no other process, not even the same one before a restart."""
 
-    def __init__(self, state: State, holder: str, clock: Callable[[], datetime], *, lasts: timedelta = LASTS) -> None:
+    def __init__(
+        self,
+        state: State,
+        holder: str,
+        clock: Callable[[], datetime],
+        *,
+        name: str = EVALUATION,
+        lasts: timedelta = LASTS,
+    ) -> None:
         self.state: Final = state.guarded(self._still_mine)
         """The same state; a transaction that writes raises RetryLater when another process has the turn."""
         self._unguarded = state
         self._holder = holder
+        self._name = name
         self._clock = clock
         self._lasts = lasts
         self._until: datetime | None = None
@@ -50,24 +60,28 @@ class Turns:
             return False
         self._until = now + self._lasts
         if not continues:
-            log.info("this process evaluates from now on", holder=self._holder)
+            log.info("it is the turn of this process", of=self._name, holder=self._holder)
             begins()
         return True
 
+    def lasts_at(self, now: datetime) -> bool:
+        """Whether the turn that this process took last has not run out: what counts while state cannot be asked."""
+        return self._until is not None and now < self._until
+
     def give_back(self) -> None:
-        """Let another go on at once. Called when nothing is evaluated here any more."""
+        """Let another go on at once. Called when nothing of it is done here any more."""
         self._until = None
         try:
             with self._unguarded.write() as connection:
-                leases.give_back(connection, _NAME, self._holder)
+                leases.give_back(connection, self._name, self._holder)
         except (GwanjeError, SQLAlchemyError) as error:
             log.warning("the turn is not given back; another goes on when its lease has run out", reason=str(error))
 
     def _take(self, now: datetime) -> bool:
         with self._unguarded.write() as connection:
-            return leases.take(connection, _NAME, self._holder, now, now + self._lasts)
+            return leases.take(connection, self._name, self._holder, now, now + self._lasts)
 
     def _still_mine(self, connection: Connection) -> None:
-        if not leases.keep(connection, _NAME, self._holder, self._clock() + self._lasts):
+        if not leases.keep(connection, self._name, self._holder, self._clock() + self._lasts):
             self._until = None
             raise RetryLater("another process evaluates now; nothing of this instant was kept here")

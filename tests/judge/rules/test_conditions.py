@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from gwanje.judge.rules.evaluate import found
 from gwanje.judge.rules.questions import curve, questions, value
 from gwanje.judge.rules.spec import Rule, unhurried
-from gwanje.judge.rules.verdict import Breach, Good, Insufficient, Verdict
+from gwanje.judge.rules.verdict import Breach, Error, Good, Insufficient, Verdict
 from gwanje.model import STALE, to_ms
 from gwanje.testing.scenarios import MemorySamples
 
@@ -32,9 +32,9 @@ def _samples(series: Mapping[str, Sequence[float | None]], metric: str = "used")
     return samples
 
 
-async def _judged(rule: Rule, samples: MemorySamples) -> dict[str, Verdict]:
+async def _judged(rule: Rule, samples: MemorySamples, of: str = "host") -> dict[str, Verdict]:
     answers = [await samples.instant(one.query, to_ms(NOW - one.ago)) for one in questions(rule)]
-    return {one.labels.get("host", ""): one for one in found(rule, answers, to_ms(NOW)).verdicts()}
+    return {one.labels.get(of, ""): one for one in found(rule, answers, to_ms(NOW)).verdicts()}
 
 
 def _value(verdict: Verdict) -> float | None:
@@ -95,6 +95,25 @@ async def test_e6_a_percentile_comes_from_merged_buckets() -> None:
     told = await _judged(rule, samples)
     assert _value(told[""]) == pytest.approx(0.1 + 0.9 / 2)
     assert isinstance((await _judged(rule.model_copy(update={"by": ("host",)}), samples))["web-2"], Insufficient)
+
+
+async def test_e6_histograms_with_different_buckets_are_an_error_and_never_a_number() -> None:
+    """Merged, the counts would fall from one bucket to the next. Apart, or by themselves, each has its percentile."""
+    samples = MemorySamples()
+    for host, bounds in (("web-1", ("0.1", "1", "+Inf")), ("web-2", ("0.1", "0.5", "+Inf")), ("db-1", ("0.1", "1", "+Inf"))):
+        for back, share in ((5, 0), (0, 1)):
+            at = to_ms(NOW - timedelta(minutes=back))
+            for place, le in enumerate(bounds):
+                labels = {"host": host, "kind": host[:2], "le": le}
+                samples.append("latency_bucket", labels, (50, 90, 100)[place] * share, at)
+    rule = _rule(metric="latency", percentile=50, over="10m", critical=">= 0.5")
+    together = await _judged(rule, samples)
+    assert isinstance(together[""], Error)
+    assert "different buckets" in together[""].why
+    by_kind = await _judged(rule.model_copy(update={"by": ("kind",)}), samples, of="kind")
+    assert isinstance(by_kind["we"], Error)
+    assert _value(by_kind["db"]) == pytest.approx(0.1)
+    assert _value((await _judged(rule.model_copy(update={"by": ("host",)}), samples))["web-2"]) == pytest.approx(0.1)
 
 
 def _noisy(count: int, last: float) -> list[float | None]:

@@ -3,14 +3,19 @@
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gwanje import config
+from gwanje.judge.identity import fingerprint
 from gwanje.judge.rules import files
+from gwanje.judge.rules.evaluate import RuleError, found
 from gwanje.judge.rules.files import Written
+from gwanje.judge.rules.found import Known
 from gwanje.judge.rules.prometheus import condition
-from gwanje.judge.rules.spec import Threshold
+from gwanje.judge.rules.spec import Rule, Threshold
 from gwanje.judge.rules.threshold import ALWAYS
+from gwanje.keep.samples.base import Vector
 from gwanje.model import Severity
 
 FILE = """
@@ -103,7 +108,17 @@ def test_only_a_comparison_of_the_whole_with_a_number_is_a_threshold(expr: str, 
         (
             "groups: [{name: a, rules: [{alert: b, expr: up, labels: {v: '{{ $value }}'}}]}]",
             "groups[0].rules[0].labels",
-            "holds a template",
+            "holds a template: {{ $value }} puts the value into a label",
+        ),
+        (
+            "groups: [{name: a, rules: [{alert: b, expr: up, labels: {v: '{{ printf \"%.0f\" .Value }}'}}]}]",
+            "groups[0].rules[0].labels",
+            "puts the value into a label",
+        ),
+        (
+            "groups: [{name: a, rules: [{alert: b, expr: up, labels: {v: '{{ query \"up\" }}'}}]}]",
+            "groups[0].rules[0].labels",
+            "is not understood in a label",
         ),
     ],
 )
@@ -111,3 +126,36 @@ def test_what_is_wrong_in_such_a_file_is_said_with_its_place(tmp_path: Path, tex
     reader, _ = _read(tmp_path, text)
     assert [one.key for one in reader.mistakes] == [key]
     assert sentence in reader.mistakes[0].message
+
+
+@pytest.mark.parametrize(
+    ("written", "result", "expected"),
+    [
+        pytest.param("{{ $labels.host }}-x", {"host": "web-1"}, {"host": "web-1", "at": "web-1-x"}, id="from another label"),
+        pytest.param("{{ .Labels.host | toUpper }}", {"host": "web-1"}, {"host": "web-1", "at": "WEB-1"}, id="by a function"),
+        pytest.param("{{ $labels.zone }}", {"host": "web-1"}, {"host": "web-1"}, id="an empty one is none"),
+        pytest.param("seoul", {"at": "busan"}, {"at": "seoul"}, id="a fixed one wins over the result's"),
+        pytest.param(
+            '{{ reReplaceAll "-.*" "" $labels.host }}', {"host": "web-1"}, {"host": "web-1", "at": "web"}, id="by a pattern"
+        ),
+        pytest.param('{{ "$value" }}', {}, {"at": "$value"}, id="a text that only looks like the value"),
+    ],
+)
+def test_g1_templates_in_labels_are_filled_before_an_alert_is_identified(
+    written: str, result: dict[str, str], expected: dict[str, str]
+) -> None:
+    rule = Rule.model_validate(
+        {"name": "a", "expr": "up", "critical": "< 1", "templates": "prometheus", "labels": {"at": written}}
+    )
+    known = Known.of(rule, [tuple(result.items())], [result])
+    assert list(known.labels) == [expected]
+    assert list(known.identities) == [fingerprint("a", expected)]
+
+
+def test_two_results_of_which_a_template_makes_one_are_refused() -> None:
+    rule = Rule.model_validate(
+        {"name": "a", "expr": "up", "critical": "< 1", "templates": "prometheus", "labels": {"host": "{{ $labels.site }}"}}
+    )
+    labels = [(("host", "web-1"), ("site", "a")), (("host", "web-2"), ("site", "a"))]
+    with pytest.raises(RuleError, match="two results have the labels"):
+        found(rule, [Vector(labels, np.array([0.0, 0.0]), 0)], 0)

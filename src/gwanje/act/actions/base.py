@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Protocol
 
+from gwanje.errors import Rejected
+
+ACTION: Final = "action "
+"""How the names of those begin who are actions and not people, wherever somebody's word is kept."""
 _PLACE: Final = re.compile(r"\{([a-zA-Z_][a-zA-Z0-9_]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What to act upon. `key` is the same each time the same deed is tried."""
+    """What to act upon. `key` is the same each time the same deed is tried, `at` the time of the try."""
 
     key: str
     action: str
@@ -20,6 +25,7 @@ class Task:
     rule: str
     labels: Mapping[str, str]
     because: str
+    at: datetime
 
 
 class Doer(Protocol):
@@ -38,3 +44,16 @@ def filled(text: str, task: Task) -> str:
     """The text with `{host}` and its like replaced by the alert's labels, `{target}` and `{rule}`; what is not known is empty."""
     known = {**task.labels, "target": task.target, "rule": task.rule, "action": task.action}
     return _PLACE.sub(lambda found: known.get(found[1], ""), text)
+
+
+def by_action(task: Task) -> str:
+    """Who says it when an action does: `action restart`. No person's name begins so."""
+    return f"{ACTION}{task.action}"
+
+
+def known_pipeline(written: str, task: Task, known: Collection[str]) -> str:
+    """The pipeline that the text means for this alert; raises Rejected where there is none of that name."""
+    name = filled(written, task)
+    if name not in known:
+        raise Rejected(f"no pipeline is named {name!r} (from {written!r}); known: {', '.join(sorted(known)) or 'none'}")
+    return name

@@ -17,7 +17,7 @@ MISSED = Update("missed")
 
 
 class Settings(config.Settings):
-    """Updates stay in this process: for `gwanje up`."""
+    """Updates stay in this process; processes on one database tell each other through it what changed there."""
 
     waiting: int = Field(default=1000, ge=1)
     """How many updates may wait for one listener; a slower one is told that it missed some."""

@@ -38,6 +38,8 @@ class Pipeline(config.Settings):
     """When it runs: cron (`*/5 * * * *`, a sixth in front for seconds) or a steady beat (`every 30s`). Empty: when asked."""
     zone: str = "UTC"
     """The time zone in which `schedule` is meant: `Asia/Seoul`."""
+    catch_up: bool = False
+    """Whether, after a pause, the latest tick that passed meanwhile is made up for; the ones before it never are."""
     retries: int = Field(default=0, ge=0, le=10)
     """How often a fetch is tried again within its run when that may help. Only the last try counts as the fetch."""
     timeout: config.Duration = timedelta(minutes=5)

@@ -50,6 +50,15 @@ class Timetable:
         except StopIteration:
             raise CronSimError("no such day ever comes") from None
 
+    def last_before(self, now: datetime) -> datetime | None:
+        """The last tick earlier than `now`, in UTC; None when nothing is scheduled."""
+        if not self.text:
+            return None
+        if self.text.startswith(_EVERY):
+            beat = parse_every(self.text)
+            return _next_beat(beat, now - timedelta(milliseconds=1)) - beat
+        return next(CronSim(self.text, now.astimezone(self.zone), reverse=True)).astimezone(UTC)
+
 
 def parse_every(text: str) -> timedelta:
     """The beat of `every 30s`. ValueError says what is allowed."""

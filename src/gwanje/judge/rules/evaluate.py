@@ -48,7 +48,7 @@ class Memory:
         rule_then, before = self._known.get(rule.name, (None, None))
         if before is not None and rule_then is rule and (before.asked is asked or before.asked == asked):
             return before
-        found = Known.of(rule, asked, [{name: value for name, value in one if name != METRIC} for one in asked])
+        found = _known(rule, asked, before if rule_then is rule else None)
         _one_each(found)
         self._known[rule.name] = rule, found
         return found
@@ -114,7 +114,7 @@ class _Look:
 def _with_enough(look: _Look, answers: Sequence[Answer], known: Known, values: Column) -> Found:
     """Results with too few samples say nothing, nor does "every sample" where the time before was not measured."""
     rule = look.rule
-    notes, short = [""] * len(values), np.zeros(len(values), np.bool_)
+    values, notes, short = values.copy(), [""] * len(values), np.zeros(len(values), np.bool_)
     over = format_duration(rule.over or timedelta())
     samples: list[float] = []
     if counted(rule):
@@ -124,12 +124,28 @@ def _with_enough(look: _Look, answers: Sequence[Answer], known: Known, values: C
             short[place] |= count < rule.min_samples
             needed = f", {rule.min_samples} are needed" if count < rule.min_samples else ""
             notes[place] = f"{count:g} samples in {over}{needed}"
+    mixed = _mixed(answers[-1], rule) if rule.percentile is not None else ()
+    for place, one in enumerate(known.asked):
+        if _key(one) in mixed:
+            values[place], short[place] = np.nan, False
+            notes[place] = (
+                "its histograms have different buckets, which cannot be merged; add a label to `by` that tells them apart"
+            )
     if covered(rule):
         before = _by_labels(answers[-1])
         for place, one in enumerate(known.asked):
             if _key(one) not in before:
                 short[place], notes[place] = True, f"measured for less than {over}"
     return judged(rule, known, values, look.thresholds, insufficient=short, notes=notes, samples=samples)
+
+
+def _mixed(answer: Answer, rule: Rule) -> set[Labels]:
+    """The groups in which some histograms have buckets that others have not."""
+    counts: dict[Labels, set[float]] = {}
+    for labels, count in zip(*_results(answer), strict=True):
+        group = tuple(pair for pair in labels if pair[0] in rule.by)
+        counts.setdefault(group, set()).add(float(count))
+    return {group for group, found_ in counts.items() if len(found_) > 1}
 
 
 def _anomalies(look: _Look, anomaly: Anomaly, answers: Sequence[Answer]) -> Found:
@@ -225,6 +241,16 @@ def _by_labels(answer: Answer) -> Mapping[Labels, float]:
 def _key(labels: Labels) -> Labels:
     """Functions drop the metric's name, plain selectors keep it."""
     return tuple(pair for pair in labels if pair[0] != METRIC)
+
+
+def _known(rule: Rule, asked: Sequence[Labels], before: Known | None) -> Known:
+    """The label sets of an answer; those that were in the answer before are not worked out again."""
+    earlier = dict(zip(before.asked, zip(before.labels, before.identities, strict=True), strict=True)) if before else {}
+    fresh = [one for one in asked if one not in earlier]
+    new = Known.of(rule, fresh, [{name: value for name, value in one if name != METRIC} for one in fresh])
+    earlier |= zip(fresh, zip(new.labels, new.identities, strict=True), strict=True)
+    every = [earlier[one] for one in asked]
+    return Known(asked, [labels for labels, _ in every], [identity for _, identity in every])
 
 
 def _one_each(known: Known) -> None:

@@ -29,12 +29,15 @@ class Written:
 
     rules: Sequence[Rule]
     recordings: Sequence[Recording]
+    places: Mapping[str, tuple[str, int]]
+    """File and line of each rule, by its name."""
 
 
 def read(reader: Reader, main: Document) -> Written:
     """What is not right is noted in the reader."""
     rules: dict[str, Rule] = {}
     recordings: dict[str, Recording] = {}
+    places: dict[str, tuple[str, int]] = {}
     for document in (main, *reader.documents("rules")):
         if document is not main:
             _only_rules(reader, document)
@@ -47,7 +50,8 @@ def read(reader: Reader, main: Document) -> Written:
                 rule = reader.read(Rule, document, place, values)
                 if rule and _alone(reader, document, (*place, _NAMES[place[0]]), rule.name, rule.name in rules):
                     rules[rule.name] = rule
-    return Written(tuple(rules.values()), tuple(recordings.values()))
+                    places[rule.name] = document.where(place)
+    return Written(tuple(rules.values()), tuple(recordings.values()), places)
 
 
 def _listed(reader: Reader, document: Document) -> Iterator[tuple[Place, Any]]:

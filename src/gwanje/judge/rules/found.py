@@ -40,7 +40,7 @@ class Known:
 
     @classmethod
     def of(cls, rule: Rule, asked: Sequence[Labels], own: Sequence[Mapping[str, str]]) -> Known:
-        labels = [{**one, **rule.labels} for one in own]
+        labels = [rule.labels_of(one) for one in own]
         return cls(asked, labels, [fingerprint(rule.name, one) for one in labels])
 
 
@@ -81,7 +81,8 @@ class Found:
             case _ if level == INSUFFICIENT:
                 return Insufficient(labels, note)
             case _ if level == ERROR:
-                return Error(labels, f"the value is {value}, which satisfies no comparison")
+                noted = f" ({note})" if note else ""
+                return Error(labels, f"the value is {value}, which satisfies no comparison{noted}")
         standard, unit = self.standard(place), self.rule.value_unit
         said = readable(value, unit) + (f" ({note})" if note else "")
         if level >= 0:

@@ -16,6 +16,7 @@ _ACTION: Final = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
 _SET_UP: Final = re.compile(r"\$\w+\s*:?=")
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|`[^`]*`|[^\s|]+')
 _FORMAT: Final = re.compile(r"%(?:%|([+\-# 0]*\d*(?:\.\d+)?)([sdfgeqv]))")
+_VALUE: Final = re.compile(r"\$value\b|\.Value\b")
 _LARGE: Final = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
 _SMALL: Final = ("", "m", "u", "n", "p", "f", "a", "z", "y")
 _BINARY: Final = ("", "ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi")
@@ -30,10 +31,25 @@ def render(text: str, labels: Mapping[str, str], value: float | None) -> str:
     return _ACTION.sub(lambda match: _filled(match, labels, known), text).strip()[:_LONGEST]
 
 
+def mistake_in_label(text: str) -> str:
+    """What is wrong with a template in a label; empty where it is filled from other labels alone, and so never changes."""
+    for action in _ACTION.findall(text):
+        if _VALUE.search(re.sub(r'"(?:[^"\\]|\\.)*"', "", action)):
+            return (
+                f"{{{{ {action} }}}} puts the value into a label; each value would be another alert, so put it into an annotation"
+            )
+        try:
+            _said(_evaluated(action, {}, math.nan))
+        except (ValueError, OverflowError, LookupError, TypeError, re.error):
+            return f"{{{{ {action} }}}} is not understood in a label; use {{{{ $labels.NAME }}}} and functions of texts"
+    left = _ACTION.sub("", text)
+    return "a template in it is not closed" if "{{" in left or "}}" in left else ""
+
+
 def _filled(match: re.Match[str], labels: Mapping[str, str], value: float) -> str:
     try:
         return _said(_evaluated(match[1], labels, value))
-    except (ValueError, OverflowError, LookupError, TypeError):
+    except (ValueError, OverflowError, LookupError, TypeError, re.error):
         return match[0]
 
 

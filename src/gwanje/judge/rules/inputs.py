@@ -53,6 +53,13 @@ def rhythms(rule: Rule) -> tuple[Question, ...]:
     return tuple(Question(f"{selector}[{_RANGE}]") for selector in _selectors(value(rule)))
 
 
+def selectors(rule: Rule) -> tuple[str, ...]:
+    """The selectors whose samples the rule looks at, each once."""
+    if rule.ratio is None:
+        return _selectors(value(rule))
+    return tuple(dict.fromkeys((*_selectors(rule.ratio.failed), *_selectors(rule.ratio.total))))
+
+
 def suspect(answers: Iterable[Answer], at_ms: int) -> bool:
     """Whether any input is so old that its rhythm matters."""
     oldest = [float(answer.values.min()) for answer in answers if isinstance(answer, Vector) and len(answer.values)]

@@ -70,6 +70,10 @@ class Inventory:
     groups: HostGroups = field(default_factory=dict)
     overrides: Sequence[Override] = ()
 
+    def holds(self, group: str, host: str) -> bool:
+        """Whether a host is of a group."""
+        return any(re.fullmatch(one, host) for one in self.groups.get(group, ()))
+
 
 def read(reader: Reader, main: Document, rules: Sequence[Rule]) -> Inventory:
     """What is not right is noted in the reader."""

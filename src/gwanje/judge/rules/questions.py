@@ -79,7 +79,7 @@ def _of_anomaly(rule: Rule, anomaly: Anomaly) -> tuple[Question, ...]:
 
 
 def _beside(rule: Rule) -> tuple[Question, ...]:
-    """How many samples there were, and where there were some before the window, for the rules that need to know."""
+    """What rules need to know beside the value: how many samples, how many series of each bucket, what was measured before."""
     if rule.metric is None or rule.over is None:
         return ()
     over, by = format_duration(rule.over), _by(rule)
@@ -88,6 +88,8 @@ def _beside(rule: Rule) -> tuple[Question, ...]:
         asked.append(Question(f"sum{by} (increase({_selector(rule, '_count')}[{over}]))"))
     elif counted(rule):
         asked.append(Question(_grouped(rule, "sum", f"count_over_time({_selector(rule)}[{over}])")))
+    if rule.percentile is not None:
+        asked.append(Question(f"count by ({', '.join((*rule.by, 'le'))}) (rate({_selector(rule, '_bucket')}[{over}]))"))
     if covered(rule):
         asked.append(Question(_grouped(rule, "count", _selector(rule)), rule.over))
     return tuple(asked)

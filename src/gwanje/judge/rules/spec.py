@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from gwanje.config import Duration, Settings, format_duration
-from gwanje.judge.rules import summary
+from gwanje.judge.rules import gotemplate, summary
 from gwanje.judge.rules.looks import Anomaly, Over, Ratio, checked_query, checked_selector, longer_than_nothing
 from gwanje.judge.rules.threshold import (
     ALWAYS,
@@ -129,7 +130,12 @@ class Rule(Settings):
     def _labels(cls, labels: dict[str, str]) -> dict[str, str]:
         if "severity" in labels:
             raise ValueError("'severity' cannot be a label; leave it to `warning` and `critical`")
-        return checked_labels(labels)
+        checked_labels(dict.fromkeys(labels, ""))
+        for name, text in labels.items():
+            wrong = gotemplate.mistake_in_label(text)
+            if wrong:
+                raise ValueError(f"label {name!r} holds a template: {wrong}")
+        return labels
 
     @model_validator(mode="before")
     @classmethod
@@ -146,6 +152,8 @@ class Rule(Settings):
         self._check_conditions()
         self._check_metric()
         self._check_annotations()
+        if self.templates == "gwanje":
+            checked_labels(self.labels)
         return self
 
     def _check_conditions(self) -> None:
@@ -189,6 +197,21 @@ class Rule(Settings):
             return ((self.severity, ALWAYS),)
         both = ((Severity.CRITICAL, self.critical), (Severity.WARNING, self.warning))
         return tuple((severity, condition) for severity, condition in both if condition is not None)
+
+    @property
+    def fixed_labels(self) -> dict[str, str]:
+        """Those of its labels that are the same on each alert."""
+        return {name: text for name, text in self.labels.items() if "{{" not in text}
+
+    def labels_of(self, result: Mapping[str, str]) -> dict[str, str]:
+        """The labels of the alert of one result: the result's and the rule's own, whose templates are filled from the former.
+
+        As in Prometheus, a label whose template comes out empty is none.
+        """
+        if len(fixed := self.fixed_labels) == len(self.labels):
+            return {**result, **fixed}
+        filled = {name: gotemplate.render(text, result, None) for name, text in self.labels.items()}
+        return {name: text for name, text in {**result, **filled}.items() if text or name not in filled}
 
     @property
     def value_unit(self) -> str:

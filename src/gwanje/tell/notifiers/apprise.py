@@ -39,26 +39,23 @@ class Settings(Speech):
 
 
 def create(settings: Settings, world: kinds.World) -> Apprise:
-    return Apprise(settings)
+    return Apprise(settings, Once(world.state))
 
 
 class Apprise:
     """The library waits for sockets, so each address is told in a thread; only those that did not accept are tried again."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, once: Once) -> None:
         self._settings = settings
-        self._once = Once()
+        self._once = once
 
     async def send(self, notification: Notification) -> Accepted:
         text = write(notification, self._settings)
         addresses = [url.get_secret_value() for url in self._settings.urls]
-        left = self._once.left(notification.key, addresses)
-        for address, taken in zip(
-            left, await asyncio.gather(*(asyncio.to_thread(_tell, one, text) for one in left)), strict=True
-        ):
-            if taken:
-                self._once.has(address)
-        failed = [str(addresses.index(one) + 1) for one in self._once.left(notification.key, addresses)]
+        left = await self._once.left(notification.key, addresses)
+        told = await asyncio.gather(*(asyncio.to_thread(_tell, one, text) for one in left))
+        await self._once.has(*(address for address, taken in zip(left, told, strict=True) if taken))
+        failed = [str(addresses.index(one) + 1) for one in await self._once.left(notification.key, addresses)]
         if failed:
             raise RetryLater(f"Apprise could not tell address {', '.join(failed)}; its library gives no reason")
         return Accepted()

@@ -94,19 +94,19 @@ class Settings(Speech):
 
 
 def create(settings: Settings, world: kinds.World) -> Email:
-    return Email(settings)
+    return Email(settings, once=Once(world.state))
 
 
 class Email:
-    def __init__(self, settings: Settings, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, settings: Settings, tls: ssl.SSLContext | None = None, *, once: Once | None = None) -> None:
         self._settings = settings
         self._tls = tls
-        self._once = Once()
+        self._once = once or Once()
 
     async def send(self, notification: Notification) -> Accepted:
         settings = self._settings
         password = settings.password.get_secret_value()
-        left = self._once.left(notification.key, settings.addressees)
+        left = await self._once.left(notification.key, settings.addressees)
         try:
             refused, _ = await aiosmtplib.send(
                 message(notification, settings),
@@ -129,17 +129,14 @@ class Email:
             raise RetryLater(
                 f"the mail server did not take the message ({type(error).__name__}); see `server` and `security`"
             ) from None
-        self._took(left, refused)
+        await self._took(left, refused)
         return Accepted(250)
 
-    def _took(self, asked: Sequence[str], refused: Mapping[str, aiosmtplib.SMTPResponse]) -> None:
+    async def _took(self, asked: Sequence[str], refused: Mapping[str, aiosmtplib.SMTPResponse]) -> None:
         """Some addresses have the message. Raises RetryLater where others may have it later; those never are logged."""
-        for address in asked:
-            if address not in refused:
-                self._once.has(address)
         never = [address for address, answer in refused.items() if answer.code >= 500]
+        await self._once.has(*(address for address in asked if address not in refused or address in never))
         for address in never:
-            self._once.has(address)
             log.error("an address is refused for good", server=self._settings.host, address=address, code=refused[address].code)
         if len(never) < len(refused):
             raise RetryLater("the mail server refused some addresses for now")

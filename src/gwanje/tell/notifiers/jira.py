@@ -1,8 +1,8 @@
 """Jira, in the cloud (REST API 3) and on a server (2): a group of alerts is one open issue, found by its label.
 
 A message is looked at again from the beginning when it is tried again, and what was done is seen by what Jira says: an issue
-that exists is not made, one that is closed is not closed. The comment comes before an issue is moved: a crash between the two
-repeats it, and never loses it.
+that exists is not made, one that is closed is not closed. The comment comes before an issue is moved, and that it was made is
+kept: a crash in the moment between repeats it, and never loses it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from gwanje.tell.texts import Speech, Text, cut, write
 
 _LONGEST_SUMMARY: Final = 255
 _LONGEST_TEXT: Final = 30_000
+_COMMENT: Final = "comment"
 _FIELDS: Final = ("status", "resolution", "resolutiondate")
 
 
@@ -71,18 +72,18 @@ class Issue:
 
 
 def create(settings: Settings, world: kinds.World) -> Jira:
-    return Jira(settings, world.http)
+    return Jira(settings, world.http, Once(world.state))
 
 
 class Jira:
-    def __init__(self, settings: Settings, http: aiohttp.ClientSession) -> None:
+    def __init__(self, settings: Settings, http: aiohttp.ClientSession, once: Once) -> None:
         self._settings = settings
         self._http = http
         token = settings.token.get_secret_value()
         pair = base64.b64encode(f"{settings.user}:{token}".encode()).decode()
         self._headers = {"Authorization": f"Basic {pair}" if settings.user else f"Bearer {token}"}
         self._secrets = (token, pair)
-        self._once = Once()
+        self._once = once
 
     async def send(self, notification: Notification) -> Accepted:
         text = write(notification, self._settings)
@@ -128,11 +129,11 @@ class Jira:
         return Accepted(answer.status, str(answer.values.get("key") or ""))
 
     async def _comment(self, issue: Issue, text: Text, key: str, *, move: str = "") -> Accepted:
-        """Say what changed, once while this process lives, and then move the issue."""
-        if self._once.left(key, ["comment"]):
+        """Say what changed, and then move the issue. When that fails, the comment is not repeated."""
+        if _COMMENT in await self._once.left(key, [_COMMENT, f"move to {move}"] if move else [_COMMENT]):
             said = self._written(f"{text.title}\n\n{text.plain}".strip())
             await self._ask("POST", f"issue/{issue.key}/comment", {"body": said})
-            self._once.has("comment")
+            await self._once.has(_COMMENT)
         if move:
             await self._move(issue, move)
         return Accepted(HTTPStatus.CREATED, issue.key)

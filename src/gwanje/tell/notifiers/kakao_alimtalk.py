@@ -71,22 +71,22 @@ class Settings(Speech):
 
 
 def create(settings: Settings, world: kinds.World) -> AlimTalk:
-    return AlimTalk(settings, world.http)
+    return AlimTalk(settings, world.http, Once(world.state))
 
 
 class AlimTalk:
     """A number that has the message is not told again when another one's request is tried again."""
 
-    def __init__(self, settings: Settings, http: aiohttp.ClientSession) -> None:
+    def __init__(self, settings: Settings, http: aiohttp.ClientSession, once: Once) -> None:
         self._settings = settings
         self._http = http
-        self._once = Once()
+        self._once = once
 
     async def send(self, notification: Notification) -> Accepted:
         settings = self._settings
         headers = {name: value.get_secret_value() for name, value in settings.headers.items()}
         status = None
-        for number in self._once.left(notification.key, settings.to):
+        for number in await self._once.left(notification.key, settings.to):
             body = payload(notification, settings, number)
             answer = await post(
                 self._http,
@@ -99,7 +99,7 @@ class AlimTalk:
                 secrets=headers.values(),
             )
             _accepted(answer.values, settings, answer.status)
-            self._once.has(number)
+            await self._once.has(number)
             status = answer.status
         return Accepted(status)
 

@@ -1,0 +1,1 @@
+"""Desired sizes, and why. A thinking room: pure, told the time."""
