@@ -71,12 +71,80 @@ def check(folder: Path, *, deps: bool) -> int:
 @app.command()
 @_folder
 @click.option("--pipeline", default="", help="Which pipeline, where the folder has more than one.")
-def collect(folder: Path, pipeline: str) -> int:
+@click.option("--anyway", is_flag=True, help="Also while it is paused.")
+def collect(folder: Path, pipeline: str, *, anyway: bool) -> int:
     """Run a pipeline now and say how it went; exit code 1 when it did not succeed."""
     from gwanje.app import log, tools
 
     log.quiet()
-    return tools.collect(folder, pipeline)
+    return tools.collect(folder, pipeline, anyway=anyway)
+
+
+@app.command()
+@click.argument("name")
+@_folder
+@click.option("--until", default="", help="18:00, 2h or RFC 3339; without it until `gwanje resume`.")
+@click.option("--because", required=True, help="Why: it is shown wherever the pipeline is.")
+def pause(name: str, folder: Path, until: str, because: str) -> int:
+    """Pause the pipeline NAME: none of its ticks becomes a run. What is under way ends."""
+    from gwanje.app import log, steering
+
+    log.quiet()
+    return steering.pause(folder, name, until, because)
+
+
+@app.command()
+@click.argument("name")
+@_folder
+def resume(name: str, folder: Path) -> int:
+    """Have the pipeline NAME go on."""
+    from gwanje.app import log, steering
+
+    log.quiet()
+    return steering.resume(folder, name)
+
+
+@app.command()
+@click.argument("name")
+@_folder
+@click.option(
+    "--scope", type=click.Choice(["host", "group", "container"]), default="host", help="What NAME is; a host unless set."
+)
+@click.option("--for", "until", default="", help="Until when it is away: 2h, 18:00 or RFC 3339.")
+@click.option("--removed", is_flag=True, help="It does not come back: its alerts end with `host removed`.")
+@click.option("--because", default="", help="Why: it is shown wherever the host is.")
+@click.option("--back", is_flag=True, help="It is back, or never went.")
+def depart(name: str, folder: Path, *, scope: str, until: str, removed: bool, because: str, back: bool) -> int:
+    """Say that the host NAME goes away on purpose: nothing is raised about it meanwhile."""
+    from gwanje.app import log, steering
+
+    log.quiet()
+    if back:
+        return steering.back(folder, name, scope=scope)
+    return steering.depart(folder, name, scope=scope, until=until, removed=removed, because=because)
+
+
+@app.command()
+@click.argument("name")
+@_folder
+@click.option("--to", "size", type=click.IntRange(min=0), help="The size to stay at.")
+@click.option("--stop", type=click.Choice(["in", "out"]), help="Instead of a size: scale no further in (down), or out (up).")
+@click.option("--from", "start", default="", help="When a planned event begins: 18:00, 2h or RFC 3339; now unless set.")
+@click.option("--until", default="", help="When it ends; a hold always does.")
+@click.option("--because", default="", help="Why: it is shown wherever the size is.")
+@click.option("--release", is_flag=True, help="End the hold that counts now.")
+def scale(
+    name: str, folder: Path, *, size: int | None, stop: str | None, start: str, until: str, because: str, release: bool
+) -> int:
+    """Hold the size of what the scaler NAME scales until a time; without options, say what is held."""
+    from gwanje.app import log, steering
+
+    log.quiet()
+    if release:
+        return steering.release(folder, name)
+    if size is None and stop is None:
+        return steering.holds(folder, name)
+    return steering.hold(folder, name, size=size, stop=stop or "", start=start, until=until, because=because)
 
 
 @app.command()

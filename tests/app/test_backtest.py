@@ -1,11 +1,18 @@
 """What the tool prints of a folder's rules, and what it refuses."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from gwanje.app import backtest
 from gwanje.errors import GwanjeError
+from gwanje.keep.said import Override, Silence
+from gwanje.keep.state import silences, sqlite, thresholds
+from gwanje.kinds import World
+from gwanje.show.api.saying import shown as shown_silence
+from gwanje.show.thresholds import shown as shown_threshold
 
 MAIN = 'rules: [{name: cpu high, expr: "vector(0.95)", critical: "> 0.9"}, {name: cpu odd, expr: "vector(1)", critical: "> 2"}]'
 
@@ -19,9 +26,9 @@ def folder(tmp_path: Path) -> Path:
 def test_h2_each_rule_is_told_with_its_firings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert backtest.run(folder, "10m", "", "1m") == 0
     first, firing, second = capsys.readouterr().out.splitlines()
-    assert first == "cpu high: would have fired 1 time in the last 10m, looked at every 1m"
+    assert first == "cpu high: would have fired 1 time in the last 10m, looked at every 1m; told 0, muted 0"
     assert firing.endswith("and still fires critical {}, peak 0.95, told: nobody")
-    assert second == "cpu odd: would have fired 0 times in the last 10m, looked at every 1m"
+    assert second == "cpu odd: would have fired 0 times in the last 10m, looked at every 1m; told 0, muted 0"
 
 
 def test_h2_one_rule_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,6 +47,42 @@ def test_h2_one_rule_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
 def test_what_cannot_be_asked_says_what_to_mend(folder: Path, last: str, rule: str, step: str, said: str) -> None:
     with pytest.raises(GwanjeError, match=said):
         backtest.run(folder, last, rule, step)
+
+
+DAY = datetime(2026, 3, 1, tzinfo=UTC)
+APART = Override("cpu high", "host", "web-1", None, ">= 0.99", "< 0.5", "kim", DAY)
+QUIET = Silence("s", 'host="web-1"', DAY, DAY + timedelta(days=1), "moving", "kim", DAY, DAY)
+
+
+def test_h2_thresholds_and_silences_of_people_count(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    by_host = """label_replace(vector(0.95), 'host', 'web-1', '', '')"""
+    receiver = "receivers: [{name: ops, type: webhook, url: 'http://127.0.0.1:9/'}]"
+    rules = (
+        f'rules: [{{name: cpu high, expr: "{by_host}", critical: "> 0.9"}}, {{name: hot, expr: "{by_host}", critical: "> 0.9"}}]'
+    )
+    (folder / "gwanje.yaml").write_text(f"{receiver}\n{rules}", encoding="utf-8")
+    state = sqlite.create(sqlite.Settings(), World(folder))
+    state.migrate()
+    with state.write() as connection:
+        thresholds.put(connection, replace(APART, clear=None))
+        silences.put(connection, replace(QUIET, ends_at=datetime(2126, 3, 1, tzinfo=UTC)))
+    state.close()
+    assert backtest.run(folder, "10m", "", "1m") == 0
+    apart, silenced, firing = capsys.readouterr().out.splitlines()
+    assert apart.startswith("cpu high: would have fired 0 times")
+    assert silenced.endswith("told 0, muted 1")
+    assert firing.endswith("told: nobody (silenced)")
+
+
+async def test_h2_what_people_said_is_read_of_the_running_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    async def answered(_path: Path, _method: str, where: str, _given: object) -> dict[str, object]:
+        if where == "/api/v1/thresholds":
+            return {"overrides": [{**shown_threshold(APART), "kept": True}, {**shown_threshold(APART), "kept": False}]}
+        return {"silences": [shown_silence(QUIET, QUIET.ends_at)]}
+
+    monkeypatch.setattr(backtest, "ask", answered)
+    said = await backtest.of_process(tmp_path)
+    assert (said.overrides, said.silences) == ([APART], [QUIET])
 
 
 async def test_h2_the_answers_of_the_running_process_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

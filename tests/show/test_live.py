@@ -82,7 +82,7 @@ async def test_a_stream_begins_with_a_full_look_and_goes_on_when_something_chang
 
 
 async def test_stopping_ends_every_stream(site: Site) -> None:
-    stream = site.live.stream(frozenset({"alerts"}))
+    stream = site.live.stream(frozenset({"fetches"}))
     waiting = asyncio.ensure_future(anext(stream, None))
     await asyncio.sleep(0)
     site.live.stop()

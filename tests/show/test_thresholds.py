@@ -178,6 +178,28 @@ async def test_rules_that_failed_come_first_then_those_with_breaches(site: Site)
     assert unknown.status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("age", "states"),
+    [
+        pytest.param(None, ["never seen"], id="never seen"),
+        pytest.param(3600.0, ["stopped"], id="stopped an hour ago"),
+        pytest.param(2.0, [], id="reports"),
+    ],
+)
+async def test_n1_a_rule_without_results_says_whether_what_it_looks_at_stopped_or_was_never_seen(
+    site: Site, age: float | None, states: list[str]
+) -> None:
+    if age is not None:
+        await site.store(("disk_used", {"host": "web-1"}, 0.0, age))
+    await site.house.round.once(now())
+    async with site.with_key(Scope.READ) as client:
+        found = (await client.get("/api/v1/judging", params={"rule": "disk fills"})).json()
+    assert [one["state"] for one in found["inputs"]] == states
+    assert [one["value"] for one in found["results"]] == ([] if states else [0.0])
+    if states == ["stopped"]:
+        assert found["inputs"][0]["last_at"] == pytest.approx(found["last"]["at"] - 3_600_000, abs=310_000)
+
+
 async def test_h3_of_many_label_sets_the_worst_hundred_are_explained_and_the_rest_is_counted(site: Site) -> None:
     many = [("disk_used", {"host": f"web-{number:03}"}, 0.95 if number >= 149 else 0.5, 2.0) for number in range(150)]
     await site.store(*many)
@@ -195,3 +217,27 @@ async def test_a_rule_whose_condition_is_inside_its_query_is_shown_to_prometheus
         groups = (await client.get("/api/v1/rules")).json()["data"]["groups"]
     queries = {rule["name"]: rule["query"] for group in groups for rule in group["rules"]}
     assert queries["as in Prometheus"] == "temperature_celsius > 90"
+
+
+async def test_a_machine_is_told_what_counts_there_where_it_comes_from_and_what_is_set_apart(site: Site) -> None:
+    await site.store(("disk_used", {"host": "db-1"}, 0.5, 1), ("disk_used", {"host": "web-1"}, 0.5, 1))
+    await site.house.round.once(now())
+    async with site.signed_in(Role.OPERATOR) as client:
+        await client.put("/api/v1/thresholds", json=_asked(scope="group", name="databases", warning=">= 0.85"))
+        await client.put("/api/v1/thresholds", json=_asked(name="db-1", critical=">= 0.97"))
+        await client.put("/api/v1/thresholds", json=_asked(scope="container", name="db-1/postgres", critical=">= 0.98"))
+        await client.put("/api/v1/thresholds", json=_asked(scope="container", name="web-1/nginx", critical=">= 0.99"))
+        found = (await client.get("/api/v1/thresholds/hosts/db-1")).json()
+        elsewhere = (await client.get("/api/v1/thresholds/hosts/nowhere")).json()
+    ((rule, counts),) = [(one["name"], one["effective"]) for one in found["rules"]]
+    assert rule == "disk fills"
+    assert {part: _from(counts[part]) for part in counts} == {
+        "warning": (">=", 0.85, "group databases"),
+        "critical": (">=", 0.97, "host db-1"),
+        "clear": ("<", 0.75, ""),
+    }
+    assert {(one["scope"], one["name"], one["kept"]) for one in found["overrides"]} == {
+        ("host", "db-1", True),
+        ("container", "db-1/postgres", True),
+    }
+    assert elsewhere == {"rules": [], "overrides": []}

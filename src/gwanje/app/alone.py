@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from gwanje.app import folder as folders
 from gwanje.app import lock
@@ -18,15 +18,68 @@ from gwanje.config import MAIN_FILE
 from gwanje.errors import GwanjeError
 from gwanje.keep.samples.base import Answer
 from gwanje.model import to_ms
+from gwanje.show import departures, pausing, scaling
 from gwanje.show.api.collection import ended
 from gwanje.show.api.query import prometheus_data
+from gwanje.show.departures import DepartureAsked
+from gwanje.show.rooms import Rooms
+from gwanje.show.saying import By
+from gwanje.show.scaling import HoldAsked
+
+Answered = TypeVar("Answered")
+_BY: Final = By("this machine")
+"""As the gate names those who come over the folder's socket."""
 
 
-def collect(path: Path, pipeline: str) -> dict[str, Any]:
+def collect(path: Path, pipeline: str, *, anyway: bool = False) -> dict[str, Any]:
     """Run a pipeline now; its end as `POST /collect` says it."""
     folder = _read(path)
     with lock.hold(path, "gwanje collect"):
-        return asyncio.run(_collect(folder, pipeline))
+        return asyncio.run(_collect(folder, pipeline, anyway=anyway))
+
+
+def pause(path: Path, pipeline: str, why: str, until: datetime | None) -> None:
+    """Pause a pipeline."""
+    _say(path, lambda rooms: pausing.pause(rooms, pipeline, why, until, _BY))
+
+
+def resume(path: Path, pipeline: str) -> None:
+    """Have a pipeline go on."""
+    _say(path, lambda rooms: pausing.resume(rooms, pipeline, _BY))
+
+
+def hold(
+    path: Path, scaler: str, *, size: int | None, stop: str, span: tuple[datetime | None, datetime], why: str
+) -> dict[str, Any]:
+    """Hold a size; the answer as the API says it."""
+    asked = HoldAsked(scaler, size, stop, *span, why)
+    return _say(path, lambda rooms: scaling.hold(rooms, asked, _BY))
+
+
+def release(path: Path, scaler: str) -> None:
+    """End the hold that counts now."""
+    _say(path, lambda rooms: scaling.release(rooms, scaler, None, _BY))
+
+
+def holds(path: Path, scaler: str) -> dict[str, Any]:
+    """What is held of a scaler, as the API says it."""
+    return _say(path, lambda rooms: scaling.of_scaler(rooms, scaler))
+
+
+def depart(path: Path, scope: str, name: str, why: str, until: datetime | None) -> None:
+    """Say that something goes away on purpose; without `until`, for good."""
+    asked = DepartureAsked(scope, name, why, ends_at=until)
+    _say(path, lambda rooms: departures.say(rooms, asked, _BY))
+
+
+def departures_of(path: Path) -> Sequence[dict[str, Any]]:
+    """What is away now or will be, as the API says it."""
+    return _say(path, departures.listed)
+
+
+def back(path: Path, departure: str) -> None:
+    """End a departure."""
+    _say(path, lambda rooms: departures.take_back(rooms, departure, _BY))
 
 
 def query(path: Path, expression: str, time: str) -> dict[str, Any]:
@@ -44,7 +97,19 @@ def backup(path: Path, to: Path) -> Sequence[str]:
         return asyncio.run(_backup(folder, to))
 
 
-async def _collect(folder: Folder, pipeline: str) -> dict[str, Any]:
+def _say(path: Path, work: Callable[[Rooms], Answered]) -> Answered:
+    """Say something to the rooms of a folder, none of whose loops runs."""
+    folder = _read(path)
+
+    async def do() -> Answered:
+        async with open_house(folder) as house:
+            return await asyncio.to_thread(work, house.rooms())
+
+    with lock.hold(path, "a command of gwanje"):
+        return asyncio.run(do())
+
+
+async def _collect(folder: Folder, pipeline: str, *, anyway: bool) -> dict[str, Any]:
     async with open_house(folder) as house:
         names = [declared.pipeline.name for declared in folder.pipelines]
         chosen = pipeline or (names[0] if len(names) == 1 else "")
@@ -53,6 +118,9 @@ async def _collect(folder: Folder, pipeline: str) -> dict[str, Any]:
         off = next(one.source.off_because for one in house.prepared if one.name == chosen)
         if off:
             raise GwanjeError(dict(off)["en"])
+        paused = pausing.now_paused(house.rooms(), now()).get(chosen)
+        if paused is not None and not anyway:
+            raise GwanjeError(f"{pausing.sentence(paused)}; run it all the same with --anyway")
         loop = asyncio.create_task(house.schedule.run())
         try:
             return ended(await run_now(house.state, house.updates, chosen, trigger="command", asked_by="command", clock=now))

@@ -22,11 +22,17 @@ from gwanje.errors import BadInput, GwanjeError
 from gwanje.judge.rules.promtool import said
 from gwanje.judge.rules.spec import Rule
 from gwanje.judge.rules.summary import readable
-from gwanje.judge.rules.thresholds import Thresholds
+from gwanje.judge.rules.thresholds import Thresholds, joined
+from gwanje.keep.said import Override, Silence
 from gwanje.keep.samples.base import Answer, Labels, Matrix, Queryable, Scalar, Text, Vector
+from gwanje.keep.state import silences
+from gwanje.keep.state import thresholds as set_apart
+from gwanje.keep.state.base import State
+from gwanje.model import from_ms, to_ms
 from gwanje.watch.backtest import Backtest, Firing, backtest
 from gwanje.watch.instants import floor
 
+_PARTS: Final = ("warning", "critical", "clear")
 SHOWN: Final = 20
 """How many firings of a rule are written out."""
 
@@ -42,7 +48,7 @@ def run(path: Path, last: str, name: str, step: str) -> int:
         raise GwanjeError(f"there is no rule named {name!r}; known: {known}" if name else "no rule is configured")
     asked = _Asked(folder, rules, _positive("--last", last), _positive("--step", step))
     if lock.is_held(path):
-        found = asyncio.run(_all(asked, OverSocket(path)))
+        found = asyncio.run(_running(asked, path))
     else:
         with lock.hold(path, "gwanje rules backtest"):
             found = asyncio.run(_alone(asked))
@@ -61,16 +67,58 @@ class _Asked:
     step: timedelta
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What people said of thresholds and silences."""
+
+    overrides: Sequence[Override] = ()
+    silences: Sequence[Silence] = ()
+
+
 async def _alone(asked: _Asked) -> list[Backtest]:
     async with open_house(asked.folder) as house:
-        return await _all(asked, house.samples)
+        return await _all(asked, house.samples, await asyncio.to_thread(_of_state, house.state))
 
 
-async def _all(asked: _Asked, samples: Queryable) -> list[Backtest]:
+def _of_state(state: State) -> Said:
+    with state.read() as connection:
+        return Said(set_apart.every(connection), silences.every(connection))
+
+
+async def of_process(path: Path) -> Said:
+    """As the process that holds the folder says it."""
+    apart = (await ask(path, "GET", "/api/v1/thresholds", {}))["overrides"]
+    ever = {"from": "0", "to": str(to_ms(now()))}
+    quiet = (await ask(path, "GET", "/api/v1/silences", ever))["silences"]
+    return Said([_override(one) for one in apart if one["kept"]], [_silence(one) for one in quiet])
+
+
+def _override(shown: Mapping[str, Any]) -> Override:
+    texts = {part: f"{one['operator']} {one['number']!r}" if (one := shown[part]) else None for part in _PARTS}
+    kept = {name: shown[name] for name in ("rule", "scope", "name", "changed_by")}
+    given: dict[str, Any] = {**kept, **texts, "changed_at": from_ms(shown["changed_at"])}
+    return Override(**given)
+
+
+def _silence(shown: Mapping[str, Any]) -> Silence:
+    times = {name: from_ms(shown[name]) for name in ("starts_at", "ends_at", "created_at", "updated_at")}
+    given: dict[str, Any] = {**{name: shown[name] for name in ("id", "matchers", "comment", "created_by")}, **times}
+    return Silence(**given)
+
+
+async def _running(asked: _Asked, path: Path) -> list[Backtest]:
+    return await _all(asked, OverSocket(path), await of_process(path))
+
+
+async def _all(asked: _Asked, samples: Queryable, people: Said) -> list[Backtest]:
     end = floor(now(), asked.step)
     span = floor(end - asked.last, asked.step), end
-    thresholds = Thresholds(asked.folder.inventory.overrides, asked.folder.inventory.groups)
-    return [await backtest(rule, samples, asked.folder.policy, span, asked.step, thresholds=thresholds) for rule in asked.rules]
+    overrides = joined(asked.folder.inventory.overrides, people.overrides)
+    thresholds = Thresholds(overrides, asked.folder.inventory.groups)
+    return [
+        await backtest(rule, samples, asked.folder.policy, span, asked.step, thresholds=thresholds, silences=people.silences)
+        for rule in asked.rules
+    ]
 
 
 def _positive(option: str, text: str) -> timedelta:
@@ -86,7 +134,9 @@ def _positive(option: str, text: str) -> timedelta:
 def _written(one: Backtest, rule: Rule, asked: _Asked) -> list[str]:
     times = f"{len(one.firings)} time" + ("" if len(one.firings) == 1 else "s")
     looks = f"in the last {format_duration(asked.last)}, looked at every {format_duration(asked.step)}"
-    lines = [f"{one.rule}: would have fired {times} {looks}"]
+    told = sum(bool(firing.told) for firing in one.firings)
+    quiet = sum(bool(firing.muted) and not firing.told for firing in one.firings)
+    lines = [f"{one.rule}: would have fired {times} {looks}; told {told}, muted {quiet}"]
     if one.failed:
         lines.append(f"  not every evaluation found something: {one.failed}")
     lines += [f"  {_line(firing, rule)}" for firing in one.firings[:SHOWN]]
@@ -98,7 +148,8 @@ def _written(one: Backtest, rule: Rule, asked: _Asked) -> list[str]:
 def _line(firing: Firing, rule: Rule) -> str:
     ended = f"for {format_duration(firing.ended - firing.began)}" if firing.ended else "and still fires"
     peak = f", peak {readable(firing.peak, rule.value_unit)}" if firing.peak is not None else ""
-    told = ", ".join(firing.told) or "nobody"
+    muted = f" ({', '.join(firing.muted)})" if firing.muted else ""
+    told = (", ".join(firing.told) or "nobody") + muted
     return f"{_local(firing.began)} {ended} {firing.severity} {said(firing.labels)}{peak}, told: {told}"
 
 

@@ -202,6 +202,8 @@ class Folder:
     receivers_without_address: Sequence[str]
     policy: Policy
     rules: Sequence[Rule]
+    rule_places: Mapping[str, tuple[str, int]]
+    """File and line of each rule, by its name."""
     inventory: Inventory
     actions: Sequence[DeclaredAction]
     recordings: Sequence[Recording]
@@ -247,6 +249,7 @@ def read(path: Path, **variables: str) -> Folder:
             root=telling.policy.root if receivers else None,
         ),
         rules=written_rules.rules,
+        rule_places=written_rules.places,
         inventory=inventory,
         actions=actions,
         recordings=_recordings(main, written_rules.recordings),

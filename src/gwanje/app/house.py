@@ -6,10 +6,9 @@ import asyncio
 import hashlib
 import secrets
 import socket
-import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,14 +20,13 @@ from gwanje import http
 from gwanje.act.worker import Worker
 from gwanje.app import backup
 from gwanje.app.clock import now
-from gwanje.app.figures import FiguresProbe
 from gwanje.app.folder import Folder
 from gwanje.app.own import process_figures
 from gwanje.carry.base import Sender
 from gwanje.carry.ingest import Ingest
+from gwanje.carry.sharing import SharedUpdates
 from gwanje.carry.spool import Spool
 from gwanje.carry.updates.base import Updates
-from gwanje.collect.agent import Agent
 from gwanje.collect.pipelines.spec import Prepared
 from gwanje.collect.schedule import Schedule
 from gwanje.collect.scrape.loop import Scraper
@@ -46,12 +44,17 @@ from gwanje.tell.delivery import Delivery
 from gwanje.watch.recorder import Recorder
 from gwanje.watch.reports import Reports
 from gwanje.watch.round import Places, Round
+from gwanje.watch.rulebook import Rulebook
+from gwanje.watch.taking import in_turns
 from gwanje.watch.turns import Turns
 from gwanje.wire.exposition.encode import series_name
 
-_WAITING = "waiting"
+WAITING = "waiting"
 """The folder in which what cannot be stored now is laid down, one inside it for each loop."""
-_WAITING_BYTES = 1 << 30
+WAITING_BYTES = 1 << 30
+
+_EMBEDDED = "local"
+"""The store of samples that is this process's own."""
 
 log = structlog.get_logger(__name__)
 
@@ -72,12 +75,33 @@ class House:
     schedule: Schedule
     scraper: Scraper
     statsd: StatsdDoor | None
+    rulebook: Rulebook
     round: Round
     recorder: Recorder
     delivery: Delivery
     worker: Worker
     reports: Reports
     started: datetime
+    sharing: SharedUpdates | None
+    """What tells other processes of what changed here; None where there can be none."""
+    holder: str
+    """What this process is called among others on its state; another after each start."""
+
+    @property
+    def place(self) -> str:
+        """The folder of this process, in twelve characters."""
+        return _place(self.folder)
+
+    @property
+    def shares_samples(self) -> bool:
+        """Whether other processes on this state write to the same store of samples, so that one of them must do it."""
+        return self.state.shared and self.folder.samples.name != _EMBEDDED
+
+    def in_turns(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> Coroutine[Any, Any, None]:
+        """A loop that writes samples: in one process at a time where several have one store, in each where it has its own."""
+        if not self.shares_samples:
+            return run()
+        return in_turns(Turns(self.state, self.holder, now, name=name), run, clock=now)
 
     @property
     def own(self) -> list[OwnSamples]:
@@ -94,7 +118,8 @@ class House:
             state=self.state,
             updates=self.updates,
             ingest=self.ingest,
-            rules=self.folder.rules,
+            rules=self.rulebook,
+            rulebook=self.rulebook,
             pipelines=self.prepared,
             schedule=self.schedule,
             now=now,
@@ -156,19 +181,25 @@ async def open_house(folder: Folder) -> AsyncIterator[House]:
         stack.push_async_callback(samples.close)
         events: Events = await asyncio.to_thread(folder.events.create, world)
         stack.push_async_callback(events.close)
+        worker = _worker(folder)
+        holder = f"{worker}-{secrets.token_hex(4)}"[-64:]  # a process that was killed is another after its restart
         updates: Updates = folder.updates.create(world)
+        sharing = SharedUpdates(updates, state, holder, clock=now) if state.shared else None
+        updates = sharing or updates
         ingest = Ingest(samples, events, updates, lambda: to_ms(now()))
         world = World(folder.path, http=session, ingest=ingest)
         transport: Sender = folder.transport.create(world)
         stack.push_async_callback(transport.close)
-        worker = _worker(folder)
         prepared = [declared.prepare(world) for declared in folder.pipelines]
-        receivers = {name: chosen.create(world) for name, chosen in folder.receivers.items()}
-        turns = _turns(state, worker, stack)
-        doers = {declared.action.name: declared.kind.create(world) for declared in folder.actions}
-        remote = folder.samples.name != "local"
+        receivers = {name: chosen.create(replace(world, state=state)) for name, chosen in folder.receivers.items()}
+        turns = _turns(state, holder, stack)
+        hands = replace(world, state=state, pipelines=frozenset(one.name for one in prepared))
+        doers = {declared.action.name: declared.kind.create(hands) for declared in folder.actions}
+        remote = folder.samples.name != _EMBEDDED
+        rulebook = Rulebook(folder.rules, folder.rule_places, unhurried if remote else lambda rule: rule)
+        await asyncio.to_thread(rulebook.read, state)
         round_ = Round(
-            [unhurried(rule) for rule in folder.rules] if remote else folder.rules,
+            rulebook,
             samples,
             turns.state if turns else state,
             folder.policy,
@@ -193,65 +224,30 @@ async def open_house(folder: Folder) -> AsyncIterator[House]:
             schedule=Schedule(prepared, state, transport, updates, worker_id=worker, clock=now),
             statsd=_statsd(folder, transport, stack),
             scraper=await asyncio.to_thread(_scraper, folder, world, transport),
+            rulebook=rulebook,
             round=round_,
             recorder=Recorder(folder.recordings, samples, ingest, clock=now),
             delivery=Delivery(state, receivers, updates, worker_id=worker, clock=now),
             worker=Worker(state, doers, updates, worker_id=worker, clock=now),
             reports=_reports(folder, state, updates, round_),
             started=now(),
+            sharing=sharing,
+            holder=holder,
         )
 
 
-def _turns(state: State, worker: str, stack: AsyncExitStack) -> Turns | None:
-    """Turns with other processes, where they can be on the same state. A process that was killed is another after its restart."""
+def _turns(state: State, holder: str, stack: AsyncExitStack) -> Turns | None:
+    """Turns at evaluating with other processes, where they can be on the same state."""
     if not state.shared:
         return None
-    turns = Turns(state, f"{worker}-{secrets.token_hex(4)}"[-64:], now)
+    turns = Turns(state, holder, now)
     stack.callback(turns.give_back)
     return turns
 
 
-class AgentThread:
-    """The agent in a thread with a loop of its own, so that a slow look never holds up the API."""
-
-    def __init__(self, house: House) -> None:
-        settings = house.folder.main.agent
-        probes: dict[str, Any] = {name: chosen.create(house.world) for name, chosen in house.folder.probes.items()}
-        self._agent = Agent(
-            {**probes, "own": FiguresProbe([*house.own, house.process_figures], job="gwanje")},
-            house.transport,
-            host=settings.host,
-            instance=settings.host,
-            interval=settings.interval,
-            spool=Spool(house.folder.path / _WAITING / "agent", _WAITING_BYTES),
-        )
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="agent", daemon=True)
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._task = self._loop.create_task(self._agent.run())
-        try:
-            self._loop.run_until_complete(self._task)
-        except asyncio.CancelledError:
-            pass
-        finally:
-            self._loop.close()
-
-    async def stop(self) -> None:
-        """Ends after the look that is under way, within two seconds."""
-        if self._task and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._task.cancel)
-        await asyncio.to_thread(self._thread.join, 2)
-
-
 def _scraper(folder: Folder, world: World, transport: Sender) -> Scraper:
     jobs = [(one.job, one.discoveries(world)) for one in folder.scrapes]
-    return Scraper(jobs, transport, spool=Spool(folder.path / _WAITING / "scrapes", _WAITING_BYTES) if jobs else None)
+    return Scraper(jobs, transport, spool=Spool(folder.path / WAITING / "scrapes", WAITING_BYTES) if jobs else None)
 
 
 def _reports(folder: Folder, state: State, updates: Updates, round_: Round) -> Reports:
@@ -277,8 +273,11 @@ def _statsd(folder: Folder, transport: Sender, stack: AsyncExitStack) -> StatsdD
 
 def _worker(folder: Folder) -> str:
     """Who claims work here: the same after a restart, so that a killed process takes up what it had claimed."""
-    place = hashlib.sha256(str(folder.path.resolve()).encode()).hexdigest()[:12]
-    return f"{socket.gethostname()[:40]}-{place}"
+    return f"{socket.gethostname()[:40]}-{_place(folder)}"
+
+
+def _place(folder: Folder) -> str:
+    return hashlib.sha256(str(folder.path.resolve()).encode()).hexdigest()[:12]
 
 
 def _look(state: State) -> None:

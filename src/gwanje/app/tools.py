@@ -17,14 +17,15 @@ from gwanje.errors import GwanjeError
 from gwanje.wire.exposition.encode import series_name
 
 
-def collect(path: Path, pipeline: str) -> int:
-    """Run a pipeline now; 1 when it did not succeed."""
+def collect(path: Path, pipeline: str, *, anyway: bool = False) -> int:
+    """Run a pipeline now; 1 when it did not succeed. One that is paused only `anyway`."""
     if lock.is_held(path):
-        answer = asyncio.run(ask(path, "POST", "/collect", {"pipeline": pipeline} if pipeline else {}))
+        given = {**({"pipeline": pipeline} if pipeline else {}), **({"anyway": "true"} if anyway else {})}
+        answer = asyncio.run(ask(path, "POST", "/collect", given))
     else:
         from gwanje.app import alone
 
-        answer = alone.collect(path, pipeline)
+        answer = alone.collect(path, pipeline, anyway=anyway)
     rows, latency = answer["rows"] or 0, answer["latency_ms"] or 0.0
     print(f"{answer['pipeline']}: {answer['outcome']}, {rows} rows, {latency:.0f} ms {answer['error']}".rstrip())
     return 0 if answer["outcome"] == "succeeded" else 1
@@ -57,15 +58,17 @@ def backup(path: Path, to: Path) -> int:
     return 0
 
 
-async def ask(path: Path, method: str, where: str, given: Mapping[str, str]) -> dict[str, Any]:
-    """Ask the running process over its socket."""
+async def ask(
+    path: Path, method: str, where: str, given: Mapping[str, str], body: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Ask the running process over its socket. The answer is empty where it says nothing but that it is done."""
     with lock.socket_path(path) as address:
         timeout = aiohttp.ClientTimeout(total=timedelta(minutes=10).total_seconds())
         async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(address), timeout=timeout) as session:
             try:
-                async with session.request(method, f"http://localhost{where}", params=given) as response:
+                async with session.request(method, f"http://localhost{where}", params=given, json=body) as response:
                     status = response.status
-                    answer: dict[str, Any] = json.loads(await response.read())
+                    answer: dict[str, Any] = json.loads(await response.read() or b"{}")
             except (OSError, aiohttp.ClientError) as error:
                 raise GwanjeError(f"the process that holds {path} does not answer: {error}") from error
     if status >= HTTPStatus.BAD_REQUEST:

@@ -21,10 +21,11 @@ from gwanje.app import folder as folders
 from gwanje.app import lock, log, packs
 from gwanje.app.clock import now
 from gwanje.app.folder import Folder
-from gwanje.app.house import AgentThread, House, open_house
+from gwanje.app.house import House, open_house
+from gwanje.app.looking import look
 from gwanje.config import MAIN_FILE
 from gwanje.errors import GwanjeError
-from gwanje.keep.state import alerts, people, runs
+from gwanje.keep.state import alerts, departures, holds, people, runs
 from gwanje.model import to_ms
 from gwanje.show.api.application import application
 from gwanje.show.live import Live
@@ -76,29 +77,29 @@ async def _run(folder: Folder, door: socket.socket, tools: socket.socket) -> int
 @asynccontextmanager
 async def _loops(house: House, live: Live) -> AsyncIterator[None]:
     """Every loop of the house; when one dies of a mistake of ours, the log says so and the others go on."""
-    agent = AgentThread(house)
     loops: dict[str, Coroutine[Any, Any, None]] = {
         "rounds": house.round.run(),
-        "recorder": house.recorder.run(),
+        "recorder": house.in_turns("recording", house.recorder.run),
         "delivery": house.delivery.run(),
         "actions": house.worker.run(),
         "reports": house.reports.run(),
         "schedule": house.schedule.run(),
-        "scrapes": house.scraper.run(),
+        "scrapes": house.in_turns("scraping", house.scraper.run),
+        "agent": look(house),
         "live": live.run(),
         "forgetting": _forget(house),
+        **({"updates": house.sharing.run()} if house.sharing else {}),
         **({"statsd": house.statsd.run()} if house.statsd else {}),
     }
     tasks = [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
     for task in tasks:
         task.add_done_callback(_said)
-    agent.start()
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(agent.stop(), *tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _said(task: asyncio.Task[None]) -> None:
@@ -127,6 +128,8 @@ def _forget_state(house: House) -> int:
             runs.forget(connection, now() - main.events_retention)
             + alerts.forget(connection, history)
             + people.forget(connection, history)
+            + holds.forget(connection, history)
+            + departures.forget(connection, history)
         )
 
 

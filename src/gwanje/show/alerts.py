@@ -74,17 +74,10 @@ class Alert:
     told: Sequence[Told]
 
 
-def open_alerts(rooms: Rooms) -> list[Alert]:
-    """Every alert that is not over, worst first."""
-    with rooms.state.read() as connection:
-        lost = _lost(rooms, connection)
-        return [shown(episode, unknown=lost) for episode in kept.open_episodes(connection)]
-
-
 def one_alert(rooms: Rooms, id_: str) -> Alert | None:
     with rooms.state.read() as connection:
         found = kept.episode(connection, id_)
-        lost = _lost(rooms, connection)
+        lost = evaluator_is_lost(rooms, connection)
     return shown(found, unknown=lost) if found else None
 
 
@@ -92,7 +85,7 @@ def page(rooms: Rooms, wanted: Wanted) -> dict[str, Any]:
     """One page of alerts, newest first."""
     with rooms.state.read() as connection:
         found = kept.episode_page(connection, wanted)
-        lost = _lost(rooms, connection)
+        lost = evaluator_is_lost(rooms, connection)
     return {"episodes": [shown(episode, unknown=lost) for episode in found.episodes], "next": found.next}
 
 
@@ -101,7 +94,7 @@ def story(rooms: Rooms, id_: str) -> dict[str, Any] | None:
     with rooms.state.read() as connection:
         found = kept.story(connection, id_)
         done = deeds.of_episode(connection, id_)
-        lost = _lost(rooms, connection)
+        lost = evaluator_is_lost(rooms, connection)
     if found is None:
         return None
     return {
@@ -144,7 +137,7 @@ def shown(episode: Episode, *, unknown: bool = False) -> Alert:
     )
 
 
-def _lost(rooms: Rooms, connection: Connection) -> bool:
+def evaluator_is_lost(rooms: Rooms, connection: Connection) -> bool:
     """Whether rules are not evaluated now. Right after a start they were not yet, which is no reason to say so."""
     now = rooms.now()
     judged_at = max(filter(None, (kept.judged_at(connection), rooms.started)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from gwanje.collect.pipelines import fetch as fetches
@@ -14,12 +14,15 @@ from gwanje.collect.pipelines.fetch import Fetch
 from gwanje.collect.pipelines.spec import Prepared
 from gwanje.collect.pipelines.summary import FailRate
 from gwanje.keep.events.base import Search
+from gwanje.keep.said import Pause
 from gwanje.keep.state import runs
 from gwanje.model import to_ms
+from gwanje.show import pausing
 from gwanje.show.rooms import Rooms
 
 _ENOUGH = 5000
 """How many fetches of the window are looked at, at most: the newest."""
+_INSTANT = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +35,27 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
+class Paused:
+    """Why no tick becomes a run for now; `until` is null where it is paused until somebody has it go on."""
+
+    by: str
+    why: str
+    since: int
+    until: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
-    """One pipeline now. `off_because` says, by language, why it does not run; null where it does."""
+    """One pipeline now. `off_because` says, by language, why it does not run; null where it does.
+
+    `next_at` is the next tick that becomes a run: while it is paused, the first one after that.
+    """
 
     name: str
     title: dict[str, str]
     on: bool
     off_because: dict[str, str] | None
+    paused: Paused | None
     schedule: str
     next_at: int | None
     url: str
@@ -53,20 +70,22 @@ class Pipeline:
 async def pipelines(rooms: Rooms, now: datetime) -> list[Pipeline]:
     """Every pipeline of this process."""
     running = await asyncio.to_thread(_running, rooms, now)
-    return [await _pipeline(rooms, prepared, running, now) for prepared in rooms.pipelines]
+    paused = await asyncio.to_thread(pausing.now_paused, rooms, now)
+    return [await _pipeline(rooms, prepared, running, paused.get(prepared.name), now) for prepared in rooms.pipelines]
 
 
-async def _pipeline(rooms: Rooms, prepared: Prepared, running: Collection[str], now: datetime) -> Pipeline:
+async def _pipeline(rooms: Rooms, prepared: Prepared, running: Collection[str], pause: Pause | None, now: datetime) -> Pipeline:
     window = await _since(rooms, prepared.name, now - summary.WINDOW)
     newest = await _newest(rooms, prepared.name) if len(window) < summary.STRIP else window
     off = prepared.source.off_because
-    next_at = rooms.schedule.next_at(prepared.name)
+    next_at = _next_at(rooms, prepared, pause)
     now_ms = to_ms(now)
     return Pipeline(
         name=prepared.name,
         title=prepared.pipeline.titles(),
         on=off is None,
         off_because=dict(off) if off else None,
+        paused=shown(pause) if pause else None,
         schedule=prepared.pipeline.schedule,
         next_at=to_ms(next_at) if next_at else None,
         url=prepared.source.url,
@@ -77,6 +96,18 @@ async def _pipeline(rooms: Rooms, prepared: Prepared, running: Collection[str], 
         per_minute=summary.per_minute(window, now_ms),
         recent=[Tick(one.at_ms, one.outcome.value, one.latency_ms) for one in summary.strip(newest)],
     )
+
+
+def shown(pause: Pause) -> Paused:
+    """A pause as the page reads it."""
+    return Paused(pause.who, pause.why, to_ms(pause.since), to_ms(pause.until) if pause.until else None)
+
+
+def _next_at(rooms: Rooms, prepared: Prepared, pause: Pause | None) -> datetime | None:
+    next_at = rooms.schedule.next_at(prepared.name)
+    if pause is None or next_at is None or (pause.until is not None and pause.until <= next_at):
+        return next_at
+    return prepared.pipeline.timetable.next_after(pause.until - _INSTANT) if pause.until else None
 
 
 async def _since(rooms: Rooms, pipeline: str, since: datetime) -> Sequence[Fetch]:

@@ -30,7 +30,7 @@ _SEVERITIES: Final = [str(severity) for severity in Severity]
 def overview(rooms: Rooms) -> list[dict[str, Any]]:
     """Every rule with its last evaluation: those that failed first, then those with breaches, the worst first."""
     latest = rooms.latest()
-    return sorted((_rule(rule, latest.get(rule.name)) for rule in rooms.rules), key=_urgency)
+    return sorted((_rule(rooms, rule, latest.get(rule.name)) for rule in rooms.rules), key=_urgency)
 
 
 def of_rule(rooms: Rooms, name: str) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def of_rule(rooms: Rooms, name: str) -> dict[str, Any]:
         raise NotFound(f"no rule is named {name!r}")
     found = sorted(rooms.why(name), key=_badness)
     return {
-        **_rule(rule, rooms.latest().get(name)),
+        **_rule(rooms, rule, rooms.latest().get(name)),
         "results": [_result(one) for one in found[:MOST]],
         "more": max(0, len(found) - MOST),
     }
@@ -56,10 +56,11 @@ def counts(found: Found) -> dict[str, int]:
     return dict(told)
 
 
-def _rule(rule: Rule, last: Evaluation | None) -> dict[str, Any]:
+def _rule(rooms: Rooms, rule: Rule, last: Evaluation | None) -> dict[str, Any]:
     return {
         **shown_rule(rule),
         "enabled": rule.enabled,
+        "file": rooms.rulebook.said(rule.name) if rule.name in rooms.rulebook.files else None,
         "looks_at": curve(rule, {}),
         "for_seconds": rule.for_.total_seconds(),
         "interval_seconds": rule.interval.total_seconds(),

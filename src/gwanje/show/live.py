@@ -20,6 +20,7 @@ from gwanje.show import machines
 from gwanje.show.alerts import one_alert
 from gwanje.show.overview import HostDetail, Overview, host_detail, overview
 from gwanje.show.rooms import Rooms
+from gwanje.show.standing import OpenNow, asked_by, open_now, standing, tally
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +28,10 @@ _BEAT_SECONDS = 0.5
 _LOOK_SECONDS = 0.15
 """From one look to the next, at least: so that what changed is told within a quarter of a second, the look included."""
 _SEEN_SECONDS = 60.0
+_ALERTS_SECONDS = 1.0
+"""How old a look at the open alerts may be where nothing said that one changed: their values move without a word."""
+_OF_ALERTS = ("alerts", "alert:", "standing:")
+"""How the topics begin that show nothing but alerts."""
 _WAITING = 200
 
 Message = tuple[str, bytes]
@@ -66,6 +71,9 @@ class Live:
         self._changed = asyncio.Event()
         self._looking: dict[str, asyncio.Task[Any]] = {}
         self._last: dict[str, Message] = {}
+        self._open: OpenNow | None = None
+        self._alerts_at = -_ALERTS_SECONDS
+        self._alerts_changed = True
         self._stopped = False
 
     async def run(self) -> None:
@@ -82,12 +90,12 @@ class Live:
 
     async def overview(self) -> Overview:
         """Everything now; callers at the same time share one look."""
-        found: Overview = await self._shared("overview", self._overview)
+        found: Overview = await self._shared("overview", lambda: self._overview(None))
         return found
 
     async def host(self, host: str) -> HostDetail | None:
         """One host now; None when nobody knows it."""
-        found: HostDetail | None = await self._shared(f"host:{host}", lambda: self._host(host))
+        found: HostDetail | None = await self._shared(f"host:{host}", lambda: self._host(host, None))
         return found
 
     async def stream(self, topics: frozenset[str]) -> AsyncGenerator[Message, None]:
@@ -118,11 +126,15 @@ class Live:
             task.add_done_callback(lambda _: self._looking.pop(key, None))
         return await asyncio.shield(task)
 
-    async def _overview(self) -> Overview:
-        return await overview(self._rooms, await self._hosts_seen())
+    async def _overview(self, open_: OpenNow | None) -> Overview:
+        return await overview(self._rooms, await self._hosts_seen(), open_ or await self._look_at_alerts())
 
-    async def _host(self, host: str) -> HostDetail | None:
-        return await host_detail(self._rooms, host, await self._hosts_seen())
+    async def _host(self, host: str, open_: OpenNow | None) -> HostDetail | None:
+        return await host_detail(self._rooms, host, await self._hosts_seen(), open_ or await self._look_at_alerts())
+
+    async def _look_at_alerts(self) -> OpenNow:
+        self._open = await asyncio.to_thread(open_now, self._rooms)
+        return self._open
 
     async def _hosts_seen(self) -> dict[str, int]:
         if monotonic() - self._seen_at >= _SEEN_SECONDS:
@@ -134,13 +146,10 @@ class Live:
         async with self._rooms.updates.listen() as updates:
             async for update in updates:
                 self._changed.set()
+                self._alerts_changed = self._alerts_changed or update.topic in {"alerts", "missed"}
                 with suppress(GwanjeError):
                     if update.topic == "fetches":
                         self._tell("fetches", ("fetch", msgspec.json.encode(dict(update.fields))))
-                    elif update.topic == "alerts" and self._wanted("alerts"):
-                        alert = await asyncio.to_thread(one_alert, self._rooms, update.key)
-                        if alert:
-                            self._tell("alerts", ("alert", msgspec.json.encode(alert)))
 
     async def _beat(self) -> None:
         while True:
@@ -160,9 +169,14 @@ class Live:
     async def _look_at_all(self) -> None:
         """Tell each stream what changed on its screen."""
         self._changed.clear()
+        alerts_too = self._alerts_changed or monotonic() - self._alerts_at >= _ALERTS_SECONDS
+        if alerts_too:
+            self._alerts_changed, self._alerts_at, self._open = False, monotonic(), None
         topics = {topic for stream in self._streams for topic in stream.topics}
         self._last = {topic: message for topic, message in self._last.items() if topic in topics}
         for topic in topics:
+            if topic.startswith(_OF_ALERTS) and not alerts_too:
+                continue
             message = await self._look(topic)
             if message and self._last.get(topic) != message:
                 self._last[topic] = message
@@ -171,17 +185,29 @@ class Live:
     async def _look(self, topic: str) -> Message | None:
         """The full look that a topic begins with and is refreshed by; None for topics of single events."""
         try:
-            if topic == "overview":
-                return "overview", msgspec.json.encode(await self.overview())
-            if topic.startswith("host:"):
-                found = await self.host(topic.removeprefix("host:"))
-                return ("host", msgspec.json.encode(flat(found))) if found else None
+            found = await self._found(topic)
         except GwanjeError as error:
             log.warning("a look at the stores failed; the next comes with the next change", topic=topic, reason=str(error))
-        return None
+            return None
+        return found and (found[0], msgspec.json.encode(found[1]))
 
-    def _wanted(self, topic: str) -> bool:
-        return any(topic in stream.topics for stream in self._streams)
+    async def _found(self, topic: str) -> tuple[str, object] | None:
+        kind, _, asked = topic.partition(":")
+        match kind:
+            case "overview":
+                return "overview", await self._shared("streamed overview", lambda: self._overview(self._open))
+            case "host":
+                host = await self._shared(f"streamed {topic}", lambda: self._host(asked, self._open))
+                return ("host", flat(host)) if host else None
+            case "alerts":
+                return "tally", await asyncio.to_thread(tally, self._rooms)
+            case "alert":
+                alert = await asyncio.to_thread(one_alert, self._rooms, asked)
+                return ("alert", alert) if alert else None
+            case "standing":
+                listed = await asyncio.to_thread(standing, self._rooms, asked_by(asked))
+                return "standing", {"asked": asked, "standing": listed}
+        return None
 
     def _tell(self, topic: str, message: Message) -> None:
         for stream in tuple(self._streams):

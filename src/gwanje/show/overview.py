@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gwanje.keep.samples.base import Queryable, Vector
+from gwanje.keep.state.standing import Chosen, OfHost
 from gwanje.model import to_ms
 from gwanje.show import collection, machines
-from gwanje.show.alerts import Alert, open_alerts
+from gwanje.show.alerts import Alert
 from gwanje.show.machines import Container, Filesystem, Fleet, Host
 from gwanje.show.rooms import Rooms
+from gwanje.show.standing import Asked, OfRule, OpenNow, Tally, standing
 
 _RANK = ("critical", "warning", "pending", "ok")
 _SHOWN = {"firing": None, "recovering": None, "no_data": None, "pending": "pending"}
+_MOST_OF_A_HOST = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +36,19 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """One look at everything. Hosts and alerts stand worst first."""
+    """One look at everything. Hosts and alerts stand worst first.
+
+    `alerts` stand for all: of each of `rules` the worst few, and those about pipelines.
+    """
 
     at: int
     started_at: int
     numbers: Numbers
     hosts: Sequence[Host]
     containers: Sequence[Container]
+    tally: Tally
+    rules: Sequence[OfRule]
+    more_rules: int
     alerts: Sequence[Alert]
     pipelines: Sequence[collection.Pipeline]
 
@@ -69,42 +77,53 @@ class HostDetail:
     thresholds: Sequence[Threshold]
 
 
-async def overview(rooms: Rooms, seen: Mapping[str, int]) -> Overview:
-    """Everything now."""
+async def overview(rooms: Rooms, seen: Mapping[str, int], alerts: OpenNow) -> Overview:
+    """Everything now, with the alerts that are open."""
     now = rooms.now()
     at_ms = to_ms(now)
-    fleet, alerts, pipelines, rate, series = await asyncio.gather(
+    fleet, pipelines, rate, series = await asyncio.gather(
         machines.look(rooms.samples, at_ms, seen),
-        asyncio.to_thread(open_alerts, rooms),
         collection.pipelines(rooms, now),
         _one(rooms.samples, "sum(rate(gwanje_samples_received_total[1m]))", at_ms),
         _one(rooms.samples, "sum(gwanje_store_series)", at_ms),
     )
-    fleet = _coloured(fleet, alerts)
+    fleet = _coloured(fleet, alerts.hosts)
+    tally = alerts.tally
     numbers = Numbers(
         samples_per_second=rate,
         active_series=None if series is None else int(series),
         hosts=len(fleet.hosts),
         containers=len(fleet.containers),
-        firing=sum(alert.state in {"firing", "recovering"} for alert in alerts),
-        pending=sum(alert.state == "pending" for alert in alerts),
+        firing=tally.critical + tally.warning + tally.info + tally.recovering,
+        pending=tally.pending,
         fetches_per_minute=sum(pipeline.per_minute for pipeline in pipelines),
         newest_sample_at=rooms.ingest.newest_ms or None,
     )
     hosts = sorted(fleet.hosts, key=lambda host: (_badness(host.state), host.host))
-    return Overview(at_ms, to_ms(rooms.started), numbers, hosts, fleet.containers, alerts, pipelines)
+    return Overview(
+        at=at_ms,
+        started_at=to_ms(rooms.started),
+        numbers=numbers,
+        hosts=hosts,
+        containers=fleet.containers,
+        tally=tally,
+        rules=alerts.rules,
+        more_rules=alerts.more_rules,
+        alerts=alerts.alerts,
+        pipelines=pipelines,
+    )
 
 
-async def host_detail(rooms: Rooms, host: str, seen: Mapping[str, int]) -> HostDetail | None:
+async def host_detail(rooms: Rooms, host: str, seen: Mapping[str, int], alerts: OpenNow) -> HostDetail | None:
     """One host now; None when nobody knows it."""
     now = rooms.now()
     at_ms = to_ms(now)
-    fleet, alerts, devices = await asyncio.gather(
+    fleet, own, devices = await asyncio.gather(
         machines.look(rooms.samples, at_ms, seen),
-        asyncio.to_thread(open_alerts, rooms),
+        asyncio.to_thread(standing, rooms, Asked(Chosen(host=host), limit=_MOST_OF_A_HOST)),
         machines.devices(rooms.samples, host, at_ms),
     )
-    fleet = _coloured(fleet, alerts)
+    fleet = _coloured(fleet, alerts.hosts)
     found = next((one for one in fleet.hosts if one.host == host), None)
     if found is None:
         return None
@@ -114,7 +133,7 @@ async def host_detail(rooms: Rooms, host: str, seen: Mapping[str, int]) -> HostD
         networks=devices["networks"],
         disks=devices["disks"],
         containers_list=[box for box in fleet.containers if box.host == host],
-        alerts_list=[alert for alert in alerts if alert.host == host],
+        alerts_list=own.alerts,
         thresholds=thresholds(rooms),
     )
 
@@ -136,17 +155,18 @@ def _metric_of(expression: str) -> str:
     return next((what for what in ("cpu", "memory", "filesystem") if f"node_{what}" in expression), "other")
 
 
-def _coloured(fleet: Fleet, alerts: Sequence[Alert]) -> Fleet:
+def _coloured(fleet: Fleet, trouble: Sequence[OfHost]) -> Fleet:
     worst: dict[str, str] = {}
     by_container: dict[tuple[str, str], str] = {}
-    count = Counter(alert.host for alert in alerts if alert.host)
-    for alert in alerts:
-        if not alert.host or alert.state not in _SHOWN:
+    count: dict[str, int] = {}
+    for one in trouble:
+        count[one.host] = count.get(one.host, 0) + one.count
+        if one.state not in _SHOWN:
             continue
-        state = _SHOWN[alert.state] or ("critical" if alert.severity == "critical" else "warning")
-        worst[alert.host] = min(state, worst.get(alert.host, "ok"), key=_RANK.index)
-        if name := alert.labels.get("name"):
-            key = (alert.host, name)
+        state = _SHOWN[one.state] or ("critical" if one.severity == "critical" else "warning")
+        worst[one.host] = min(state, worst.get(one.host, "ok"), key=_RANK.index)
+        if one.container:
+            key = (one.host, one.container)
             by_container[key] = min(state, by_container.get(key, "ok"), key=_RANK.index)
     return machines.with_alerts(fleet, worst, count, by_container)
 

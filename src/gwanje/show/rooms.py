@@ -26,6 +26,7 @@ from gwanje.show.dashboards.files import Named
 from gwanje.tell.policy import Policy
 from gwanje.watch.book import Evaluation
 from gwanje.watch.recorder import Recorded
+from gwanje.watch.rulebook import Rulebook
 from gwanje.watch.why import Why
 
 OwnSamples = Callable[[], Mapping[str, float]]
@@ -61,6 +62,8 @@ class Rooms:
     hosts: frozenset[str]
     """Names under which this server may be asked for, beside addresses and localhost."""
     started: datetime
+    rulebook: Rulebook = field(default_factory=Rulebook)
+    """The same rules, with where each was written."""
     own: Sequence[OwnSamples] = field(default_factory=tuple)
     ready: Callable[[], Awaitable[str]] = _ready
     """Empty when everything answers, else a sentence that says what does not."""

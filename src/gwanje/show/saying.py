@@ -8,13 +8,16 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from sqlalchemy import Connection
+
 from gwanje.carry.updates.base import Update
 from gwanje.config import format_duration
 from gwanje.errors import BadInput, NotFound
 from gwanje.keep.said import Acknowledgement, Silence
 from gwanje.keep.state import acknowledgements, alerts, people, silences
-from gwanje.model import to_ms
+from gwanje.model import Severity, to_ms
 from gwanje.show.rooms import Rooms
+from gwanje.show.standing import matching
 from gwanje.tell.matchers import Matcher, parse_matchers
 
 TOPIC: Final = "alerts"
@@ -42,6 +45,25 @@ class SilenceAsked:
     id: str = ""
     author: str = ""
     """Who says it where that is not the one who asks, such as the user of amtool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What somebody says who takes alerts over: why, and how long it holds at most."""
+
+    why: str
+    lasts: timedelta | None
+    by: By
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """An open alert as far as taking it over needs it."""
+
+    id: str
+    state: str
+    severity: Severity
+    value: float | None
 
 
 def save_silence(rooms: Rooms, asked: SilenceAsked, by: By) -> Silence:
@@ -95,28 +117,41 @@ def end_silence(rooms: Rooms, id_: str, by: By) -> Silence:
     return after
 
 
-def acknowledge(rooms: Rooms, episodes: Sequence[str], why: str, lasts: timedelta | None, by: By) -> list[str]:
-    """Take open alerts over: no repeats and no escalation until they end, get worse, or `lasts` is over.
+def acknowledge(rooms: Rooms, episodes: Sequence[str], word: Word) -> list[str]:
+    """Take open alerts over: no repeats and no escalation until they end, get worse, or the time is over.
 
     Returns the episodes; raises NotFound when one of them is not open.
     """
     now = rooms.now()
-    if lasts is not None and lasts <= timedelta():
-        raise BadInput("an acknowledgement lasts longer than 0s", where="for")
-    if len(why) > _LONGEST_TEXT:
-        raise BadInput(f"the reason is longer than {_LONGEST_TEXT} characters", where="why")
+    _check_word(word)
+    wanted = list(dict.fromkeys(episodes))
     with rooms.state.write() as connection:
-        for id_ in dict.fromkeys(episodes):
-            found = alerts.episode(connection, id_)
-            if found is None or found.ended_at is not None:
-                raise NotFound(f"there is no open alert {id_!r}; what is over needs nobody")
-            until = None if lasts is None else now + lasts
-            acknowledgements.put(connection, Acknowledgement(id_, by.name[:120], now, why, until, found.severity))
-            alerts.add_transitions(connection, [_line(found, now, f"acknowledged by {by.name}" + (f": {why}" if why else ""))])
-            people.note(connection, now, by.name, "alert acknowledged", id_, after={"why": why}, address=by.address)
-    for id_ in dict.fromkeys(episodes):
+        known = {one.id: one for one in alerts.fired_or_named(connection, wanted, fired=False) if one.ended_at is None}
+        if missing := next((id_ for id_ in wanted if id_ not in known), None):
+            raise NotFound(f"there is no open alert {missing!r}; what is over needs nobody")
+        _take(connection, [known[id_] for id_ in wanted], word, now)
+        for id_ in wanted:
+            after = {"why": word.why}
+            people.note(connection, now, word.by.name, "alert acknowledged", id_, after=after, address=word.by.address)
+    for id_ in wanted:
         rooms.updates.publish(Update(TOPIC, id_))
-    return list(dict.fromkeys(episodes))
+    return wanted
+
+
+def acknowledge_matching(rooms: Rooms, matchers: Sequence[Matcher], word: Word) -> int:
+    """Take every open alert over that matchers match now, as `acknowledge` does; returns how many. Raises NotFound for none."""
+    now = rooms.now()
+    _check_word(word)
+    with rooms.state.write() as connection:
+        found = matching(connection, matchers)
+        if not found:
+            raise NotFound("no open alert matches; what is over needs nobody")
+        _take(connection, [Taking(row["id"], row["state"], Severity(row["severity"]), row["value"]) for row in found], word, now)
+        said = ", ".join(map(str, matchers))
+        after = {"matchers": said, "alerts": len(found), "why": word.why}
+        people.note(connection, now, word.by.name, "alerts acknowledged", said[:255], after=after, address=word.by.address)
+    rooms.updates.publish(Update(TOPIC))
+    return len(found)
 
 
 def give_back(rooms: Rooms, episode: str, by: By) -> None:
@@ -159,6 +194,21 @@ def _check(asked: SilenceAsked, now: datetime, longest: timedelta) -> None:
         raise BadInput(f"the comment is longer than {_LONGEST_TEXT} characters", where="comment")
 
 
+def _check_word(word: Word) -> None:
+    if word.lasts is not None and word.lasts <= timedelta():
+        raise BadInput("an acknowledgement lasts longer than 0s", where="for")
+    if len(word.why) > _LONGEST_TEXT:
+        raise BadInput(f"the reason is longer than {_LONGEST_TEXT} characters", where="why")
+
+
+def _take(connection: Connection, taken: Sequence[alerts.Episode | Taking], word: Word, now: datetime) -> None:
+    until = None if word.lasts is None else now + word.lasts
+    who = word.by.name[:120]
+    said = f"acknowledged by {word.by.name}" + (f": {word.why}" if word.why else "")
+    acknowledgements.put_all(connection, [Acknowledgement(one.id, who, now, word.why, until, one.severity) for one in taken])
+    alerts.add_transitions(connection, [_line(one, now, said) for one in taken])
+
+
 def _same_life(before: Silence, after: Silence, now: datetime) -> bool:
     """Whether a change leaves the silence the same one: what it mutes is the same, and it is not over."""
     return (
@@ -178,6 +228,6 @@ def _plain(silence: Silence | None) -> dict[str, Any] | None:
     return {name: to_ms(value) if isinstance(value, datetime) else value for name, value in asdict(silence).items()}
 
 
-def _line(episode: alerts.Episode, now: datetime, because: str) -> alerts.Row:
+def _line(episode: alerts.Episode | Taking, now: datetime, because: str) -> alerts.Row:
     same = {"before": episode.state, "after": episode.state, "severity": episode.severity, "value": episode.value}
     return {"episode": episode.id, "at": now, **same, "because": because}

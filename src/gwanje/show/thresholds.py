@@ -79,6 +79,24 @@ def effective(rooms: Rooms, rule: str, host: str, container: str) -> dict[str, A
     return shown_standard(Thresholds(overrides, rooms.inventory.groups).of(found, labels))
 
 
+def of_host(rooms: Rooms, host: str) -> dict[str, Any]:
+    """What counts on one host: every rule that looked at it last, with its effective thresholds, and what is set apart there.
+
+    Of the containers of the host only those are listed for which something is set apart.
+    """
+    of_people = _of_people(rooms)
+    overrides = joined(rooms.inventory.overrides, of_people)
+    thresholds = Thresholds(overrides, rooms.inventory.groups)
+    rules = [rule for rule in rooms.rules if rule.severity is None and rule.enabled and _looks_at(rooms, rule, host)]
+    names = {rule.name for rule in rules}
+    return {
+        "rules": [{**shown_rule(rule), "effective": shown_standard(thresholds.of(rule, {"host": host}))} for rule in rules],
+        "overrides": [
+            {**shown(one), "kept": one in of_people, "wrong": ""} for one in overrides if one.rule in names and _is_on(host, one)
+        ],
+    }
+
+
 def shown_rule(rule: Rule) -> dict[str, Any]:
     """A rule's own thresholds. `settable` is False where the condition stands inside its query."""
     return {
@@ -112,6 +130,18 @@ def shown(override: Override) -> dict[str, Any]:
         "changed_by": override.changed_by,
         "changed_at": to_ms(override.changed_at),
     }
+
+
+def _looks_at(rooms: Rooms, rule: Rule, host: str) -> bool:
+    last = rooms.latest().get(rule.name)
+    return last is not None and last.found is not None and any(labels.get("host") == host for labels in last.found.known.labels)
+
+
+def _is_on(host: str, override: Override) -> bool:
+    """Whether it is set apart for this host itself, or for a container of it."""
+    if override.scope == _OF_A_CONTAINER:
+        return override.name.startswith(f"{host}/")
+    return (override.scope, override.name) == ("host", host)
 
 
 def _condition(threshold: Threshold | None, origin: str = "") -> dict[str, Any] | None:

@@ -7,10 +7,22 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from gwanje.errors import BadInput, BadQuery, GwanjeError, NotFound, QueryLimit, Rejected, RetryLater, StoreFull, TooLarge
+from gwanje.errors import (
+    BadInput,
+    BadQuery,
+    GwanjeError,
+    NotFound,
+    Outdated,
+    QueryLimit,
+    Rejected,
+    RetryLater,
+    StoreFull,
+    TooLarge,
+)
 
 _STATUS: dict[type[GwanjeError], int] = {
     TooLarge: 413,
+    Outdated: 409,
     BadInput: 400,
     BadQuery: 400,
     NotFound: 404,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -15,10 +16,12 @@ from gwanje.errors import RetryLater
 from gwanje.keep.state.people import Scope, Who
 from gwanje.keep.state.runs import Run
 from gwanje.model import to_ms
-from gwanje.show import collection
+from gwanje.show import collection, pausing
 from gwanje.show.api.answers import answer, problem
 from gwanje.show.api.gate import COOKIE, needs
 from gwanje.show.rooms import Rooms
+
+_ANYWAY: Final = "resume it, or run it all the same with anyway=true"
 
 
 def routes(rooms: Rooms) -> APIRouter:
@@ -47,13 +50,19 @@ def routes(rooms: Rooms) -> APIRouter:
         return answer({"pipelines": [_short(pipeline) for pipeline in found], "at": rooms.now_ms()})
 
     @router.post("/collect")
-    async def collect(request: Request, pipeline: str = "", who: Who = needs(Scope.OPERATE)) -> Response:
-        """Run a pipeline now and wait for its end: outcome, time, rows. Without a name, the only pipeline there is."""
+    async def collect(request: Request, pipeline: str = "", *, anyway: bool = False, who: Who = needs(Scope.OPERATE)) -> Response:
+        """Run a pipeline now and wait for its end: outcome, time, rows. Without a name, the only pipeline there is.
+
+        While it is paused, only with `anyway`.
+        """
         chosen = _chosen(rooms, pipeline)
         if isinstance(chosen, Response):
             return chosen
         if chosen.source.off_because:
             return problem(409, dict(chosen.source.off_because)["en"], where=chosen.name)
+        paused = (await asyncio.to_thread(pausing.now_paused, rooms, rooms.now())).get(chosen.name)
+        if paused is not None and not anyway:
+            return problem(409, pausing.sentence(paused), where=chosen.name, todo=_ANYWAY)
         trigger = "page" if COOKIE in request.cookies else "command" if request.client is None else "api"
         patience = chosen.pipeline.timeout + timedelta(seconds=60)
         try:
@@ -95,5 +104,17 @@ def _chosen(rooms: Rooms, name: str) -> Prepared | Response:
 
 def _short(pipeline: collection.Pipeline) -> dict[str, Any]:
     fields = dataclasses.asdict(pipeline)
-    names = ("name", "on", "off_because", "schedule", "next_at", "running", "last", "fail_rate", "latency_p95_ms", "recent")
+    names = (
+        "name",
+        "on",
+        "off_because",
+        "paused",
+        "schedule",
+        "next_at",
+        "running",
+        "last",
+        "fail_rate",
+        "latency_p95_ms",
+        "recent",
+    )
     return {name: fields[name] for name in names}

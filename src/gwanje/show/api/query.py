@@ -138,7 +138,7 @@ async def in_prometheus_form(
         given = QueryParams([*QueryParams(await request.body()).multi_items(), *given.multi_items()])
     try:
         async with asyncio.timeout(_patience(rooms, given)):
-            found = await _while_there(request, ask(given))
+            found = await while_there(request, ask(given))
         return await answered(found, given)
     except Unanswerable as error:
         return _failure(422, "execution", str(error))
@@ -148,16 +148,16 @@ async def in_prometheus_form(
         return _failure(422, "execution", str(error))
     except TimeoutError:
         return _failure(503, "timeout", "query timed out in expression evaluation")
-    except _LeftError:
+    except LeftError:
         return _failure(499, "canceled", "query was canceled in expression evaluation")
 
 
-class _LeftError(Exception):
+class LeftError(Exception):
     """The one who asked does not wait for the answer any more."""
 
 
-async def _while_there(request: Request, work: Coroutine[Any, Any, Any]) -> Any:
-    """What `work` says. It is cancelled when the one who asked goes away before; then raises _LeftError."""
+async def while_there(request: Request, work: Coroutine[Any, Any, Any]) -> Any:
+    """What `work` says. It is cancelled when the one who asked goes away before; then raises LeftError."""
     asked = asyncio.create_task(work)
     left = None
     try:
@@ -168,7 +168,7 @@ async def _while_there(request: Request, work: Coroutine[Any, Any, Any]) -> Any:
             await asyncio.wait((asked, left), return_when=asyncio.FIRST_COMPLETED)
         if asked.done():
             return asked.result()
-        raise _LeftError
+        raise LeftError
     finally:
         ending = [task for task in (asked, left) if task is not None and not task.done()]
         for task in ending:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
 from gwanje.config import Duration
@@ -20,7 +20,7 @@ from gwanje.show import saying
 from gwanje.show.api.answers import answer
 from gwanje.show.api.gate import needs
 from gwanje.show.rooms import Rooms
-from gwanje.show.saying import By, SilenceAsked
+from gwanje.show.saying import By, SilenceAsked, Word
 from gwanje.tell.matchers import Matchers
 
 _YEAR_2100 = 4_102_444_800_000
@@ -32,10 +32,18 @@ class Taken(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    episodes: Annotated[list[str], Field(min_length=1, max_length=1000)]
+    episodes: Annotated[list[str], Field(max_length=1000)] = []
+    matchers: Matchers = ()
+    """Instead of `episodes`: every open alert that these match now, as `/api/v1/standing/matched` counts them."""
     why: Annotated[str, Field(max_length=2000)] = ""
     for_: Annotated[Duration | None, Field(alias="for")] = None
     """How long it holds at most: `2h`; without it until the alert ends or gets worse."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Taken:
+        if bool(self.episodes) == bool(self.matchers):
+            raise ValueError("say either which `episodes` or which `matchers`")
+        return self
 
 
 class SilenceBody(BaseModel):
@@ -59,7 +67,10 @@ def routes(rooms: Rooms) -> APIRouter:
     @router.post("/api/v1/acknowledgements")
     async def acknowledge(asked: Taken, request: Request, who: Who = needs(Scope.OPERATE)) -> Response:
         """Take open alerts over: no repeats and no escalation of these until they end, get worse, or the time is over."""
-        taken = await asyncio.to_thread(saying.acknowledge, rooms, asked.episodes, asked.why, asked.for_, by(request, who))
+        word = Word(asked.why, asked.for_, by(request, who))
+        if asked.matchers:
+            return answer({"count": await asyncio.to_thread(saying.acknowledge_matching, rooms, asked.matchers, word)})
+        taken = await asyncio.to_thread(saying.acknowledge, rooms, asked.episodes, word)
         return answer({"acknowledged": taken})
 
     @router.delete("/api/v1/acknowledgements/{episode}", status_code=204)

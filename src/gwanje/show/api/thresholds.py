@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from gwanje.keep.said import Override
 from gwanje.keep.state.people import Scope, Who
-from gwanje.show import judging, thresholds
+from gwanje.show import judging, reporting, thresholds
 from gwanje.show.api.answers import answer
 from gwanje.show.api.gate import needs
 from gwanje.show.api.saying import by
@@ -50,6 +50,11 @@ def routes(rooms: Rooms) -> APIRouter:
         """What counts for one host or container, and where each threshold comes from."""
         return answer(await asyncio.to_thread(thresholds.effective, rooms, rule, host, container))
 
+    @router.get("/api/v1/thresholds/hosts/{host}", dependencies=[needs(Scope.READ)])
+    async def of_host(host: str) -> Response:
+        """What counts on one host, rule by rule, where each threshold comes from, and what is set apart for it."""
+        return answer(await asyncio.to_thread(thresholds.of_host, rooms, host))
+
     @router.put("/api/v1/thresholds")
     async def put(asked: SetApart, request: Request, who: Who = needs(Scope.OPERATE)) -> Response:
         """Set thresholds apart for one place, instead of those set apart there before. They count from the next evaluation on."""
@@ -65,9 +70,16 @@ def routes(rooms: Rooms) -> APIRouter:
 
     @router.get("/api/v1/judging", dependencies=[needs(Scope.READ)])
     async def judged(rule: Annotated[str | None, Query(max_length=200)] = None) -> Response:
-        """Every rule and its last evaluation, the worst first; with `rule` that one, with why, for its worst 100 label sets."""
+        """Every rule and its last evaluation, the worst first; with `rule` that one, with why, for its worst 100 label sets.
+
+        Where it has no result, `inputs` says of each selector whether its series report, stopped, or were never seen.
+        """
         if rule is None:
             return answer({"rules": await asyncio.to_thread(judging.overview, rooms)})
-        return answer(await asyncio.to_thread(judging.of_rule, rooms, rule))
+        found = await asyncio.to_thread(judging.of_rule, rooms, rule)
+        known = next((one for one in rooms.rules if one.name == rule), None)
+        if known is None or found["results"]:
+            return answer({**found, "inputs": []})
+        return answer({**found, "inputs": await reporting.inputs(rooms.samples, known, rooms.now_ms())})
 
     return router

@@ -1,0 +1,257 @@
+"""Rules as people write them on the page: read, checked, kept, switched, removed and rehearsed.
+
+The rules of the folder's files are shown and can be switched off; their text is changed in the file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from gwanje.carry.updates.base import Update
+from gwanje.config import format_duration
+from gwanje.errors import BadInput, Mistake, NotFound, RetryLater
+from gwanje.judge.rules import written
+from gwanje.judge.rules.questions import curve
+from gwanje.judge.rules.spec import Rule
+from gwanje.judge.rules.thresholds import Thresholds, joined
+from gwanje.judge.trouble import RULE_ERROR
+from gwanje.keep.said import PageRule, Silence
+from gwanje.keep.state import page_rules, silences
+from gwanje.keep.state import thresholds as set_apart
+from gwanje.keep.state.page_rules import Word
+from gwanje.model import to_ms
+from gwanje.show.rooms import Rooms
+from gwanje.show.saying import TOPIC, By
+from gwanje.show.thresholds import shown_rule
+from gwanje.watch.backtest import Backtest, Firing, backtest
+from gwanje.watch.instants import floor
+
+SPANS: Final[Mapping[str, timedelta]] = {"24h": timedelta(hours=24), "7d": timedelta(days=7)}
+"""How far back a rule can be rehearsed."""
+SHOWN: Final = 200
+"""So many firings are written out, the latest; all are counted."""
+_STEPS: Final = {"24h": timedelta(minutes=1), "7d": timedelta(minutes=10)}
+_PATIENCE: Final = timedelta(seconds=20)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A rule as somebody wants it kept. `revision` is the one that was read; None makes a new rule."""
+
+    text: str
+    enabled: bool
+    revision: int | None
+    rule: str | None = None
+    """The name that was read: a rule keeps it."""
+
+
+def listed(rooms: Rooms) -> dict[str, Any]:
+    """Every rule that is written somewhere: of the page and of files, those that are set aside with why."""
+    rooms.rulebook.read(rooms.state)
+    with rooms.state.read() as connection:
+        pages, off = page_rules.every(connection), page_rules.off(connection)
+    return {
+        "rules": [
+            *(_of_file(rooms, rule, off) for rule in rooms.rulebook.files.values()),
+            *(_of_page(rooms, one) for one in pages),
+        ]
+    }
+
+
+def one(rooms: Rooms, name: str, *, of_page: bool = False) -> dict[str, Any]:
+    """One rule with its text; of a file's and a page's of the same name, the file's, which counts, unless the page's is
+    asked for. Raises NotFound.
+    """
+    with rooms.state.read() as connection:
+        kept, off = page_rules.one(connection, name), page_rules.off(connection)
+    if name in rooms.rulebook.files and not of_page:
+        rule = rooms.rulebook.files[name]
+        return {**_of_file(rooms, rule, off), **check_values(written.values_of(rule))}
+    if kept is None:
+        raise NotFound(f"no rule is named {name!r}")
+    return {**_of_page(rooms, kept), **check_text(kept.text)}
+
+
+def check_text(text: str) -> dict[str, Any]:
+    """What a text says: its values for a form, each mistake with its key, and what the rule looks at."""
+    found = written.read(text)
+    return {"text": text, "values": found.values, **_checked(found.rule, found.mistakes)}
+
+
+def check_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The text of a form's values, and what it says."""
+    return check_text(written.text_of(values))
+
+
+def save(rooms: Rooms, asked: Asked, by: By) -> dict[str, Any]:
+    """Keep a rule; it counts from the next round on.
+
+    Raises BadInput for a text with mistakes and a name that is taken, Outdated when somebody changed the rule since.
+    """
+    rule = _right(asked.text)
+    _check_name(rooms, rule.name, asked)
+    with rooms.state.write() as connection:
+        kept = page_rules.put(
+            connection, rule.name, asked.text, enabled=asked.enabled, revision=asked.revision, word=_word(rooms, by)
+        )
+    _taken_over(rooms)
+    return _of_page(rooms, kept)
+
+
+def switch(rooms: Rooms, name: str, revision: int | None, by: By, *, on: bool) -> dict[str, Any]:
+    """Switch a rule on or off. What is open of one that is switched off ends with `rule removed`.
+
+    Raises NotFound, BadInput for a rule that its file switches off, Outdated when somebody changed the rule since.
+    """
+    word = _word(rooms, by)
+    if name in rooms.rulebook.files:
+        rule = rooms.rulebook.files[name]
+        if not rule.enabled:
+            raise BadInput(f"{rooms.rulebook.said(name)} says `enabled: false`; change it there", where="enabled")
+        with rooms.state.write() as connection:
+            page_rules.switch(connection, name, word, on=on)
+        _taken_over(rooms)
+        return _of_file(rooms, rule, frozenset() if on else frozenset({name}))
+    with rooms.state.write() as connection:
+        before = page_rules.one(connection, name)
+        if before is None:
+            raise NotFound(f"no rule is named {name!r}")
+        read = before.revision if revision is None else revision
+        kept = page_rules.put(connection, name, before.text, enabled=on, revision=read, word=word)
+    _taken_over(rooms)
+    return _of_page(rooms, kept)
+
+
+def drop(rooms: Rooms, name: str, revision: int, by: By) -> None:
+    """Remove a rule of the page; what is open of it ends with `rule removed`. Raises NotFound, Outdated."""
+    with rooms.state.write() as connection:
+        if page_rules.one(connection, name) is None:
+            if name in rooms.rulebook.files:
+                raise BadInput(f"this rule stands in {rooms.rulebook.said(name)}; remove it there, or switch it off here")
+            raise NotFound(f"no rule of the page is named {name!r}")
+        page_rules.drop(connection, name, revision, _word(rooms, by))
+    _taken_over(rooms)
+
+
+async def preview(rooms: Rooms, text: str, last: str) -> dict[str, Any]:
+    """How often a rule would have fired, when and for whom, by the same state machine over stored samples.
+
+    Raises BadInput for a text with mistakes, RetryLater when it takes too long; may be cancelled at any step.
+    """
+    rule = _right(text)
+    step = _STEPS[last]
+    end = floor(rooms.now(), step)
+    span = end - SPANS[last], end
+    thresholds = await asyncio.to_thread(_thresholds, rooms)
+    quiet = await asyncio.to_thread(_silences, rooms, span)
+    try:
+        async with asyncio.timeout(_PATIENCE.total_seconds()):
+            found = await backtest(rule, rooms.samples, rooms.policy, span, step, thresholds=thresholds, silences=quiet)
+    except TimeoutError as error:
+        hint = "try 24h" if last != "24h" else "look at fewer series, or use: gwanje rules backtest"
+        raise RetryLater(f"the rehearsal was not done within {format_duration(_PATIENCE)}; {hint}") from error
+    return {
+        "from": to_ms(span[0]),
+        "to": to_ms(span[1]),
+        "step_seconds": step.total_seconds(),
+        "looks_at": curve(rule, {}),
+        **shown_rule(rule),
+        **_found(found),
+    }
+
+
+def _found(found: Backtest) -> dict[str, Any]:
+    firings = sorted(found.firings, key=lambda firing: firing.began)
+    return {"count": len(firings), "failed": found.failed, "firings": [_firing(one) for one in firings[-SHOWN:]]}
+
+
+def _firing(firing: Firing) -> dict[str, Any]:
+    return {
+        "labels": firing.labels,
+        "severity": firing.severity,
+        "began": to_ms(firing.began),
+        "ended": to_ms(firing.ended) if firing.ended else None,
+        "peak": firing.peak,
+        "told": firing.told,
+        "muted": firing.muted,
+    }
+
+
+def _checked(rule: Rule | None, mistakes: Sequence[Mistake]) -> dict[str, Any]:
+    return {
+        "mistakes": [{"key": one.key, "line": one.line, "message": one.message} for one in mistakes],
+        "looks_at": curve(rule, {}) if rule else "",
+        "rule": shown_rule(rule) if rule else None,
+    }
+
+
+def _right(text: str) -> Rule:
+    found = written.read(text)
+    if found.rule is None:
+        first = found.mistakes[0]
+        more = f" (and {len(found.mistakes) - 1} more)" if len(found.mistakes) > 1 else ""
+        at = f"line {first.line}" if first.line else "the text"
+        raise BadInput(f"{first.key}: {first.message}{more}" if first.key else f"{first.message}{more}", where=at)
+    return found.rule
+
+
+def _check_name(rooms: Rooms, name: str, asked: Asked) -> None:
+    if asked.rule not in {None, name}:
+        raise BadInput(f"alerts are known by their rule's name: {asked.rule!r} keeps it; make a copy for another", where="name")
+    if name == RULE_ERROR.name:
+        raise BadInput(f"the name {name!r} is gwanje's own; choose another", where="name")
+    if name in rooms.rulebook.files and asked.revision is None:
+        raise BadInput(f"{rooms.rulebook.said(name)} has a rule named {name!r}; choose another name", where="name")
+
+
+def _of_file(rooms: Rooms, rule: Rule, off: frozenset[str]) -> dict[str, Any]:
+    file, line = rooms.rulebook.places.get(rule.name, ("", 0))
+    return {
+        "name": rule.name,
+        "file": file,
+        "line": line,
+        "enabled": rule.enabled and rule.name not in off,
+        "off_in_file": not rule.enabled,
+        "revision": None,
+        "changed_by": None,
+        "changed_at": None,
+        "aside": "",
+    }
+
+
+def _of_page(rooms: Rooms, kept: PageRule) -> dict[str, Any]:
+    return {
+        "name": kept.name,
+        "file": None,
+        "line": 0,
+        "enabled": kept.enabled,
+        "off_in_file": False,
+        "revision": kept.revision,
+        "changed_by": kept.changed_by,
+        "changed_at": to_ms(kept.changed_at),
+        "aside": rooms.rulebook.aside.get(kept.name, ""),
+    }
+
+
+def _taken_over(rooms: Rooms) -> None:
+    rooms.rulebook.read(rooms.state)
+    rooms.updates.publish(Update(TOPIC))
+
+
+def _silences(rooms: Rooms, span: tuple[datetime, datetime]) -> Sequence[Silence]:
+    with rooms.state.read() as connection:
+        return silences.between(connection, *span)
+
+
+def _thresholds(rooms: Rooms) -> Thresholds:
+    with rooms.state.read() as connection:
+        overrides = joined(rooms.inventory.overrides, set_apart.every(connection))
+    return Thresholds(overrides, rooms.inventory.groups)
+
+
+def _word(rooms: Rooms, by: By) -> Word:
+    return Word(by.name[:120], rooms.now(), by.address)

@@ -1,0 +1,204 @@
+"""What stands open now, as one look: how many of what, rule by rule, and the worst of them.
+
+However many alerts fire, a look has at most `MOST_RULES` rules and a page of alerts; the rest is counted, and asked for by
+filters and page by page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from sqlalchemy import Connection
+
+from gwanje.errors import BadInput
+from gwanje.keep.promql.regex import full_match
+from gwanje.keep.state import standing as kept
+from gwanje.keep.state.alerts import Row
+from gwanje.keep.state.standing import STANDINGS, Chosen, Counted, OfHost
+from gwanje.model import to_ms
+from gwanje.show.alerts import Alert, evaluator_is_lost, shown
+from gwanje.show.rooms import Rooms
+from gwanje.tell.matchers import Matcher
+
+PAGE: Final = 50
+MOST_ALERTS: Final = 200
+MOST_RULES: Final = 12
+EACH: Final = 3
+"""So many alerts stand for a rule where all rules are shown; of a rule with more than that, one line says the rest."""
+PIPELINE: Final = "pipeline"
+"""The label of alerts about a pipeline."""
+_PIPELINES: Final = 50
+_MATCHED_RULES: Final = 10
+_FILTERS: Final = ("standing", "severity", "rule", "host", "text")
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many open alerts have which standing; `acknowledged` and `muted` are among them."""
+
+    critical: int = 0
+    warning: int = 0
+    unknown: int = 0
+    info: int = 0
+    pending: int = 0
+    recovering: int = 0
+    acknowledged: int = 0
+    muted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OfRule:
+    """The open alerts of one rule in a line; `since` is when the oldest of the worst standing began, in milliseconds."""
+
+    rule: str
+    tally: Tally
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Counts of all that a filter lets through, the worst rules, and alerts, the worst first."""
+
+    total: int
+    tally: Tally
+    """By standing, whichever standing the filter asks for."""
+    rules: Sequence[OfRule]
+    more_rules: int
+    """How many rules are left out."""
+    alerts: Sequence[Alert]
+    before: int = 0
+    """How many alerts stand before these."""
+    next: str = ""
+    """The cursor of the alerts after these; empty at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenNow:
+    """All that is open, in short: counts, the worst rules, a few alerts that stand for all, and how hosts are touched."""
+
+    tally: Tally
+    rules: Sequence[OfRule]
+    more_rules: int
+    alerts: Sequence[Alert]
+    """The worst few of each of these rules, the worst first, and then those about pipelines."""
+    hosts: Sequence[OfHost]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which open alerts, and which page of them."""
+
+    chosen: Chosen = field(default_factory=Chosen)
+    after: str = ""
+    limit: int = PAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """The open alerts that matchers match: how many, and of which rules the most."""
+
+    open: int
+    rules: Mapping[str, int] = field(default_factory=dict)
+    more_rules: int = 0
+
+
+def standing(rooms: Rooms, asked: Asked) -> Standing:
+    """One page of open alerts by filters, with the counts of all. Raises BadInput for a cursor that is none."""
+    with rooms.state.read() as connection:
+        lost = evaluator_is_lost(rooms, connection)
+        chosen = replace(asked.chosen, unjudged=lost)
+        counted = kept.counted(connection, replace(chosen, standing=""))
+        try:
+            page = kept.page(connection, chosen, asked.after, asked.limit)
+        except ValueError as error:
+            raise BadInput(f"{asked.after!r} is no cursor; ask with the `next` of the page before", where="after") from error
+    alerts = [shown(one, unknown=lost) for one in page.episodes]
+    found = [one for one in counted if chosen.standing in {"", one.standing}]
+    rules = _rules(found)
+    total = sum(one.count for one in found)
+    return Standing(total, _tally(counted), rules[:MOST_RULES], len(rules[MOST_RULES:]), alerts, page.before, page.next)
+
+
+def open_now(rooms: Rooms) -> OpenNow:
+    """Everything open, in short."""
+    with rooms.state.read() as connection:
+        lost = evaluator_is_lost(rooms, connection)
+        chosen = Chosen(unjudged=lost)
+        found = kept.counted(connection, chosen)
+        rules = _rules(found)
+        few = kept.worst_of_rules(connection, chosen, [one.rule for one in rules[:MOST_RULES]], EACH) if rules else []
+        known = {one.id for one in few}
+        few += [one for one in kept.about(connection, PIPELINE, _PIPELINES) if one.id not in known] if rules else []
+        hosts = kept.of_hosts(connection) if rules else []
+    alerts = [shown(one, unknown=lost) for one in few]
+    return OpenNow(_tally(found), rules[:MOST_RULES], len(rules[MOST_RULES:]), alerts, hosts)
+
+
+def tally(rooms: Rooms) -> dict[str, Any]:
+    """What every view shows: the counts, and the alerts about pipelines."""
+    with rooms.state.read() as connection:
+        lost = evaluator_is_lost(rooms, connection)
+        found = kept.counted(connection, Chosen(unjudged=lost))
+        about = kept.about(connection, PIPELINE, _PIPELINES) if found else []
+    return {"tally": _tally(found), "pipelines": [shown(one, unknown=lost) for one in about]}
+
+
+def asked_by(query: str) -> Asked:
+    """What a query such as `standing=critical&rule=disk+full` asks for. Raises BadInput."""
+    given = dict(parse_qsl(query))
+    limit = given.pop("limit", str(PAGE))
+    after = given.pop("after", "")
+    if unknown := given.keys() - set(_FILTERS):
+        raise BadInput(f"open alerts are not chosen by {', '.join(sorted(unknown))}", where="topics")
+    if not (limit.isdecimal() and 1 <= int(limit) <= MOST_ALERTS):
+        raise BadInput(f"a page has 1 to {MOST_ALERTS} alerts", where="limit")
+    if given.get("standing", "critical") not in STANDINGS:
+        raise BadInput(f"{given['standing']!r} is no standing; known: {', '.join(STANDINGS)}", where="standing")
+    standing, severity, rule, host, text = (given.get(name, "") for name in _FILTERS)
+    return Asked(Chosen(standing, severity, rule, host, text), after, int(limit))
+
+
+def matched(rooms: Rooms, matchers: Sequence[Matcher]) -> Matched:
+    """What matchers would take now, before somebody says it."""
+    with rooms.state.read() as connection:
+        rows = matching(connection, matchers)
+    rules: dict[str, int] = {}
+    for row in rows:
+        rules[row["rule"]] = rules.get(row["rule"], 0) + 1
+    most = sorted(rules.items(), key=lambda one: (-one[1], one[0]))
+    return Matched(len(rows), dict(most[:_MATCHED_RULES]), len(most[_MATCHED_RULES:]))
+
+
+def matching(connection: Connection, matchers: Sequence[Matcher]) -> list[Row]:
+    """Open alerts that all matchers match, as a silence matches them: `rule` and `severity` beside the labels."""
+    rows = kept.matchable(connection)
+    for matcher in matchers:
+        texts = [_text(row, matcher.label) for row in rows]
+        if matcher.operator.endswith("~"):
+            holds = [bool(one) for one in full_match(matcher.value, texts)] if texts else []
+        else:
+            holds = [text == matcher.value for text in texts]
+        rows = [row for row, one in zip(rows, holds, strict=True) if one != matcher.operator.startswith("!")]
+    return rows
+
+
+def _text(row: Row, label: str) -> str:
+    found: str = row[label] if label in {"rule", "severity"} else row["labels"].get(label, "")
+    return found
+
+
+def _tally(found: Sequence[Counted]) -> Tally:
+    counts: dict[str, Any] = {name: sum(one.count for one in found if one.standing == name) for name in STANDINGS}
+    return Tally(**counts, acknowledged=sum(one.acknowledged for one in found), muted=sum(one.muted for one in found))
+
+
+def _rules(found: Sequence[Counted]) -> list[OfRule]:
+    """Rules by their worst standing, the ones with more alerts of it first."""
+    by_rule: dict[str, list[Counted]] = {}
+    for one in sorted(found, key=lambda one: STANDINGS.index(one.standing)):
+        by_rule.setdefault(one.rule, []).append(one)
+    ranked = sorted(by_rule.items(), key=lambda one: (STANDINGS.index(one[1][0].standing), -one[1][0].count, one[0]))
+    return [OfRule(rule, _tally(counts), to_ms(counts[0].since)) for rule, counts in ranked]
