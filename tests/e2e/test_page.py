@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,22 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         browser.close()
     program.end()
     far.close()
+
+
+@contextmanager
+def browsed(program: Program, far: Far) -> Iterator[Site]:
+    """Start a program, and a browser whose user is signed in; both are ended after the block."""
+    try:
+        program.start()
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+            site = Site(program, far, browser)
+            site.make_the_first_user()
+            yield site
+            browser.close()
+    finally:
+        program.end()
+        far.close()
 
 
 class Watched:

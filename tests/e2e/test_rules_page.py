@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,6 @@ RULE = "/rules?rule=disk+fills&lang=en"
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Three hosts, of which one is past its warning; a rule that fails; a limit that the file sets apart."""
-    far = Far()
     folder = tmp_path_factory.mktemp("rules") / "site"
     folder.mkdir()
     written = {
@@ -51,6 +51,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "thresholds": [{"rule": "disk fills", "host": "db-9", "critical": ">= 0.99"}],
     }
     (folder / "gwanje.yaml").write_text(yaml.safe_dump(written), encoding="utf-8")
+    with running(folder, _lines()) as site:
+        wait_until(lambda: _counts(site) == {"warning": 1, "good": 2}, 20, "the rule to see its hosts")
+        yield site
+
+
+@contextmanager
+def running(folder: Path, lines: str) -> Iterator[Site]:
+    """The program on a folder, with samples stored by its door for JSON lines, and a browser signed in."""
+    far = Far()
     program = Program(folder)
     key = program.key("ingest")
     try:
@@ -60,9 +69,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             site = Site(program, far, browser)
             site.make_the_first_user()
             headers = {"Authorization": f"Bearer {key}"}
-            answer = httpx.post(f"{program.url}/api/v1/import", content=_lines(), headers=headers)
+            answer = httpx.post(f"{program.url}/api/v1/import", content=lines, headers=headers)
             assert answer.is_success, answer.text
-            wait_until(lambda: _counts(site) == {"warning": 1, "good": 2}, 20, "the rule to see its hosts")
             yield site
             browser.close()
     finally:

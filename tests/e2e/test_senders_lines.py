@@ -20,7 +20,8 @@ from influxdb_client.client.write_api import SYNCHRONOUS, WriteOptions
 
 from gwanje.errors import BadInput
 from gwanje.wire.columns import Columns
-from gwanje.wire.influx.decode import _read, _split, decode
+from gwanje.wire.influx.decode import decode
+from gwanje.wire.influx.keys import read, split
 
 from .program import Program, free_port, wait_until
 
@@ -224,10 +225,10 @@ def _has_labels(columns: Columns, key: bytes) -> bool:
 
 def _names(key: bytes) -> tuple[str, tuple[tuple[str, str], ...]]:
     """Measurement, field and tags before names are made Prometheus's."""
-    head, field = _split(key, b" ")
-    measurement, *tags = _split(head, b",")
-    pairs = (tuple(_read(part, key) for part in _split(tag, b"=")) for tag in tags)
-    return f"{_read(measurement, key)} {_read(field, key)}", tuple(sorted((name, value) for name, value in pairs))
+    head, field = split(key, b" ")
+    measurement, *tags = split(head, b",")
+    pairs = (tuple(read(part, key) for part in split(tag, b"=")) for tag in tags)
+    return f"{read(measurement, key)} {read(field, key)}", tuple(sorted((name, value) for name, value in pairs))
 
 
 @pytest.mark.engine("influxd")

@@ -99,6 +99,46 @@ export interface Alert {
   told: Told[];
 }
 
+/** How many open alerts have which standing; `acknowledged` and `muted` are among them. */
+export interface Tally {
+  critical: number;
+  warning: number;
+  unknown: number;
+  info: number;
+  pending: number;
+  recovering: number;
+  acknowledged: number;
+  muted: number;
+}
+
+/** The open alerts of one rule in a line; `since` is when the oldest of the worst began. */
+export interface OfRule {
+  rule: string;
+  tally: Tally;
+  since: number;
+}
+
+/** Counts of all open alerts that a filter lets through, the worst rules, and one page of alerts. */
+export interface Standing {
+  total: number;
+  /** By standing, whichever standing the filter asks for. */
+  tally: Tally;
+  rules: OfRule[];
+  more_rules: number;
+  alerts: Alert[];
+  /** How many stand before these. */
+  before: number;
+  /** The cursor of the page after; empty at the end. */
+  next: string;
+}
+
+/** The open alerts that matchers match. */
+export interface Matched {
+  open: number;
+  rules: Record<string, number>;
+  more_rules: number;
+}
+
 export interface Acknowledged {
   who: string;
   at: number;
@@ -174,6 +214,8 @@ export interface Judged {
   settable: boolean;
   own: Standard;
   enabled: boolean;
+  /** Where it stands, `rules/disks.yaml:12`; null for a rule of the page. */
+  file: string | null;
   looks_at: string;
   for_seconds: number;
   interval_seconds: number;
@@ -198,9 +240,68 @@ export interface Why {
   episode: string;
 }
 
+/** Series that a rule looks at; where they stopped, `last_at` is right within five minutes. */
+export interface Input {
+  selector: string;
+  state: 'reports' | 'stopped' | 'never seen';
+  last_at: number | null;
+}
+
 export interface JudgedWhy extends Judged {
   results: Why[];
+  /** Where there are no results: whether what it looks at stopped or was never seen. */
+  inputs: Input[];
   more: number;
+}
+
+export interface Mistake {
+  key: string;
+  /** From 1; 0 where it is about the whole text. */
+  line: number;
+  message: string;
+}
+
+/** A rule's text, its values, and what is wrong with it. */
+export interface CheckedRule {
+  text: string;
+  values: Readonly<Record<string, unknown>>;
+  mistakes: Mistake[];
+  looks_at: string;
+}
+
+/** A rule as it was written: `file` and `line` of a file's, `revision` of the page's. */
+export interface WrittenRule extends Pick<CheckedRule, 'text' | 'values'> {
+  name: string;
+  file: string | null;
+  line: number;
+  enabled: boolean;
+  off_in_file: boolean;
+  revision: number | null;
+  changed_by: string | null;
+  changed_at: number | null;
+  /** Why it is not judged; empty when it is. */
+  aside: string;
+}
+
+/** The same without its text, in a list. */
+export type Written = Omit<WrittenRule, 'text' | 'values'>;
+
+/** What a rule would have done; of its firings the latest 200. */
+export interface Previewed extends Pick<Judged, 'name' | 'unit' | 'own'> {
+  from: number;
+  to: number;
+  step_seconds: number;
+  looks_at: string;
+  count: number;
+  failed: string;
+  firings: {
+    labels: Record<string, string>;
+    severity: Severity;
+    began: number;
+    ended: number | null;
+    peak: number | null;
+    told: string[];
+  }[];
 }
 
 export interface Override extends Standard {
@@ -222,6 +323,16 @@ export interface OverrideAsked {
   warning: string | null;
   critical: string | null;
   clear: string | null;
+}
+
+/** A rule with the thresholds that count on one host. */
+export interface RuleOnHost extends Pick<Judged, 'name' | 'unit' | 'settable' | 'own'> {
+  effective: Standard;
+}
+
+export interface OnHost {
+  rules: RuleOnHost[];
+  overrides: Override[];
 }
 
 export interface SetApart {
@@ -292,11 +403,20 @@ export interface RecentFetch {
   latency_ms: number | null;
 }
 
+export interface Paused {
+  by: string;
+  why: string;
+  since: number;
+  /** Null: until somebody has it go on. */
+  until: number | null;
+}
+
 export interface Pipeline {
   name: string;
   title: Bilingual;
   on: boolean;
   off_because: Bilingual | null;
+  paused: Paused | null;
   schedule: string;
   next_at: number | null;
   url: string;
@@ -305,6 +425,38 @@ export interface Pipeline {
   fail_rate: { failed: number; total: number; window_seconds: number };
   latency_p95_ms: number | null;
   recent: RecentFetch[];
+}
+
+/** What is away on purpose: nothing is raised about it meanwhile. */
+export interface Departure {
+  id: string;
+  scope: 'host' | 'group' | 'container';
+  name: string;
+  starts_at: number;
+  ends_at: number;
+  /** It does not come back. */
+  removed: boolean;
+  /** Whether it is away now, and not only later. */
+  holds: boolean;
+  by: string;
+  why: string;
+}
+
+/** A size to stay at, or the direction in which nothing is scaled meanwhile. */
+export interface Hold {
+  id: number;
+  size: number | null;
+  stop: 'in' | 'out' | null;
+  starts_at: number;
+  ends_at: number;
+  by: string;
+  why: string;
+}
+
+export interface Scaler {
+  scaler: string;
+  hold: Hold | null;
+  planned: Hold[];
 }
 
 export interface Overview {
@@ -322,6 +474,10 @@ export interface Overview {
   };
   hosts: Host[];
   containers: Container[];
+  tally: Tally;
+  rules: OfRule[];
+  more_rules: number;
+  /** They stand for all: the worst few of each of `rules`, and those about pipelines. */
   alerts: Alert[];
   pipelines: Pipeline[];
 }
@@ -494,6 +650,12 @@ export const api = {
     ask<AlertStory>('GET', `/api/v1/episodes/${encodeURIComponent(id)}`, undefined, signal),
   acknowledge: (episodes: readonly string[], why: string) =>
     ask<{ acknowledged: string[] }>('POST', '/api/v1/acknowledgements', { episodes, why }),
+  acknowledgeMatching: (matchers: string, why: string) =>
+    ask<{ count: number }>('POST', '/api/v1/acknowledgements', { matchers, why }),
+  standing: (query: string, signal?: AbortSignal) =>
+    ask<Standing>('GET', `/api/v1/standing?${query}`, undefined, signal),
+  matched: (matchers: string, signal?: AbortSignal) =>
+    ask<Matched>('GET', withQuery('/api/v1/standing/matched', { matchers }), undefined, signal),
   giveBack: (episode: string) => ask<void>('DELETE', `/api/v1/acknowledgements/${encodeURIComponent(episode)}`),
   silences: async (query: Query, signal?: AbortSignal) => {
     const answer = await ask<{ silences: Silence[] }>('GET', withQuery('/api/v1/silences', query), undefined, signal);
@@ -508,16 +670,50 @@ export const api = {
     (await ask<{ rules: Judged[] }>('GET', '/api/v1/judging', undefined, signal)).rules,
   judgingOf: (rule: string, signal?: AbortSignal) =>
     ask<JudgedWhy>('GET', withQuery('/api/v1/judging', { rule }), undefined, signal),
+  writtenRules: async (signal?: AbortSignal) =>
+    (await ask<{ rules: Written[] }>('GET', '/api/v1/written-rules', undefined, signal)).rules,
+  writtenRule: (rule: string, ofPage: boolean, signal?: AbortSignal) =>
+    ask<WrittenRule>('GET', withQuery('/api/v1/written-rules', { rule, of_page: String(ofPage) }), undefined, signal),
+  checkRule: (asked: { text: string } | { values: Readonly<Record<string, unknown>> }, signal?: AbortSignal) =>
+    ask<CheckedRule>('POST', '/api/v1/written-rules/check', asked, signal),
+  previewRule: (text: string, last: '24h' | '7d', signal?: AbortSignal) =>
+    ask<Previewed>('POST', '/api/v1/written-rules/preview', { text, last }, signal),
+  saveRule: (asked: { text: string; enabled: boolean; revision: number | null; rule: string | null }) =>
+    ask<WrittenRule>('PUT', '/api/v1/written-rules', asked),
+  switchRule: (rule: string, enabled: boolean, revision: number | null) =>
+    ask<WrittenRule>('PUT', '/api/v1/written-rules/enabled', { rule, enabled, revision }),
+  dropRule: (rule: string, revision: number) =>
+    ask<void>('DELETE', withQuery('/api/v1/written-rules', { rule, revision })),
   thresholds: (signal?: AbortSignal) => ask<SetApart>('GET', '/api/v1/thresholds', undefined, signal),
   thresholdsOf: (query: Query, signal?: AbortSignal) =>
     ask<Standard>('GET', withQuery('/api/v1/thresholds/effective', query), undefined, signal),
+  thresholdsOn: (host: string, signal?: AbortSignal) =>
+    ask<OnHost>('GET', `/api/v1/thresholds/hosts/${encodeURIComponent(host)}`, undefined, signal),
   setApart: (asked: OverrideAsked) => ask<void>('PUT', '/api/v1/thresholds', asked),
-  dropApart: ({ rule, scope, name }: Override) =>
+  dropApart: ({ rule, scope, name }: Pick<Override, 'rule' | 'scope' | 'name'>) =>
     ask<void>('DELETE', withQuery('/api/v1/thresholds', { rule, scope, name })),
   fetches: (query: Query, signal?: AbortSignal) =>
     ask<{ fetches: Fetch[]; next: string }>('GET', withQuery('/api/v1/fetches', query), undefined, signal),
   pipelines: (signal?: AbortSignal) => ask<{ pipelines: Pipeline[] }>('GET', '/api/v1/pipelines', undefined, signal),
-  collect: (pipeline: string) => ask<CollectAnswer>('POST', withQuery('/collect', { pipeline })),
+  collect: (pipeline: string, anyway = false) =>
+    ask<CollectAnswer>('POST', withQuery('/collect', { pipeline, anyway: anyway ? 'true' : null })),
+  pause: (pipeline: string, why: string, until: string | null) =>
+    ask<void>('PUT', `/api/v1/pipelines/${encodeURIComponent(pipeline)}/pause`, { why, until }),
+  resume: (pipeline: string) => ask<void>('DELETE', `/api/v1/pipelines/${encodeURIComponent(pipeline)}/pause`),
+  departures: async (host: string, signal?: AbortSignal) =>
+    (await ask<{ departures: Departure[] }>('GET', withQuery('/api/v1/departures', { host }), undefined, signal))
+      .departures,
+  /** Without an end, it was removed. */
+  depart: (name: string, why: string, until: string | null) =>
+    ask<Departure>('POST', '/api/v1/departures', {
+      name,
+      why,
+      ...(until === null ? { removed: true } : { ends_at: until }),
+    }),
+  comeBack: (id: string) => ask<void>('DELETE', `/api/v1/departures/${id}`),
+  scalers: async (signal?: AbortSignal) =>
+    (await ask<{ scalers: Scaler[] }>('GET', '/api/v1/scaling', undefined, signal)).scalers,
+  release: (scaler: string, id: number) => ask<void>('DELETE', withQuery(`/api/v1/scaling/${scaler}/hold`, { id })),
 
   queryRange: async (query: string, start: number, end: number, step: number, signal?: AbortSignal) => {
     const path = withQuery('/api/v1/query_range', { query, start, end, step });

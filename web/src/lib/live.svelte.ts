@@ -1,7 +1,6 @@
 /** What the server streams while somebody looks: one EventSource, only the topics on the screen. */
 
-import { api, type Alert, type Fetch, type HostDetail, type Overview } from './api';
-import { withAlert } from './open';
+import { api, type Alert, type Fetch, type HostDetail, type Overview, type Standing, type Tally } from './api';
 import { begin, isStale, step, type Link, type Signal } from './link';
 
 class Live {
@@ -11,7 +10,12 @@ class Live {
   now = $state(Date.now());
   overview: Overview | null = $state.raw(null);
   host: HostDetail | null = $state.raw(null);
-  alerts: Alert[] | null = $state.raw(null);
+  /** How many alerts are open; null until it is known. */
+  tally: Tally | null = $state.raw(null);
+  /** The open alerts about pipelines. */
+  aboutPipelines: Alert[] = $state.raw([]);
+  /** The page of open alerts that is streamed, and the query that asked for it. */
+  standing: { asked: string; standing: Standing } | null = $state.raw(null);
   lastAlert: Alert | null = $state.raw(null);
   lastFetch: Fetch | null = $state.raw(null);
   /** Counts connections after a loss: whoever asked over plain HTTP asks again when it grows, which fills the gap. */
@@ -51,7 +55,8 @@ class Live {
 
   /** Forget what was streamed to somebody who has signed out. */
   forget(): void {
-    this.overview = this.host = this.alerts = this.lastAlert = this.lastFetch = null;
+    this.overview = this.host = this.tally = this.standing = this.lastAlert = this.lastFetch = null;
+    this.aboutPipelines = [];
   }
 
   // A change of view stops one topic and starts another: one reopening for both.
@@ -79,14 +84,16 @@ class Live {
     on<{ at: number }>('tick', ({ at }) => this.#hear(at));
     on<Overview>('overview', (overview) => {
       this.overview = overview;
-      this.alerts = overview.alerts;
+      this.tally = overview.tally;
     });
+    on<{ tally: Tally; pipelines: Alert[] }>('tally', ({ tally, pipelines }) => {
+      this.tally = tally;
+      this.aboutPipelines = pipelines;
+    });
+    on<{ asked: string; standing: Standing }>('standing', (standing) => (this.standing = standing));
     on<HostDetail>('host', (host) => (this.host = host));
     on<Fetch>('fetch', (fetch) => (this.lastFetch = fetch));
-    on<Alert>('alert', (alert) => {
-      this.lastAlert = alert;
-      if (this.alerts) this.alerts = withAlert(this.alerts, alert);
-    });
+    on<Alert>('alert', (alert) => (this.lastAlert = alert));
     source.onerror = () => {
       if (this.#source !== source) return;
       source.close();

@@ -13,17 +13,12 @@ export function matchersFor(alert: Pick<Alert, 'rule' | 'labels'>): string {
   );
 }
 
-/** How many of the alerts plain matchers (`name="value"`) match; null where one of them is a pattern or cannot be read. */
-export function matched(alerts: readonly Alert[], matchers: string): number | null {
-  const found = [...matchers.matchAll(/\s*([a-zA-Z_]\w*)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"\s*(?:,|$)/gy)];
-  if (found.length === 0 || found.map(([whole]) => whole).join('') !== matchers) return null;
-  if (found.some(([, , operator]) => operator !== '=' && operator !== '!=')) return null;
-  return alerts.filter((alert) =>
-    found.every(([, name = '', operator, value = '']) => {
-      const has = { ...alert.labels, rule: alert.rule, severity: alert.severity }[name] ?? '';
-      return (has === value.replace(/\\(.)/g, '$1')) === (operator === '=');
-    }),
-  ).length;
+/** Matchers for all that a filter of the list shows, as far as matchers can say it. */
+export function matchersOf(filter: { rule: string; host: string; severity: string }): string {
+  return (['rule', 'host', 'severity'] as const)
+    .filter((name) => filter[name])
+    .map((name) => `${name}=${quoted(filter[name])}`)
+    .join(', ');
 }
 
 /** The ends that are offered: in one, four and twelve hours, and the next morning at nine. */

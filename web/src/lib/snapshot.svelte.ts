@@ -22,7 +22,7 @@ export function askOverview(): Snapshot {
     // The stream's word is newer than an answer that was on its way.
     if (asked.data && (live.overview === null || live.overview.at < asked.data.at)) {
       live.overview = asked.data;
-      live.alerts = asked.data.alerts;
+      live.tally = asked.data.tally;
     }
   });
   return {

@@ -1,6 +1,6 @@
 /** Marks and order of states: which shape says it, and what is worse than what. */
 
-import type { Alert, AlertState, Container, Host, HostState } from './api';
+import type { Alert, AlertState, Container, Host, HostState, Tally } from './api';
 
 export type MarkName =
   'ok' | 'crit' | 'warn' | 'pend' | 'recov' | 'none' | 'err' | 'few' | 'run' | 'wait' | 'pause' | 'ack' | 'sil';
@@ -68,22 +68,16 @@ function rank({ state, severity }: Alert): number {
   return state === 'pending' ? 4 : state === 'recovering' ? 5 : 6;
 }
 
-export interface Tally {
-  critical: number;
-  warning: number;
-  unknown: number;
-  pending: number;
+export function openIn({ critical, warning, unknown, info, pending, recovering }: Tally): number {
+  return critical + warning + unknown + info + pending + recovering;
 }
 
-export function tally(alerts: readonly Alert[]): Tally {
-  const counts: Tally = { critical: 0, warning: 0, unknown: 0, pending: 0 };
-  for (const { state, severity } of alerts) {
-    if (isUnknown(state)) counts.unknown += 1;
-    else if (state === 'pending') counts.pending += 1;
-    else if (state === 'firing' && severity === 'critical') counts.critical += 1;
-    else if (state === 'firing' && severity === 'warning') counts.warning += 1;
-  }
-  return counts;
+/** The mark of the worst among them. */
+export function markOfTally({ critical, warning, unknown, pending, recovering }: Tally): MarkName {
+  if (critical) return 'crit';
+  if (warning) return 'warn';
+  if (unknown) return 'none';
+  return pending ? 'pend' : recovering ? 'recov' : 'ok';
 }
 
 /** What an alert is about: its host, else its first label, else its rule; and what else its labels say. */
