@@ -14,7 +14,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ import cramjam
 import numpy as np
 from aiohttp import web
 
+from gwanje.keep.samples.base import Labels
 from gwanje.model import Sample
 from gwanje.wire.remote_write.encode import HEADERS, body_of, encode
 
@@ -40,14 +41,10 @@ rules:
 class Bodies:
     """Remote write bodies of always the same series: only times and values are written anew, into fixed places."""
 
-    def __init__(self, metric: str, count: int, now_ms: int) -> None:
-        names = [
-            (("__name__", metric), ("host", f"host-{i % 100}"), ("instance", f"host-{i % 100}:9100"), ("number", str(i)))
-            for i in range(count)
-        ]
+    def __init__(self, names: Sequence[Labels], now_ms: int) -> None:
         whole = cramjam.snappy.decompress_raw(body_of((labels, [(now_ms, 1.0)]) for labels in names))
         self._bytes = np.frombuffer(bytes(whole), np.uint8).copy()
-        ends = self._ends(count)
+        ends = self._ends(len(names))
         self._times = ends[:, None] - np.arange(6, 0, -1)  # times of this age take six bytes as a varint
         self._values = ends[:, None] - 7 - np.arange(8, 0, -1)
 
@@ -73,9 +70,14 @@ class Bodies:
         return bytes(cramjam.snappy.compress_raw(self._bytes.tobytes()))
 
 
+def named(number: int) -> Labels:
+    host = f"host-{number % 100}"
+    return (("__name__", "bench_load"), ("host", host), ("instance", f"{host}:9100"), ("number", str(number)))
+
+
 async def load(url: str, key: str, rate: int) -> None:
     """Send `rate` samples a second, in bodies of 10,000, until ended."""
-    bodies = Bodies("bench_load", SERIES, now_ms())
+    bodies = Bodies([named(number) for number in range(SERIES)], now_ms())
     values = np.random.default_rng(1).normal(size=SERIES).round(2)
     headers = {**HEADERS, "Authorization": f"Bearer {key}"}
     pause = SERIES / rate
@@ -95,10 +97,13 @@ def now_ms() -> int:
 
 
 class Receiver:
-    """Takes webhooks, and remembers when each probe's alert came first."""
+    """Takes webhooks, and remembers when each probe's alert came first, by the label that tells the probes apart."""
 
-    def __init__(self) -> None:
+    def __init__(self, label: str = "probe") -> None:
+        self._label = label
         self.came: dict[str, float] = {}
+        self.others = 0
+        """Alerts of which nobody asked, such as a rule that could not be evaluated."""
         self.url = ""
 
     @asynccontextmanager
@@ -115,8 +120,10 @@ class Receiver:
     async def _take(self, request: web.Request) -> web.Response:
         came = time.monotonic()
         for alert in (await request.json())["alerts"]:
-            if alert["status"] == "firing":
-                self.came.setdefault(alert["labels"]["probe"], came)
+            if self._label not in alert["labels"]:
+                self.others += 1
+            elif alert["status"] == "firing":
+                self.came.setdefault(alert["labels"][self._label], came)
         return web.Response()
 
 

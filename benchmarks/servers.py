@@ -76,9 +76,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def gwanje(folder: Path) -> Iterator[Server]:
-    """As a new user starts it: with the pack that brings rules."""
+def gwanje(folder: Path, files: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """As a new user starts it: with the pack that brings rules. Or with a folder of these files."""
     port, own = free_port(), folder / "gwanje"
+    for name, text in (files or {}).items():
+        (own / name).parent.mkdir(parents=True, exist_ok=True)
+        (own / name).write_text(text, encoding="utf-8")
     cli = [sys.executable, "-m", "gwanje.cli"]
     with _process([*cli, "up", "--listen", f"127.0.0.1:{port}", str(own)], folder / "gwanje.log") as pid:
         _wait("gwanje", port, "/readyz")
@@ -104,16 +107,31 @@ def victoria_metrics(folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def prometheus(folder: Path) -> Iterator[Server]:
-    """As a receiver of remote write that scrapes nothing."""
+def prometheus(folder: Path, files: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """As a receiver of remote write that scrapes nothing. `files` lie beside each other; `prometheus.yml` is the settings."""
     port, own = free_port(), folder / "prometheus"
     own.mkdir()
     settings = own / "prometheus.yml"
-    settings.write_text("global: {}\n", encoding="utf-8")
+    for name, text in {settings.name: "global: {}\n", **(files or {})}.items():
+        (own / name).write_text(text, encoding="utf-8")
     flags = [f"--config.file={settings}", f"--storage.tsdb.path={own / 'data'}", f"--web.listen-address=127.0.0.1:{port}"]
     with _process([_program("prometheus"), *flags, "--web.enable-remote-write-receiver"], folder / "prometheus.log") as pid:
         _wait("prometheus", port, "/-/ready")
         yield Server("Prometheus", port, pid, own)
+
+
+@contextmanager
+def alertmanager(folder: Path, settings: str) -> Iterator[Server]:
+    """By itself, without a cluster."""
+    port, own = free_port(), folder / "alertmanager"
+    own.mkdir()
+    (own / "alertmanager.yml").write_text(settings, encoding="utf-8")
+    flags = [f"--config.file={own / 'alertmanager.yml'}", f"--storage.path={own / 'data'}", "--cluster.listen-address="]
+    with _process(
+        [_program("prometheus-alertmanager"), *flags, f"--web.listen-address=127.0.0.1:{port}"], folder / "alertmanager.log"
+    ) as pid:
+        _wait("alertmanager", port, "/-/ready")
+        yield Server("Alertmanager", port, pid, own)
 
 
 @contextmanager
