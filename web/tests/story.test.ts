@@ -12,6 +12,7 @@ const change = (at: number, before: string, after: string, severity: Transition[
   severity,
   value: 0.9,
   because: '',
+  reason: null,
 });
 const attempt = (at: number, receiver: string, outcome: Attempt['outcome']): Attempt => ({
   at,

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from gwanje.because import Because
 from gwanje.judge.lifecycle import Ended
 
-_EXPECTED: Final = "departed as expected"
+_EXPECTED: Final = Because("departed as expected", "departed")
 
 
 @dataclass(frozen=True, slots=True)

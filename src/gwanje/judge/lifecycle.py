@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from gwanje.because import Because
 from gwanje.config import format_duration
 from gwanje.judge.identity import episode_id, fingerprint
 from gwanje.judge.rules.spec import Rule
@@ -27,6 +28,8 @@ MISSED: Final = 3
 """So many intervals without an answer are no data, and"""
 SHORTEST_ABSENCE: Final = timedelta(seconds=30)
 """never a shorter time."""
+NO_ANSWER: Final = Because("no answer", "no_answer")
+"""What is known of a series that did not answer, before that is no data."""
 
 
 class State(StrEnum):
@@ -84,6 +87,7 @@ class Transition:
     severity: Severity
     value: float | None
     because: str
+    """A `Because` wherever the program itself gives it."""
     ended: Ended | None = None
 
 
@@ -110,7 +114,8 @@ def step(instance: Instance | None, verdict: Verdict | None, rule: Rule, now: da
 
 def absent(labels: Mapping[str, str], rule: Rule, now: datetime, seen_at: datetime) -> Stepped:
     """What becomes of an ok label set that stopped answering longer than `absence` ago, by the rule's word on that."""
-    why = f"no data for {format_duration(timedelta(seconds=(now - seen_at) // timedelta(seconds=1)))}"
+    missing = timedelta(seconds=(now - seen_at) // timedelta(seconds=1))
+    why = Because(f"no data for {format_duration(missing)}", "no_data", seconds=missing.total_seconds())
     if rule.no_data == "breach":
         return step(None, _as_breach(labels, rule, why), rule, now)
     if rule.no_data != "alert":
@@ -142,12 +147,13 @@ def unknown(judged_at: datetime | None, now: datetime) -> bool:
 
 def remove(instance: Instance, now: datetime) -> Transition:
     """The end of an instance whose rule is gone. That is not "resolved": nobody saw a good value."""
-    return _transition(instance, State.OK, now, "the rule was removed", Ended.RULE_REMOVED)
+    return _transition(instance, State.OK, now, Because("the rule was removed", "rule_removed"), Ended.RULE_REMOVED)
 
 
 def reword(instance: Instance, now: datetime) -> Transition:
     """The end of an instance that its rule's new text does not find any more. That is not "resolved" either."""
-    return _transition(instance, State.OK, now, "the rule was changed and looks for this no longer", Ended.RULE_CHANGED)
+    why = Because("the rule was changed and looks for this no longer", "rule_changed")
+    return _transition(instance, State.OK, now, why, Ended.RULE_CHANGED)
 
 
 def depart(instance: Instance, now: datetime, because: str, ended: Ended = Ended.DEPARTED) -> Transition:
@@ -165,13 +171,15 @@ def _breached(instance: Instance | None, breach: Breach, rule: Rule, now: dateti
     seen = replace(instance, severity=breach.severity, value=breach.value, seen_at=now, good_since=None, last_seen="")
     match instance.state:
         case State.PENDING if now - (instance.pending_since or now) >= rule.for_:
-            return _entered(seen, State.FIRING, now, f"{breach.why} for {format_duration(rule.for_)}", instance.state)
+            return _entered(seen, State.FIRING, now, _held(breach.why, rule.for_), instance.state)
         case State.NO_DATA:
             restarted = replace(seen, pending_since=now)
             state = State.PENDING if rule.for_ > timedelta() else State.FIRING
-            return _entered(restarted, state, now, f"{breach.why}, after no data", instance.state)
+            why = Because(f"{breach.why}, after no data", "after_no_data", what=breach.why)
+            return _entered(restarted, state, now, why, instance.state)
         case State.RECOVERING:
-            return _entered(seen, State.FIRING, now, f"{breach.why} again", instance.state)
+            again = Because(f"{breach.why} again", "again", what=breach.why)
+            return _entered(seen, State.FIRING, now, again, instance.state)
     return seen, _severity_changed(instance, seen, breach.why, now)
 
 
@@ -198,15 +206,16 @@ def _good(instance: Instance, good: Good, rule: Rule, now: datetime) -> Stepped:
 def _missing(instance: Instance, stale: Stale | None, rule: Rule, now: datetime) -> Stepped:
     """What the rule says about missing data, once they are missing long enough; never "resolved"."""
     if stale is None and now - instance.seen_at <= absence(rule):
-        return _not_counted(replace(instance, last_seen="no answer"), rule, now), ()
-    why = stale.why if stale else f"no data for more than {format_duration(absence(rule))}"
+        return _not_counted(replace(instance, last_seen=NO_ANSWER), rule, now), ()
+    why = stale.why if stale else _absent_longer(absence(rule))
     missed = replace(instance, last_seen=why)
     if rule.no_data == "breach":
         after, transitions = _breached(missed, _as_breach(instance.labels, rule, why), rule, now)
         return after and replace(after, seen_at=instance.seen_at, last_seen=why), transitions
     if rule.no_data == "ok":
         ended = Ended.PASSED if instance.fired_at is None else Ended.NO_DATA
-        return None, (_transition(missed, State.OK, now, f"{why}, which this rule takes for ok", ended),)
+        taken = Because(f"{why}, which this rule takes for ok", "taken_for_ok", what=why)
+        return None, (_transition(missed, State.OK, now, taken, ended),)
     return _without_data(missed, rule, now)
 
 
@@ -216,7 +225,7 @@ def _without_data(missed: Instance, rule: Rule, now: datetime) -> Stepped:
         fired_at = missed.fired_at or (now if rule.no_data == "alert" else None)
         return _entered(replace(missed, fired_at=fired_at), State.NO_DATA, now, missed.last_seen, missed.state)
     if missed.state is State.NO_DATA and missed.fired_at is None and now - missed.since > LONGEST_OUTAGE:
-        why = f"{missed.last_seen}; nobody had been told"
+        why = Because(f"{missed.last_seen}; nobody had been told", "nobody_told", what=missed.last_seen)
         return None, (_transition(missed, State.OK, now, why, Ended.PASSED),)
     return missed, ()
 
@@ -262,9 +271,17 @@ def _entered(instance: Instance, state: State, now: datetime, because: str, befo
 def _severity_changed(before: Instance, after: Instance, why: str, now: datetime) -> tuple[Transition, ...]:
     if before.severity is after.severity:
         return ()
-    return (
-        Transition(now, before.state, after.state, after.severity, after.value, f"{before.severity} → {after.severity}: {why}"),
-    )
+    sentence = f"{before.severity} → {after.severity}: {why}"
+    changed = Because(sentence, "severity_changed", before=str(before.severity), after=str(after.severity), what=why)
+    return (Transition(now, before.state, after.state, after.severity, after.value, changed),)
+
+
+def _held(why: str, length: timedelta) -> Because:
+    return Because(f"{why} for {format_duration(length)}", "held", what=why, seconds=length.total_seconds())
+
+
+def _absent_longer(length: timedelta) -> Because:
+    return Because(f"no data for more than {format_duration(length)}", "no_data_longer", seconds=length.total_seconds())
 
 
 def _transition(instance: Instance, state: State, now: datetime, because: str, ended: Ended) -> Transition:

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gwanje.because import Because
 from gwanje.judge import lifecycle
 from gwanje.judge.identity import fingerprint
 from gwanje.judge.leaving import Departed, leaving
@@ -181,7 +182,7 @@ class Standing:
         why = found.silent.get(instance.fingerprint)
         if why:
             return Stale(instance.labels, why)
-        return Good(instance.labels, instance.value, cleared=True, why="no longer in the answer")
+        return Good(instance.labels, instance.value, cleared=True, why=Because("no longer in the answer", "not_in_answer"))
 
     def _changed(
         self,

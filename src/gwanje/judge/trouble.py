@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from gwanje.because import Because
 from gwanje.judge.rules.spec import Rule
 from gwanje.judge.rules.threshold import ALWAYS
 from gwanje.judge.rules.verdict import Breach, Good, Verdict
@@ -34,14 +35,17 @@ def failing(rule: str, failures: int, reason: str) -> Verdict:
     """Whether a rule fails too often; `failures` counts those in a row."""
     labels = {OF_RULE: rule, "problem": "evaluation failed"}
     if failures >= FAILURES:
-        return Breach(labels, float(failures), Severity.WARNING, ALWAYS, f"{failures} evaluations failed: {reason}"[:200])
-    return Good(labels, float(failures), cleared=failures == 0, why="evaluated again")
+        sentence = f"{failures} evaluations failed: {reason}"[:200]
+        why = Because(sentence, "evaluations_failed", count=failures, error=reason[:200])
+        return Breach(labels, float(failures), Severity.WARNING, ALWAYS, why)
+    return Good(labels, float(failures), cleared=failures == 0, why=Because("evaluated again", "evaluated_again"))
 
 
 def overfull(rule: Rule, refused: int) -> Verdict:
     """Whether a rule found more alerts than it may have open."""
     labels = {OF_RULE: rule.name, "problem": "too many alerts"}
     if refused:
-        why = f"{refused} new alerts were refused, because {rule.max_instances} are open (`max_instances`)"
+        sentence = f"{refused} new alerts were refused, because {rule.max_instances} are open (`max_instances`)"
+        why = Because(sentence, "alerts_refused", count=refused, most=rule.max_instances)
         return Breach(labels, float(refused), Severity.WARNING, ALWAYS, why)
-    return Good(labels, 0.0, cleared=True, why="no alert was refused")
+    return Good(labels, 0.0, cleared=True, why=Because("no alert was refused", "none_refused"))

@@ -17,6 +17,7 @@ from gwanje.show import alerts
 from gwanje.show.rooms import Rooms
 
 _MOST_AT_ONCE: Final = 500
+_SAID: Final = ("before", "after", "because", "reason", "value")
 
 Change = tuple[int, bytes]
 """A change's number, and what it says as JSON: the alert as it is now, and what changed."""
@@ -49,6 +50,6 @@ def _after(rooms: Rooms, number: int, chosen: Chosen) -> list[Change]:
         known = {one.id: one for one in kept.fired_or_named(connection, {step.episode for step in found}, fired=False)}
     said: list[Change] = []
     for step in found:
-        change = {"at": to_ms(step.at), "before": step.before, "after": step.after, "because": step.because, "value": step.value}
+        change = {"at": to_ms(step.at), **{name: getattr(step, name) for name in _SAID}}
         said.append((step.id, msgspec.json.encode({"alert": alerts.shown(known[step.episode]), "change": change})))
     return said

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from gwanje.because import plain
 from gwanje.errors import NotFound
 from gwanje.judge.rules.found import BETWEEN, CLEARED, ERROR, INSUFFICIENT, STALE, Found
 from gwanje.judge.rules.questions import curve
@@ -94,7 +95,8 @@ def _result(why: Why) -> dict[str, Any]:
     return {
         "labels": why.labels,
         "found": why.found,
-        "said": why.said,
+        "said": str(why.said),
+        "reason": plain(why.said),
         "value": why.value,
         "thresholds": why.thresholds,
         "clear": why.clear,

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from gwanje.because import Because
 from gwanje.carry.updates.base import Update
 from gwanje.config import format_duration
 from gwanje.errors import BadInput, NotFound
@@ -204,7 +205,8 @@ def _check_word(word: Word) -> None:
 def _take(connection: Connection, taken: Sequence[alerts.Episode | Taking], word: Word, now: datetime) -> None:
     until = None if word.lasts is None else now + word.lasts
     who = word.by.name[:120]
-    said = f"acknowledged by {word.by.name}" + (f": {word.why}" if word.why else "")
+    sentence = f"acknowledged by {word.by.name}" + (f": {word.why}" if word.why else "")
+    said = Because(sentence, "acknowledged", who=word.by.name, why=word.why[:200])
     acknowledgements.put_all(connection, [Acknowledgement(one.id, who, now, word.why, until, one.severity) for one in taken])
     alerts.add_transitions(connection, [_line(one, now, said) for one in taken])
 

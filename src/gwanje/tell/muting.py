@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
+from gwanje.because import Because
 from gwanje.keep.said import Acknowledgement, Silence
 from gwanje.model import Severity
 from gwanje.tell.inhibition import Inhibition, inhibited
@@ -52,11 +53,11 @@ class Muting:
 def over(taken: Acknowledgement, severity: Severity | None, now: datetime) -> str:
     """Why an acknowledgement ends now; empty while it holds. `severity` is the alert's, None when the alert is over."""
     if severity is None:
-        return "the alert is over"
+        return Because("the alert is over", "alert_over")
     if taken.until is not None and taken.until <= now:
-        return "its time is over"
+        return Because("its time is over", "time_over")
     if severity.rank < taken.severity.rank:
-        return f"the alert is {severity} now"
+        return Because(f"the alert is {severity} now", "alert_worse", severity=str(severity))
     return ""
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from gwanje.because import Because
 from gwanje.judge.leaving import Departed, Leaving, leaving
 from gwanje.judge.lifecycle import Ended, Instance
 from gwanje.judge.rules.found import Found
@@ -47,11 +48,11 @@ def away(said: Iterable[Departure], groups: HostGroups, at: datetime) -> Away:
 
 
 def _leaving(said: Departure, groups: HostGroups) -> Leaving:
-    verb = "removed" if said.removed else "departed as expected, said"
+    verb, code = ("removed", "removed_by") if said.removed else ("departed as expected, said", "departed_by")
     return Leaving(
         tuple((name, re.compile(pattern)) for name, pattern in _labels(said, groups).items()),
         Ended.HOST_REMOVED if said.removed else Ended.DEPARTED,
-        f"{verb} by {said.who}: {said.why}"[:200],
+        Because(f"{verb} by {said.who}: {said.why}"[:200], code, who=said.who, why=said.why[:200]),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from gwanje.because import Because
 from gwanje.carry.updates.base import Update, Updates
 from gwanje.judge import lifecycle
 from gwanje.judge.lifecycle import State
@@ -17,6 +18,7 @@ from gwanje.judge.rules.summary import LANGUAGES
 from gwanje.keep.said import OutsideAlert
 from gwanje.keep.state import alerts, outside
 from gwanje.keep.state.base import State as Database
+from gwanje.model import Severity
 
 TOPIC: Final = "outside"
 _FIELDS: Final = ("severity", "value", "annotations")
@@ -61,16 +63,16 @@ def step(connection: Connection, at: datetime) -> Lives:
             over.append(fingerprint)
             if life is not None:
                 alerts.change_episode(connection, life.id, _ending(told, stands, at))
-                story.append(_entry(life.id, told, at, str(stands), after=State.OK))
+                story.append(_entry(life.id, told, at, Because(stands, f"sender_{stands}"), after=State.OK))
         elif life is None:
             row = _beginning(told, at)
             rows.append(row)
-            story.append(_entry(row["id"], told, at, f"told by {told.source}", before=State.OK))
+            because = Because(f"told by {told.source}", "told_by", source=told.source)
+            story.append(_entry(row["id"], told, at, because, before=State.OK))
         elif _differs(life, told):
             alerts.change_episode(connection, life.id, {**_seen(told), "peak": _higher(life.peak, told.value)})
             if life.severity is not told.severity:
-                because = f"{life.severity} → {told.severity}, told by {told.source}"
-                story.append(_entry(life.id, told, at, because))
+                story.append(_entry(life.id, told, at, _other_severity(life.severity, told)))
     alerts.begin_episodes(connection, rows)
     alerts.add_transitions(connection, story)
     outside.drop(connection, over)
@@ -130,6 +132,12 @@ def _differs(life: alerts.Episode, told: OutsideAlert) -> bool:
 def _ending(told: OutsideAlert, stands: Standing, at: datetime) -> alerts.Row:
     ended_at = told.ends_at if stands is Standing.RESOLVED and told.ends_at is not None else at
     return {"state": alerts.ENDED, "ended_at": ended_at, "ended_because": str(stands)}
+
+
+def _other_severity(before: Severity, told: OutsideAlert) -> Because:
+    sentence = f"{before} → {told.severity}, told by {told.source}"
+    what = Because(f"told by {told.source}", "told_by", source=told.source)
+    return Because(sentence, "severity_changed", before=str(before), after=str(told.severity), what=what)
 
 
 def _higher(peak: float | None, value: float | None) -> float | None:

@@ -14,6 +14,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from gwanje.because import Because
 from gwanje.keep.said import Acknowledgement, Silence
 from gwanje.keep.state import acknowledgements, alerts, silences
 from gwanje.keep.state.alerts import Episode
@@ -166,7 +167,7 @@ class Telling:
             if why:
                 ended[episode] = why
                 if known is not None and severity is not None:
-                    alerts.add_transitions(connection, [_line(known, at, f"acknowledgement ended: {why}")])
+                    alerts.add_transitions(connection, [_line(known, at, _let_go(why))])
         acknowledgements.drop(connection, ended)
         return {episode: taken for episode, taken in every.items() if episode not in ended}, list(ended)
 
@@ -249,6 +250,10 @@ def _refresh(
 def _decisive(episode: Episode) -> tuple[Severity, bool]:
     """What of an episode decides whether something is said of it; its labels never change."""
     return episode.severity, episode.ended_at is None
+
+
+def _let_go(why: str) -> Because:
+    return Because(f"acknowledgement ended: {why}", "acknowledgement_ended", what=why)
 
 
 def _line(episode: Episode, at: datetime, because: str) -> alerts.Row:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from gwanje.judge.lifecycle import Instance, State
+from gwanje.judge.lifecycle import NO_ANSWER, Instance, State
 from gwanje.judge.rules.found import Found, written
 from gwanje.judge.rules.verdict import Breach, Error, Good, Insufficient, Stale, Verdict
 from gwanje.judge.standing import Standing
@@ -88,7 +88,7 @@ def _of_unmentioned(evaluation: Evaluation, instance: Instance, standing: Standi
         labels=instance.labels,
         at=evaluation.at,
         found="failed" if evaluation.failed else "missing",
-        said=evaluation.failed or instance.last_seen or "no answer",
+        said=evaluation.failed or instance.last_seen or NO_ANSWER,
         value=instance.value,
         thresholds={severity: written(condition, rule.value_unit) for severity, condition in rule.conditions},
         clear=written(rule.clear, rule.value_unit),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gwanje.because import Because
 from gwanje.keep.state import alerts, outbox
 from gwanje.keep.state.alerts import Attempt, Change, Told, Wanted
 from gwanje.keep.state.base import State
@@ -209,6 +210,20 @@ def test_an_instance_is_kept_changed_and_forgotten(state: State) -> None:
         assert alerts.open_instances(connection) == [row | {"state": "firing"}]
         alerts.drop_instances(connection, ["f1"])
         assert alerts.open_instances(connection) == []
+
+
+def test_a_story_keeps_what_its_sentences_say_by_code_and_values(state: State) -> None:
+    _begin(state, _episode("one"))
+    change = {"episode": "one", "at": NOW, "before": "ok", "after": "firing", "severity": "warning", "value": 0.9}
+    coded = Because("no data for 5m", "no_data", seconds=300.0)
+    with state.write() as connection:
+        alerts.add_transitions(connection, [{**change, "because": said} for said in (coded, "as it was said before")])
+
+    with state.read() as connection:
+        found = alerts.story(connection, "one")
+    assert found is not None
+    kept = {entry.because: entry.reason for entry in found.entries if isinstance(entry, alerts.Change)}
+    assert kept == {"no data for 5m": {"code": "no_data", "values": {"seconds": 300.0}}, "as it was said before": None}
 
 
 def test_what_was_over_long_ago_is_forgotten_with_its_messages_and_nothing_else_is(state: State) -> None:

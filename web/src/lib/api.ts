@@ -228,6 +228,7 @@ export interface Why {
   labels: Record<string, string>;
   found: 'breach' | 'good' | 'between' | 'insufficient' | 'error' | 'stale' | 'missing' | 'failed';
   said: string;
+  reason: Reason | null;
   value: number | null;
   thresholds: Partial<Record<Severity, string>>;
   clear: string;
@@ -340,6 +341,12 @@ export interface SetApart {
   overrides: Override[];
 }
 
+/** Why something is as it is: a code, and its numbers, texts and other reasons. Times are in seconds. */
+export interface Reason {
+  code: string;
+  values: Record<string, number | string | null | Reason>;
+}
+
 export interface Transition {
   at: number;
   kind: 'transition';
@@ -348,6 +355,8 @@ export interface Transition {
   severity: Severity | null;
   value: number | null;
   because: string;
+  /** What `because` says, for saying it in another language; null where it is what people wrote. */
+  reason: Reason | null;
 }
 
 export interface Attempt {

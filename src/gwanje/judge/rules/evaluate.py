@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gwanje.because import Because
 from gwanje.config import format_duration
 from gwanje.errors import GwanjeError
 from gwanje.judge.rules import anomalies
@@ -26,6 +27,10 @@ from gwanje.keep.samples.base import Answer, Labels, Matrix, Scalar, Times, Valu
 from gwanje.model import METRIC
 
 _NONE_SET: Final = Thresholds()
+_DIFFERENT_BUCKETS: Final = Because(
+    "its histograms have different buckets, which cannot be merged; add a label to `by` that tells them apart",
+    "different_buckets",
+)
 
 Column = NDArray[np.float64]
 
@@ -114,29 +119,35 @@ class _Look:
 def _with_enough(look: _Look, answers: Sequence[Answer], known: Known, values: Column) -> Found:
     """Results with too few samples say nothing, nor does "every sample" where the time before was not measured."""
     rule = look.rule
-    values, notes, short = values.copy(), [""] * len(values), np.zeros(len(values), np.bool_)
-    over = format_duration(rule.over or timedelta())
+    short = np.zeros(len(values), np.bool_)
+    values, notes = values.copy(), [""] * len(values)
     samples: list[float] = []
     if counted(rule):
         counts = _by_labels(answers[1])
         samples = [counts.get(_key(one), 0.0) for one in known.asked]
         for place, count in enumerate(samples):
             short[place] |= count < rule.min_samples
-            needed = f", {rule.min_samples} are needed" if count < rule.min_samples else ""
-            notes[place] = f"{count:g} samples in {over}{needed}"
+            notes[place] = _samples(count, rule)
     mixed = _mixed(answers[-1], rule) if rule.percentile is not None else ()
     for place, one in enumerate(known.asked):
         if _key(one) in mixed:
             values[place], short[place] = np.nan, False
-            notes[place] = (
-                "its histograms have different buckets, which cannot be merged; add a label to `by` that tells them apart"
-            )
+            notes[place] = _DIFFERENT_BUCKETS
     if covered(rule):
         before = _by_labels(answers[-1])
+        over = rule.over or timedelta()
+        unmeasured = Because(f"measured for less than {format_duration(over)}", "measured_less", seconds=over.total_seconds())
         for place, one in enumerate(known.asked):
             if _key(one) not in before:
-                short[place], notes[place] = True, f"measured for less than {over}"
+                short[place], notes[place] = True, unmeasured
     return judged(rule, known, values, look.thresholds, insufficient=short, notes=notes, samples=samples)
+
+
+def _samples(count: float, rule: Rule) -> Because:
+    over = rule.over or timedelta()
+    needed = rule.min_samples if count < rule.min_samples else None
+    sentence = f"{count:g} samples in {format_duration(over)}" + (f", {needed} are needed" if needed else "")
+    return Because(sentence, "samples", count=count, seconds=over.total_seconds(), needed=needed)
 
 
 def _mixed(answer: Answer, rule: Rule) -> set[Labels]:
@@ -161,12 +172,12 @@ def _anomalies(look: _Look, anomaly: Anomaly, answers: Sequence[Answer]) -> Foun
     notes = []
     for place, value in enumerate(points[:, -1]):
         if there[place] < anomaly.points:
-            notes.append(f"{there[place]} of {anomaly.points} points")
+            sentence = f"{there[place]} of {anomaly.points} points"
+            notes.append(Because(sentence, "points", count=int(there[place]), needed=anomaly.points))
         elif not np.isfinite(found_[place]):
-            notes.append("nothing deviates")
+            notes.append(Because("nothing deviates", "nothing_deviates"))
         else:
-            usual = f"{readable(float(middle[place]), rule.unit)} ± {readable(float(deviation[place]), rule.unit)}"
-            notes.append(f"{readable(float(value), rule.unit)}, usual are {usual}")
+            notes.append(_unusual(float(value), float(middle[place]), float(deviation[place]), rule.unit))
     return judged(
         rule,
         known,
@@ -176,6 +187,11 @@ def _anomalies(look: _Look, anomaly: Anomaly, answers: Sequence[Answer]) -> Foun
         notes=notes,
         samples=[float(one) for one in there],
     )
+
+
+def _unusual(value: float, middle: float, deviation: float, unit: str) -> Because:
+    sentence = f"{readable(value, unit)}, usual are {readable(middle, unit)} ± {readable(deviation, unit)}"
+    return Because(sentence, "usual", value=value, middle=middle, deviation=deviation, unit=unit)
 
 
 def _points(answer: Answer, wanted: int, at_ms: int, every: timedelta) -> tuple[Sequence[Labels], Column]:
@@ -211,12 +227,15 @@ def _ratios(look: _Look, ratio: Ratio, answers: Sequence[Answer]) -> Found:
     whole = np.array(list(total.values()), np.float64)
     part = np.array([failed.get(key, 0.0) for key in total], np.float64)
     short = whole < ratio.min_samples
-    notes = [
-        f"{some:g} of {all_:g} in {format_duration(ratio.over)}" + (f", {ratio.min_samples} are needed" if few else "")
-        for some, all_, few in zip(part, whole, short, strict=True)
-    ]
+    notes = [_share(some, all_, ratio) for some, all_ in zip(part.tolist(), whole.tolist(), strict=True)]
     values = np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
     return judged(look.rule, known, values, look.thresholds, insufficient=short, notes=notes, samples=whole.tolist())
+
+
+def _share(part: float, whole: float, ratio: Ratio) -> Because:
+    needed = ratio.min_samples if whole < ratio.min_samples else None
+    sentence = f"{part:g} of {whole:g} in {format_duration(ratio.over)}" + (f", {needed} are needed" if needed else "")
+    return Because(sentence, "share", part=part, whole=whole, seconds=ratio.over.total_seconds(), needed=needed)
 
 
 def _counted(ratio: Ratio, answer: Answer, at_ms: int) -> dict[Labels, float]:

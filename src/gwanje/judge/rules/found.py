@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gwanje.because import Because
 from gwanje.judge.identity import fingerprint
 from gwanje.judge.rules.spec import Rule
 from gwanje.judge.rules.summary import readable
@@ -82,15 +83,25 @@ class Found:
                 return Insufficient(labels, note)
             case _ if level == ERROR:
                 noted = f" ({note})" if note else ""
-                return Error(labels, f"the value is {value}, which satisfies no comparison{noted}")
-        standard, unit = self.standard(place), self.rule.value_unit
-        said = readable(value, unit) + (f" ({note})" if note else "")
+                sentence = f"the value is {value}, which satisfies no comparison{noted}"
+                return Error(labels, Because(sentence, "no_comparison", value=value, note=note))
+        standard = self.standard(place)
         if level >= 0:
             severity, condition = standard.conditions[level]
-            why = f"{said} is {written(condition, unit)}" if condition.operator else said
-            return Breach(labels, value, severity, condition, why)
-        cleared = level == CLEARED
-        return Good(labels, value, cleared, said if cleared else f"{said} is not yet {written(standard.clear, unit)}")
+            return Breach(labels, value, severity, condition, self._compared("threshold_crossed", "is", value, condition, note))
+        if level == CLEARED:
+            return Good(labels, value, cleared=True, why=self._compared("value", "", value, None, note))
+        return Good(labels, value, cleared=False, why=self._compared("not_yet_clear", "is not yet", value, standard.clear, note))
+
+    def _compared(self, code: str, verb: str, value: float, condition: Threshold | None, note: str) -> Because:
+        """A value beside the condition it is compared with; by itself where there is none."""
+        unit = self.rule.value_unit
+        said = readable(value, unit) + (f" ({note})" if note else "")
+        if condition is None or not condition.operator:
+            return Because(said, "value", value=value, unit=unit, note=note)
+        sentence = f"{said} {verb} {written(condition, unit)}"
+        limit = {"operator": condition.operator, "threshold": condition.number}
+        return Because(sentence, code, value=value, unit=unit, note=note, **limit)
 
     def verdicts(self) -> list[Verdict]:
         """All of them."""

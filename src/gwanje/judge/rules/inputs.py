@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 import promql_parser as grammar
 
+from gwanje.because import Because
 from gwanje.config import format_duration
 from gwanje.judge.lifecycle import MISSED, SHORTEST_ABSENCE
 from gwanje.judge.rules.looks import tree
@@ -78,14 +79,19 @@ def stopped(sets: Mapping[str, Mapping[str, str]], answers: Iterable[Answer], at
             silent = [inputs.silence(place, at_ms) for place in inputs.belonging(labels)]
             longest = max(silent, default=0)
             if longest:
-                why[identity] = f"the last sample is {format_duration(timedelta(seconds=longest // 1000))} old"
+                why[identity] = _old(timedelta(seconds=longest // 1000))
     return why
 
 
 def unreported(sets: Mapping[str, Mapping[str, str]], answers: Iterable[Answer]) -> dict[str, str]:
     """The label sets that have no input at all."""
     every = list(map(_Inputs.of, _matrices(answers)))
-    return {one: "no sample any more" for one, labels in sets.items() if every and not any(of.belonging(labels) for of in every)}
+    why = Because("no sample any more", "no_sample")
+    return {one: why for one, labels in sets.items() if every and not any(of.belonging(labels) for of in every)}
+
+
+def _old(age: timedelta) -> Because:
+    return Because(f"the last sample is {format_duration(age)} old", "last_sample_old", seconds=age.total_seconds())
 
 
 def _matrices(answers: Iterable[Answer]) -> Iterator[Matrix]:

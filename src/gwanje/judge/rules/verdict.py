@@ -17,6 +17,7 @@ class Good:
     value: float | None
     cleared: bool
     why: str
+    """A `Reason`, as in all verdicts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, Select, bindparam, case, delete, func, insert, or_, select, update
 
+from gwanje.because import plain
 from gwanje.keep.said import Acknowledgement
 from gwanje.keep.state import acknowledgements
 from gwanje.keep.state.bulk import insert_all
@@ -114,7 +115,9 @@ def change_episodes(connection: Connection, changes: Mapping[str, Row]) -> None:
 
 
 def add_transitions(connection: Connection, rows: Sequence[Row]) -> None:
-    insert_all(connection, transitions, [{**row, "because": row["because"][:200]} for row in rows])
+    """Continue stories; what is kept beside each sentence is what it says by code and values, where it has them."""
+    said = [{**row, "because": row["because"][:200], "reason": plain(row["because"])} for row in rows]
+    insert_all(connection, transitions, said)
 
 
 def all_groups(connection: Connection) -> list[Row]:
@@ -255,6 +258,8 @@ class Change:
     severity: Severity | None
     value: float | None
     because: str
+    reason: Mapping[str, Any] | None = None
+    """What the sentence says, as `code` and `values`; None where it says what people wrote, or is of before there were codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,7 +431,7 @@ def _episode(row: Mapping[Any, Any], told: Sequence[Told], taken: Acknowledgemen
 
 def _change(row: RowMapping) -> Change:
     severity = Severity(row["severity"]) if row["severity"] else None
-    return Change(row["at"], row["before"], row["after"], severity, row["value"], row["because"])
+    return Change(row["at"], row["before"], row["after"], severity, row["value"], row["because"], row["reason"])
 
 
 def _attempt(row: RowMapping) -> Attempt:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, func, or_, select
 
@@ -25,6 +26,7 @@ class Step:
     severity: Severity | None
     value: float | None
     because: str
+    reason: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

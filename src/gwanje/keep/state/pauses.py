@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, insert, select, update
 
+from gwanje.because import Because
 from gwanje.keep.said import Pause
 from gwanje.keep.state import people
 from gwanje.keep.state.tables import pauses
 from gwanje.model import to_ms
+
+_NOT_RUN: Final = Because("not run yet since its pause", "not_run_since_pause")
 
 
 def put(connection: Connection, pause: Pause, *, address: str = "") -> None:
@@ -75,10 +78,14 @@ def unjudged(connection: Connection, now: datetime) -> dict[str, str]:
     """The pipelines of which rules find what is of before a pause, and why: paused, or not run since."""
     rows = connection.execute(select(pauses)).mappings().all()
     return {
-        row["pipeline"]: f"paused by {row['who']}" if row["settles_at"] is None else "not run yet since its pause"
+        row["pipeline"]: _paused_by(row["who"]) if row["settles_at"] is None else _NOT_RUN
         for row in rows
         if (row["since"] <= now if row["settles_at"] is None else now < row["settles_at"])
     }
+
+
+def _paused_by(who: str) -> Because:
+    return Because(f"paused by {who}", "paused_by", who=who)
 
 
 def _same(pause: Pause) -> ColumnElement[bool]:

@@ -185,7 +185,9 @@ transitions = Table(
     Column("severity", String(20)),
     Column("value", Value),
     Column("because", String(200), nullable=False),
+    Column("reason", JSON),
 )
+"""`because` is the sentence, `reason` its code and values; a sentence that has no code has none."""
 
 # --- telling -------------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import type { Reason } from '../src/lib/api';
+import { inWords } from '../src/lib/reasons';
+import { reasons } from '../src/texts/reasons';
+
+const STATES = { critical: '심각', warning: '경고' };
+const crossed: Reason = {
+  code: 'threshold_crossed',
+  values: { value: 0.95, unit: 'ratio', note: '', operator: '>=', threshold: 0.9 },
+};
+
+test('a crossed threshold is said with its unit in the language of the reader', () => {
+  expect(inWords('95.0 % is >= 90.0 %', crossed, 'ko', STATES)).toBe('95.0\u2009%, 한도 ≥ 90\u2009%');
+  expect(inWords('95.0 % is >= 90.0 %', crossed, 'en', STATES)).toBe('95.0\u2009% is ≥ 90\u2009%');
+});
+
+test('a reason that says more of another one has that one in its words', () => {
+  const held: Reason = { code: 'held', values: { what: crossed, seconds: 300 } };
+  expect(inWords('', held, 'ko', STATES)).toBe('95.0\u2009%, 한도 ≥ 90\u2009% (300\u2009s 동안 계속)');
+  const rose: Reason = { code: 'severity_changed', values: { before: 'warning', after: 'critical', what: crossed } };
+  expect(inWords('', rose, 'ko', STATES)).toBe('경고 → 심각: 95.0\u2009%, 한도 ≥ 90\u2009%');
+});
+
+test('of what a value was made stands behind it', () => {
+  const share: Reason = { code: 'share', values: { part: 2, whole: 8, seconds: 900, needed: null } };
+  const noted: Reason = { ...crossed, values: { ...crossed.values, note: share } };
+  expect(inWords('', noted, 'en', STATES)).toBe('95.0\u2009% (2 of 8 in 15\u2009min) is ≥ 90\u2009%');
+});
+
+test('a sentence without a code, or of an unknown one at any depth, is shown as it is', () => {
+  const unknown: Reason = { code: 'of tomorrow', values: {} };
+  expect(inWords('of yesterday', null, 'ko', STATES)).toBe('of yesterday');
+  expect(inWords('of tomorrow', unknown, 'ko', STATES)).toBe('of tomorrow');
+  expect(inWords('more', { code: 'again', values: { what: unknown } }, 'ko', STATES)).toBe('more');
+});
+
+test('no text of a language asks for what its other language does not', () => {
+  for (const code of Object.keys(reasons.ko) as (keyof typeof reasons.ko)[]) {
+    const names = (['ko', 'en'] as const).map((lang) => {
+      const found = new Set<string>();
+      reasons[lang][code]((name) => (found.add(name), name));
+      return [...found].toSorted();
+    });
+    expect(names[0]).toEqual(names[1]);
+  }
+});
