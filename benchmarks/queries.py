@@ -349,9 +349,10 @@ def main() -> None:
         fill(servers, load)
         rest(servers)
         with coming_in(servers, load, given.rate) as count:
+            time.sleep(3)  # what comes in is new series at first
             begun = time.monotonic()
             measure(servers, load.now_ms, given.turns, given.only)
-            seconds = time.monotonic() - begun
+            seconds = time.monotonic() - begun + 3
         for server, batches in zip(servers, count, strict=True):
             print(f"{server.name}: {batches * 10_000 / seconds:,.0f} samples/s came in meanwhile")
 
