@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from gwanje.keep.samples.local.packed import pack
-from gwanje.keep.samples.local.tiles import OfColumns, OfGroups, Part, distinct, together
+from gwanje.keep.samples.local.runs import distinct
+from gwanje.keep.samples.local.tiles import OfColumns, OfGroups, Part, together
 
 STEP_MS = 1000
 COUNTS = np.array([900, 100, 100, 900, 100])

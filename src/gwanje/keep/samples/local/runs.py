@@ -158,8 +158,13 @@ def union(several: Sequence[Ids]) -> Ids:
     first = several[0]
     if all(np.array_equal(ids, first) for ids in several[1:]):
         return first
-    every = np.sort(np.concatenate(several), kind="stable")  # which merges what is ascending
-    once: Ids = every[np.append(True, every[1:] != every[:-1])]
+    return distinct(np.concatenate(several))
+
+
+def distinct(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Each once, ascending; numpy's own hashes, which takes longer."""
+    ordered = np.sort(numbers, kind="stable")  # which merges what is ascending
+    once: NDArray[np.int64] = ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(ordered) else ordered
     return once
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gwanje.keep.samples.local.runs import first_after
+from gwanje.keep.samples.local.runs import distinct, first_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -142,13 +142,6 @@ def _levelled(first: Offsets, past: Offsets, counts: NDArray[np.int64]) -> Betwe
             near = there[(first[there] >= begins[begin]) & (first[there] <= begins[end - 1])]
             level.first[near], level.past[near] = begins[begin], past[near].max()
     return level
-
-
-def distinct(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Each once, ascending; numpy's own hashes, which takes longer."""
-    ordered = np.sort(numbers)
-    once: NDArray[np.int64] = ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(ordered) else ordered
-    return once
 
 
 def dense(rows: NDArray[np.int64]) -> Rows:
