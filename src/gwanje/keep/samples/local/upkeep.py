@@ -45,17 +45,22 @@ class Upkeep:
         self._housekeeping_ms = NEVER
         self._leaving_until = 0
         """The last log segment of the head that leaves; 0 when none does. Changed under `_written`."""
-        self._failing = False
+        self._attempts = self._failed_attempt = 0
+        """How often a head's block was begun, and which of those attempts was the last to fail. Changed under `_written`."""
         self._work = threading.Event()
         self._compact = threading.Event()
         self._compacting = threading.Lock()
         self._written = threading.Condition()
 
     def make_room(self) -> None:
-        """Wait for a block that is being written when the head is half as full again as it should be; StoreFull if that fails."""
+        """Wait for a block that is being written when the head is half as full again as it should be; StoreFull if that fails.
+
+        A block that failed is tried again now: there may be room since, and a sender should not have to wait for the next try.
+        """
         if self._leaving_until and 2 * self._memory.view.head_bytes > 3 * self._memory.settings.head_bytes:
-            with self._written:
-                self._written.wait_for(lambda: not self._leaving_until or self._failing, timeout=5)
+            attempts = self._attempts
+            self._work.set()
+            self._wait_written(attempts, timeout=5)
             if self._leaving_until:
                 raise StoreFull(
                     "the head is full and its block cannot be written yet; look for the reason in the log, then send again"
@@ -76,11 +81,19 @@ class Upkeep:
 
     def write_block(self) -> None:
         """Write the whole head into a block now, and return when it stands there. Raises StoreFull when it could not."""
-        self._wait_written()
-        self._leave()
-        if self._memory.view.runs or self._memory.view.staged:
-            raise StoreFull(f"no new segment can be begun in {self._log.folder}; free some space, everything is still in the log")
-        self._wait_written()
+        attempts = self._attempts
+        self._work.set()
+        self._wait_written(attempts)
+        if not self._leaving_until:
+            attempts = self._attempts
+            self._leave()
+            if self._memory.view.runs or self._memory.view.staged:
+                raise StoreFull(
+                    f"no new segment can be begun in {self._log.folder}; free some space, everything is still in the log"
+                )
+            self._wait_written(attempts)
+        if self._leaving_until:
+            raise StoreFull(f"no block could be written in {self._shelf.folder}; free some space, everything is still in the log")
 
     def compact(self) -> None:
         """Merge, roll up and delete blocks now, as far as there is something to do. Raises OSError, Damaged or ArrowException."""
@@ -130,6 +143,8 @@ class Upkeep:
     def _write_leaving(self) -> None:
         if not self._leaving_until:
             return
+        with self._written:
+            self._attempts += 1
         runs = self._memory.view.leaving
         ids = union([run.ids for run in runs])
         series = making.series_of_labels(ids, self._memory.index.labels(ids))
@@ -138,7 +153,7 @@ class Upkeep:
             self._shelf.make(name, lambda folder: making.write_head(folder, runs, series), left=True)
         except (OSError, Damaged, pa.ArrowException):
             with self._written:
-                self._failing = True
+                self._failed_attempt = self._attempts
                 self._memory.totals["failed_blocks"] += 1
                 self._written.notify_all()
             raise
@@ -147,17 +162,14 @@ class Upkeep:
                 self._log.delete(name.number)
         finally:  # segments that stay are deleted with the next ones, or at the next start
             with self._written:
-                self._leaving_until, self._failing = 0, False
+                self._leaving_until = 0
                 self._written.notify_all()
         self._compact.set()
 
-    def _wait_written(self) -> None:
-        failed = self._memory.totals["failed_blocks"]
-        self._work.set()
+    def _wait_written(self, attempts: int, timeout: float | None = None) -> None:
+        """Return when no head is leaving any more, an attempt after these `attempts` has failed, or `timeout` seconds passed."""
         with self._written:
-            self._written.wait_for(lambda: not self._leaving_until or self._memory.totals["failed_blocks"] > failed)
-        if self._leaving_until:
-            raise StoreFull(f"no block could be written in {self._shelf.folder}; free some space, everything is still in the log")
+            self._written.wait_for(lambda: not self._leaving_until or self._failed_attempt > attempts, timeout)
 
 
 def logged(step: Callable[[], None], problem: str) -> bool:
