@@ -308,7 +308,8 @@ def test_a_gzip_bomb_takes_no_more_room_than_allowed() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"x", b"\x1f\x8b", gzip.compress(b"abc")[:-1], gzip.compress(b"abc") + b"x", gzip.compress(b"") * 1000]
+    "body",
+    [b"x", b"\x1f\x8b", gzip.compress(b"abc", mtime=0)[:-1], gzip.compress(b"abc", mtime=0) + b"x", gzip.compress(b"") * 1000],
 )
 def test_what_is_no_gzip_is_refused(body: bytes) -> None:
     with pytest.raises(BadInput):

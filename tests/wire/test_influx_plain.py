@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from gwanje.wire.influx import plain
 from gwanje.wire.influx.body import Decoded, Limits, Terms
@@ -16,7 +18,11 @@ NOW_MS = 1_800_000_000_000
 
 
 def read(body: bytes, layouts: Layouts | None = None) -> plain.Plain | None:
-    return plain.read(body, layouts or Layouts(), value_of)
+    return plain.read(body, newlines(body), layouts or Layouts(), value_of)
+
+
+def newlines(body: bytes) -> NDArray[np.bool_]:
+    return np.equal(np.frombuffer(body, np.uint8), ord("\n"), dtype=np.bool_)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +101,14 @@ BASE = b"a,x=y b=1 5000\nc d=22 6000\n"
         pytest.param(b"a,x=y b=1 5\nc d=2 6", False, id="without its end"),
         pytest.param(b"a,x=z b=1 5000\nc d=22 6000\n", False, id="another series"),
         pytest.param(b"a,x=y b=1 5000\nc e=22 6000\n", False, id="another field behind"),
-        pytest.param(b"a,x=y b=1\nc d=22\n", False, id="no times"),
+        pytest.param(b"a,x=y b=1\nc d=22\n", True, id="no times"),
+        pytest.param(b"a,x=y b=1\nc d=22 6000\n", False, id="no time in the first line"),
+        pytest.param(b"a,x=y b=1 5000\nc d=22\n", False, id="no time in the last line"),
+        pytest.param(b"a,x=y b=1 5000\nc d=220006000\n", False, id="no blank before a time"),
+        pytest.param(b"a,x=y b=1 \nc d=22 \n", False, id="blanks without times"),
+        pytest.param(b"a,x=y b=0x1 5000\nc d=22 6000\n", False, id="a value in another system"),
+        pytest.param(b"a,x=y b=1 0x1f\nc d=22 6000\n", False, id="a time in another system"),
+        pytest.param(b"a,x=y b=1/2 5000\nc d=22 6000\n", False, id="a fraction"),
         pytest.param(b"a,x=y b=1 5000\n", False, id="a line less"),
         pytest.param(b"a,x=y b=1,c=2 5000\nc d=22 6000\n", False, id="a field more"),
         pytest.param(b"a,x=y b= 5000\nc d=22 6000\n", False, id="no value"),
@@ -107,7 +120,7 @@ BASE = b"a,x=y b=1 5000\nc d=22 6000\n"
 def test_a_body_that_repeats_a_layout_is_read_by_the_ends_of_its_lines(body: bytes, *, repeats: bool) -> None:
     layouts = Layouts()
     assert read(BASE, layouts)
-    assert (plain._repeated(body, layouts, value_of) is not None) == repeats
+    assert (plain._repeated(body, newlines(body), layouts, value_of) is not None) == repeats
     exact = said(line_by_line(body, Terms((1, 1), NOW_MS, Limits())))
     assert said(decode(body, "ms", NOW_MS, layouts=layouts)) == exact
 

@@ -20,7 +20,7 @@ def give_back() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:  # another C library
         return
-    mallopt(_ARENA_MAX, 2)
+    mallopt(_ARENA_MAX, 1)  # what one thread gave back is there for the others
     mallopt(
         _MMAP_THRESHOLD, 4 << 20
     )  # what a query works on piece by piece stays: new pages for each would cost it half its time

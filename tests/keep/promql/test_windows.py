@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gwanje.keep.promql import over_time, rates, trends
-from gwanje.keep.promql.selection import Selected
+from gwanje.keep.promql.selection import Samples, Selected
+from gwanje.keep.promql.sums import compensated_sum
 from gwanje.keep.promql.table import Numbers
 from gwanje.keep.promql.windows import Ranged, Result, Windows, edges, newest, windows
 from gwanje.model import STALE_NAN_BITS
@@ -49,6 +50,10 @@ def selected_from(series: Sequence[Sequence[Sample]]) -> Selected:
     return Selected([(("host", f"web-{number}"),) for number in range(len(series))], offsets, times, values)
 
 
+def samples_from(series: Sequence[Sequence[Sample]]) -> Samples:
+    return selected_from(series).samples(slice(0, len(series)))
+
+
 def is_stale(value: float) -> bool:
     return bool(np.array([value]).view(np.uint64)[0] == STALE_NAN_BITS)
 
@@ -56,12 +61,12 @@ def is_stale(value: float) -> bool:
 @settings(deadline=None)
 @given(series_of(numbers), steps)
 def test_edges_are_where_a_search_finds_them(series: list[list[Sample]], ends: NDArray[np.int64]) -> None:
-    selected = selected_from(series)
+    samples = samples_from(series)
 
-    found = edges(selected, ends)
+    found = edges(samples, ends)
 
     expected = [
-        [int(selected.offsets[row]) + sum(at <= end for at, _ in own) for end in ends.tolist()] for row, own in enumerate(series)
+        [int(samples.offsets[row]) + sum(at <= end for at, _ in own) for end in ends.tolist()] for row, own in enumerate(series)
     ]
     assert found.tolist() == expected
 
@@ -71,16 +76,16 @@ def test_edges_are_where_a_search_finds_them(series: list[list[Sample]], ends: N
 def test_the_newest_sample_stands_for_its_series_until_it_is_old_or_stale(
     series: list[list[Sample]], ends: NDArray[np.int64], look_back_ms: int
 ) -> None:
-    table, times = newest(selected_from(series), ends, look_back_ms, one_metric=True)
+    values, present, times = newest(samples_from(series), ends, look_back_ms)
 
     for row, own in enumerate(series):
         for column, end in enumerate(ends.tolist()):
             young = [(at, value) for at, value in own if end - look_back_ms < at <= end]
             there = bool(young) and not is_stale(young[-1][1])
-            assert table.present[row, column] == there
+            assert present[row, column] == there
             if there:
                 assert times[row, column] == young[-1][0]
-                np.testing.assert_equal(table.values[row, column], young[-1][1])
+                np.testing.assert_equal(values[row, column], young[-1][1])
 
 
 def slow_rate(own: Sequence[Sample], end: int, range_ms: int, *, counter: bool = True, per_second: bool = True) -> float | None:
@@ -174,7 +179,7 @@ def test_every_window_gives_what_a_plain_loop_gives(
     name: str, series: list[list[Sample]], ends: NDArray[np.int64], range_ms: int
 ) -> None:
     fast, slow = SLOW[name]
-    window = windows(selected_from(series), ends, ends, range_ms, one_metric=True)
+    window = windows(samples_from(series), ends, ends, range_ms, one_metric=True)
 
     assert_same(quietly(fast, window), slow, series, ends, range_ms)
 
@@ -200,7 +205,7 @@ def test_every_window_comes_close_to_what_a_plain_formula_gives(
     ends: NDArray[np.int64],
     range_ms: int,
 ) -> None:
-    window = windows(selected_from(series), ends, ends, range_ms, one_metric=True)
+    window = windows(samples_from(series), ends, ends, range_ms, one_metric=True)
 
     assert_same(quietly(fast, window), slow, series, ends, range_ms, tolerance=tolerance)
 
@@ -234,7 +239,7 @@ def assert_same(
 @given(series_of(numbers), steps, ranges)
 def test_tiles_give_what_the_whole_gives(series: list[list[Sample]], ends: NDArray[np.int64], range_ms: int) -> None:
     selected = selected_from(series * 3)
-    window = windows(selected, ends, ends, range_ms, one_metric=True)
+    window = windows(samples_from(series * 3), ends, ends, range_ms, one_metric=True)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gwanje.keep.promql.windows.TILE_CELLS", len(ends))
@@ -257,54 +262,72 @@ def test_what_is_nobodys_between_two_series_is_not_seen(
     for row, own in enumerate(series):
         for place, (at, value) in enumerate(own):
             times[rows[row] + place], values[rows[row] + place] = at, value
-    dense = selected_from(series)
-    loose = Selected(dense.labels, rows, times, values, rows[:-1] + np.array([len(own) for own in series], np.int64))
+    dense = samples_from(series)
+    loose = Samples(rows, times, values, rows[:-1] + np.array([len(own) for own in series], np.int64))
 
     def median(window: Windows) -> Result:
         return over_time.quantile(window, np.full(len(ends), 0.5))
 
     for reduce in (rates.increase, rates.changes, over_time.sum_, over_time.maximum, median):
-        first, second = (Ranged(found, ends, ends, range_ms, one_metric=True).reduced(reduce) for found in (dense, loose))
-        assert (first.present == second.present).all()
-        np.testing.assert_array_equal(first.values[first.present], second.values[second.present])
-    newest_dense, newest_loose = (newest(found, ends, 20_000, one_metric=True)[0] for found in (dense, loose))
-    assert (newest_dense.present == newest_loose.present).all()
-    assert dense.last()[0].tolist() == loose.last()[0].tolist()
+        both = (windows(found, ends, ends, range_ms, one_metric=True) for found in (dense, loose))
+        (first, first_present), (second, second_present) = (quietly(reduce, window) for window in both)
+        assert (first_present == second_present).all()
+        np.testing.assert_array_equal(first[first_present], second[second_present])
+    newest_dense, newest_loose = (newest(found, ends, 20_000)[1] for found in (dense, loose))
+    assert (newest_dense == newest_loose).all()
+
+
+def test_ends_beyond_all_short_times_are_past_everything() -> None:
+    samples = Samples(np.array([0, 2]), np.array([5, 9], np.int32), np.zeros(2), since_ms=1 << 41)
+
+    assert edges(samples, np.array([-(1 << 40), 5, 1 << 40])).tolist() == [[0, 1, 2]]
+
+
+@pytest.mark.parametrize("odd", [1.0, 1e308, math.inf, math.nan])
+def test_many_rows_are_added_up_as_each_alone(odd: float) -> None:
+    values = np.random.default_rng(3).normal(0, 1e6, (2000, 40))
+    values[7, 3:5] = odd
+
+    with np.errstate(all="ignore"):
+        together = compensated_sum(values)
+        alone = np.array([compensated_sum(row[None, :])[0] for row in values])
+
+    np.testing.assert_array_equal(together, alone)
 
 
 def test_the_only_window_of_an_instant_needs_no_search() -> None:
-    selected = selected_from([[(1, 5.0), (2, 7.0)], [], [(2, STALE), (3, 1.0)]])
+    samples = samples_from([[(1, 5.0), (2, 7.0)], [], [(2, STALE), (3, 1.0)]])
     end = np.array([3], np.int64)
 
-    searched = windows(selected, end, end, 10, one_metric=True)
-    known = windows(selected, end, end, 10, one_metric=True, exact=True)
+    searched = windows(samples, end, end, 10, one_metric=True)
+    known = windows(samples, end, end, 10, one_metric=True, exact=True)
 
     assert known.first.tolist() == searched.first.tolist()
     assert known.past.tolist() == searched.past.tolist() == [[2], [2], [3]]
 
 
 def test_one_infinite_reset_spoils_no_other_window() -> None:
-    selected = selected_from([[(0, 5.0), (1000, math.inf), (2000, 1.0), (3000, 2.0), (4000, 1.0), (5000, 4.0)]])
+    samples = samples_from([[(0, 5.0), (1000, math.inf), (2000, 1.0), (3000, 2.0), (4000, 1.0), (5000, 4.0)]])
     ends = np.array([2000, 5000], np.int64)
 
-    values, _ = quietly(rates.increase, windows(selected, ends, ends, 2500, one_metric=True))
+    values, _ = quietly(rates.increase, windows(samples, ends, ends, 2500, one_metric=True))
 
     assert values[0].tolist() == [math.inf, slow_rate([(3000, 2.0), (4000, 1.0), (5000, 4.0)], 5000, 2500, per_second=False)]
 
 
 def test_a_counter_keeps_its_precision_beside_a_huge_one() -> None:
-    selected = selected_from([[(0, 1e300), (1000, 1.0)], [(0, 3.0), (1000, 1.0), (2000, 2.0)]])
+    samples = samples_from([[(0, 1e300), (1000, 1.0)], [(0, 3.0), (1000, 1.0), (2000, 2.0)]])
     ends = np.array([2000], np.int64)
 
-    values, _ = quietly(rates.increase, windows(selected, ends, ends, 2001, one_metric=True))
+    values, _ = quietly(rates.increase, windows(samples, ends, ends, 2001, one_metric=True))
 
     assert values[1, 0] == slow_rate([(0, 3.0), (1000, 1.0), (2000, 2.0)], 2000, 2001, per_second=False)
 
 
 def test_smoothing_and_prediction_follow_a_straight_line() -> None:
-    selected = selected_from([[(at * 1000, 2.0 * at) for at in range(10)]])
+    samples = samples_from([[(at * 1000, 2.0 * at) for at in range(10)]])
     ends = np.array([9000], np.int64)
-    window = windows(selected, ends, ends, 10_000, one_metric=True)
+    window = windows(samples, ends, ends, 10_000, one_metric=True)
     half: Numbers = np.array([0.5])
 
     assert trends.smoothed(window, half, half)[0][0, 0] == pytest.approx(18)

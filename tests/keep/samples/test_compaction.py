@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from gwanje.keep.promql import Matcher
 from gwanje.keep.samples.base import Matrix
 from gwanje.keep.samples.local import LocalSamples, decimals
-from gwanje.keep.samples.local.compaction import Closing, Compaction, Job, Piece, expired, next_job
+from gwanje.keep.samples.local.compaction import Closing, Compaction, Job, Piece, expired, held_back, next_job, waiting
 from gwanje.keep.samples.local.rollups import Rolled, combined, roll
 from gwanje.model import METRIC
 from gwanje.testing.samples import DAY, HOUR, MINUTE, NOW_MS, SECOND, STALE, WEB_1, WEB_2, columns, held, load, raw, series
@@ -67,6 +67,27 @@ def raw_pieces(*rows: int, day: int = 0) -> list[Piece]:
 )
 def test_the_next_job(pieces: list[Piece], now_ms: int, job: Job | None) -> None:
     assert next_job(pieces, now_ms, 15 * DAY, rolling=True) == job
+
+
+@pytest.mark.parametrize(
+    ("pieces", "count"),
+    [
+        pytest.param([], 0, id="nothing is there"),
+        pytest.param(raw_pieces(900, *[9] * 8), 0, id="late samples that wait for company are where they should be"),
+        pytest.param(raw_pieces(900, *[9] * 10), 2, id="more of one day wait"),
+        pytest.param([*raw_pieces(*[9] * 9), *raw_pieces(*[9] * 9, day=1)], 0, id="every day has its own"),
+        pytest.param([*raw_pieces(*[9] * 11), *raw_pieces(*[9] * 12, day=1)], 5, id="what waits of all days is added up"),
+    ],
+)
+def test_blocks_that_wait_to_be_merged(pieces: list[Piece], count: int) -> None:
+    assert waiting(pieces) == count
+
+
+def test_samples_are_held_back_the_longer_the_more_blocks_wait_and_not_without_bound() -> None:
+    assert held_back(24, 10_000) == 0
+    assert held_back(25, 10_000) == pytest.approx(0.001)
+    assert held_back(34, 10_000) == pytest.approx(0.01)
+    assert held_back(10_000, 500_000) == 1
 
 
 def test_without_rollups_nothing_is_rolled_up() -> None:

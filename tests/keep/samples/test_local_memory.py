@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from gwanje.keep.samples.base import Columns
-from gwanje.keep.samples.local import LocalSamples
+from gwanje.keep.samples.local import LocalSamples, pages
 from gwanje.keep.samples.local.cache import Cache, Footer
 from gwanje.keep.samples.local.runs import Run, merged
 from gwanje.testing.samples import DAY, HOUR, NOW_MS, SECOND, held, series
@@ -27,7 +27,8 @@ BEGIN_MS = NOW_MS - 10 * DAY
 
 
 @pytest.fixture
-def traced() -> Iterator[None]:
+def traced(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(pages, "empty", np.empty)  # what lies in pages of its own is not traced
     tracemalloc.start()
     yield
     tracemalloc.stop()
@@ -62,7 +63,7 @@ async def test_what_went_into_blocks_leaves_memory_however_much_it_was(tmp_path:
     taken_in = 80 * SERIES * SAMPLES * 16
     assert after - before < taken_in / 100
     assert pa.total_allocated_bytes() - arrow < taken_in / 100
-    assert peak - before < taken_in / 2  # the head, the one that leaves, and 20 MB that a merge reads
+    assert peak - before < 2 * taken_in / 3  # the head, the one that leaves, 20 MB that a merge reads, its work
 
 
 def mapped_files() -> str:

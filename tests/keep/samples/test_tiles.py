@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from gwanje.keep.samples.local.packed import pack
-from gwanje.keep.samples.local.runs import distinct
-from gwanje.keep.samples.local.tiles import OfColumns, OfGroups, Part, together
+from gwanje.keep.samples.local.runs import distinct, places
+from gwanje.keep.samples.local.tiles import OfColumns, OfGroups, Origin, Part, together
 
 STEP_MS = 1000
 COUNTS = np.array([900, 100, 100, 900, 100])
@@ -32,19 +32,72 @@ def test_a_range_is_as_wide_as_it_is_long_where_some_series_are_much_longer(*, p
     whole = np.arange(len(COUNTS))
     part: Part = OfColumns(times, values, offsets[:-1], COUNTS)
     if packed:
-        part = OfGroups([(pack(offsets, times, values, -1), whole, whole)], COUNTS)
-    laid = together([part], after_ms, until_ms)
+        part = OfGroups.of([(pack(offsets, times, values, -1), whole, whole)], len(COUNTS))
+    laid = together([part], after_ms, until_ms, Origin.of(int(times.min()), int(times.max())))
     assert laid is not None
-    longest = 0
+    laid_times, longest = laid.times + np.int64(laid.since_ms), 0
     for number in whole.tolist():
         own = slice(int(offsets[number]), int(offsets[number + 1]))
         wanted = (times[own] > after_ms) & (times[own] <= until_ms)
         longest = max(longest, int(wanted.sum()))
-        here = slice(int(laid.offsets[number]), int(laid.past[number]))
-        inside = (laid.times[here] > after_ms) & (laid.times[here] <= until_ms)
-        assert laid.times[here][inside].tolist() == times[own][wanted].tolist()
+        here = slice(int(laid.begins[number]), int(laid.ends[number]))
+        inside = (laid_times[here] > after_ms) & (laid_times[here] <= until_ms)
+        assert laid_times[here][inside].tolist() == times[own][wanted].tolist()
         assert laid.values[here][inside].tolist() == values[own][wanted].tolist()
     assert len(laid.times) // len(COUNTS) <= longest + 10
+
+
+def test_times_that_are_too_far_apart_for_short_numbers_are_kept_as_they_are() -> None:
+    times = np.array([0, 3_000_000_000, 6_000_000_000], np.int64)
+    part = OfColumns(times, np.arange(3.0), np.array([0]), np.array([3]))
+
+    laid = together([part], -1, 7_000_000_000, Origin.of(0, 6_000_000_000))
+
+    assert laid is not None
+    assert (laid.times + np.int64(laid.since_ms)).tolist() == times.tolist()
+
+
+def test_series_that_are_cut_at_one_place_follow_each_other_without_a_gap() -> None:
+    """Of two sources that were cut between two samples of one series, and after both of another."""
+    offsets, times, values = np.array([0, 3, 5]), np.array([1000, 2000, 3000, 1500, 2500]), np.arange(5.0)
+    later = OfColumns(np.array([4000, 5000, 3500, 4500, 5500]), np.arange(5.0, 10.0), np.array([0, 2]), np.array([2, 3]))
+    both = np.arange(2)
+
+    laid = together([OfGroups.of([(pack(offsets, times, values, 0), both, both)], 2), later], 0, 6000, Origin.of(1000, 5500))
+
+    assert laid is not None
+    rows = [slice(begin, end) for begin, end in zip(laid.begins.tolist(), laid.ends.tolist(), strict=True)]
+    assert [(laid.times[row] + 1000).tolist() for row in rows] == [[1000, 2000, 3000, 4000, 5000], [1500, 2500, 3500, 4500, 5500]]
+    assert [laid.values[row].tolist() for row in rows] == [[0, 1, 2, 5, 6], [3, 4, 7, 8, 9]]
+
+
+def test_the_last_series_of_a_source_may_be_shorter_than_those_before() -> None:
+    part = OfColumns(np.array([1, 2, 3, 1]), np.arange(4.0), np.array([0, 3]), np.array([3, 1]))
+
+    laid = together([part], 0, 1, Origin.of(1, 3))
+
+    assert laid is not None
+    assert laid.values[laid.begins].tolist() == [0, 3]
+
+
+@pytest.mark.parametrize("counts", [[4, 4, 4], [40, 39, 40], [1, 90, 7]], ids=["alike", "one less", "of any length"])
+def test_what_is_packed_comes_back(counts: list[int]) -> None:
+    random = np.random.default_rng(2)
+    offsets = np.cumsum([0, *counts])
+    times = np.concatenate([np.cumsum(random.integers(900, 1100, count)) for count in counts])
+    values = random.integers(0, 1000, len(times)) / 10
+
+    found_times, found_values = pack(offsets, times, values, 1).columns()
+
+    assert found_times.tolist() == times.tolist()
+    assert found_values.tolist() == values.tolist()
+
+
+@pytest.mark.parametrize("others", [0, 1000], ids=["among few", "among many"])
+def test_a_series_is_found_by_its_number_or_is_not_there(others: int) -> None:
+    ids = np.array([2, 5, 7, *range(100, 100 + others)])
+
+    assert places(ids, np.array([7, 3, 2, 5000])).tolist() == [2, -1, 0, -1]
 
 
 def test_each_number_stands_once_in_order() -> None:

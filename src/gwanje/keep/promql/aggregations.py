@@ -25,7 +25,7 @@ from gwanje.wire.columns import Labels
 
 Floats = NDArray[np.float64]
 
-CELLS_AT_ONCE = 1 << 16
+CELLS_AT_ONCE = 1 << 18
 
 
 def aggregate(node: Aggregate, table: Table, parameter: Numbers | str | None, notes: Notes) -> Table:
@@ -98,9 +98,15 @@ def _reduced(node: Aggregate, table: Table, reduce: Reduce) -> Table:
     if not groups.labels:
         return empty(steps)
     values = np.zeros((len(groups.labels), steps))
+    every = bool(table.present.all())
     for chosen, rows, columns in _blocks(groups, steps):
-        values[chosen, columns] = reduce(table.values[rows, columns], table.present[rows, columns], columns)
-    present = np.logical_or.reduceat(table.present[groups.order], groups.starts, axis=0)
+        own = table.values[rows, columns]
+        mask = np.broadcast_to(np.True_, own.shape) if every else table.present[rows, columns]
+        values[chosen, columns] = reduce(own, mask, columns)
+    if every:
+        present = np.ones(values.shape, np.bool_)
+    else:
+        present = np.logical_or.reduceat(table.present[groups.order], groups.starts, axis=0)
     return Table(groups.labels, values, present, METRIC not in node.labels)
 
 
@@ -177,7 +183,7 @@ def _ranked(ordered: Floats, rank: Indices, nans: Indices) -> Floats:
 
 
 def _or(values: Floats, mask: Mask, absent: float) -> Floats:
-    return np.where(mask, values, absent)
+    return values if mask.all() else np.where(mask, values, absent)
 
 
 def _topk(node: Aggregate, table: Table, wanted: Numbers) -> Table:

@@ -30,8 +30,8 @@ from gwanje.keep.promql.plan import (
     fixed,
     plan,
 )
-from gwanje.keep.promql.selection import Abandoned, Fetch, Found, Limits, Selected, Tile, Unanswerable, Unsupported
-from gwanje.keep.promql.table import Indices, Mask, Numbers, Steps, Table, at, drop_names
+from gwanje.keep.promql.selection import Abandoned, Fetch, Found, Limits, Samples, Selected, Tile, Unanswerable, Unsupported
+from gwanje.keep.promql.table import Indices, Mask, Numbers, Steps, Table, at, drop_names, ranges
 from gwanje.keep.promql.values import Answer, Matrix, Scalar, Text, Vector
 from gwanje.keep.promql.windows import TILE_CELLS, Ranged, newest, side_by_side, stale
 from gwanje.wire.columns import Labels, Times
@@ -177,10 +177,9 @@ class Evaluation:
         values, present, times = np.zeros(shape), np.zeros(shape, np.bool_), np.zeros(shape, np.int64)
 
         def work(tile: Tile) -> None:
-            selected = tile.read()
-            self._take(selected)
-            table, times[tile.rows] = newest(selected, ends, LOOK_BACK_MS, one_metric=node.one_metric)
-            values[tile.rows], present[tile.rows] = table.values, table.present
+            samples = tile.read()
+            self._take(samples)
+            values[tile.rows], present[tile.rows], times[tile.rows] = newest(samples, ends, LOOK_BACK_MS)
 
         side_by_side(work, found.tiles(max(1, TILE_CELLS // steps.count)))
         return Table(names, values, present, node.one_metric), times
@@ -215,9 +214,9 @@ class Evaluation:
         self._hold(len(found.names), steps.count)
         return found
 
-    def _take(self, tile: Selected) -> None:
+    def _take(self, samples: Samples) -> None:
         self._go_on()
-        self._read(len(tile.times))
+        self._read(len(samples.times))
 
     def _hold(self, series: int, steps: int) -> None:
         self._memory_left -= series * steps * _CELL_BYTES
@@ -256,8 +255,10 @@ def _matrix(table: Table, steps: Steps) -> Matrix:
     there: Mask = np.logical_or.reduce(table.present, axis=1)
     table = table.rows(order[there[order]])
     offsets = np.concatenate(([0], np.cumsum(table.present.sum(axis=1))))
-    times = np.broadcast_to(steps.times, table.values.shape)[table.present]
-    return Matrix(table.labels, offsets, times, table.values[table.present])
+    times = np.broadcast_to(steps.times, table.values.shape)
+    if table.present.all():
+        return Matrix(table.labels, offsets, times.reshape(-1), table.values.reshape(-1))
+    return Matrix(table.labels, offsets, times[table.present], table.values[table.present])
 
 
 def _in_order(labels: Sequence[Labels]) -> Indices:
@@ -267,13 +268,17 @@ def _in_order(labels: Sequence[Labels]) -> Indices:
 
 def _raw(ranged: Ranged) -> Matrix:
     """The samples of a range vector; series that have none are left out."""
-    labels: list[Labels] = []
-    lengths, times, values = [np.zeros(1, np.int64)], [np.empty(0, np.int64)], [np.empty(0)]
-    for rows, window in ranged.tiles():
+    every = np.arange(len(ranged.names))
+    rows, lengths, times, values = [every[:0]], [np.zeros(1, np.int64)], [np.empty(0, np.int64)], [np.empty(0)]
+    for some, window in ranged.tiles():
         there = np.flatnonzero(window.lengths[:, 0])
         own = window.lengths[there, 0]
-        ends = np.cumsum(own)
-        index = np.repeat(window.first[there, 0] - (ends - own), own) + np.arange(int(own.sum()))
-        labels += [ranged.names[rows.start + row] for row in there.tolist()]
-        lengths, times, values = [*lengths, own], [*times, window.times[index]], [*values, window.values[index]]
-    return Matrix(labels, np.cumsum(np.concatenate(lengths)), np.concatenate(times), np.concatenate(values))
+        index = ranges(window.first[there, 0], own)
+        rows, lengths = [*rows, every[some][there]], [*lengths, own]
+        times, values = [*times, window.instants(index)], [*values, window.values[index]]
+    order = np.argsort(np.concatenate(rows), kind="stable")
+    ends, counts = np.cumsum(np.concatenate(lengths)), np.concatenate(lengths)[1:][order]
+    index = ranges(ends[:-1][order], counts)
+    labels = [ranged.names[row] for row in np.concatenate(rows)[order].tolist()]
+    offsets = np.concatenate(([0], np.cumsum(counts)))
+    return Matrix(labels, offsets, np.concatenate(times)[index], np.concatenate(values)[index])

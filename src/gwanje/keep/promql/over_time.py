@@ -101,6 +101,7 @@ def quantile(window: Windows, fraction: Numbers) -> Result:
 def row_variance(rows: Floats) -> Floats:
     """The population variance of each row, exactly zero where all values are the same."""
     with np.errstate(all="ignore"):
+        rows = np.ascontiguousarray(rows)  # numpy adds in another order where they are not
         centre = compensated_mean(rows, rows.shape[1])[:, None]
         centre = centre + (rows - centre).mean(axis=1, keepdims=True)
         return compensated_mean((rows - centre) ** 2, rows.shape[1])
@@ -148,7 +149,7 @@ def row_indices(window: Windows) -> Iterator[tuple[Indices, Indices]]:
         inside = np.arange(length)
         for begin in range(0, len(cells), chunk):
             some = cells[begin : begin + chunk]
-            yield some, starts[some, None] + inside
+            yield some, (starts[some] + inside[:, None]).T  # numpy runs along the windows, which are many and short
 
 
 def _by_length(lengths: Indices) -> Iterator[tuple[int, Indices]]:
@@ -180,7 +181,7 @@ def _time_of(window: Windows, index: Indices) -> Result:
     held = _present(window)
     if not len(window.times):
         return np.zeros(held.shape), held
-    return window.times[np.where(held, index, 0)] / 1000, held
+    return window.instants(np.where(held, index, 0)) / 1000, held
 
 
 def _time_of_extreme(window: Windows, reaches: Callable[[Floats, Floats], Mask], extreme: Result) -> Result:
@@ -192,7 +193,7 @@ def _time_of_extreme(window: Windows, reaches: Callable[[Floats, Floats], Mask],
         rows = window.values[index]
         hit = reaches(rows, best[cells, None]) | np.isnan(best[cells, None])
         place = rows.shape[1] - 1 - hit[:, ::-1].argmax(axis=1)
-        flat[cells] = window.times[index[np.arange(len(index)), place]] / 1000
+        flat[cells] = window.instants(index[np.arange(len(index)), place]) / 1000
     return values, extreme[1]
 
 

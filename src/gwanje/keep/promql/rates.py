@@ -48,27 +48,39 @@ def resets(window: Windows) -> Result:
 
 def _extrapolated(window: Windows, *, counter: bool) -> tuple[Floats, Floats, Mask]:
     """What was gained between the samples, and the factor by which the window is longer than what they cover."""
-    present = window.lengths >= 2
+    lengths = window.lengths
+    present = lengths >= 2
     if not len(window.values):
         return np.zeros(present.shape), np.zeros(present.shape), present
     first, last = _ends(window, present)
-    gained = window.values[last] - window.values[first]
+    start = window.values.take(first)
+    gained = window.values.take(last) - start
     if counter:
         _add_resets(gained, window, first, last, present)
-    first_ms, last_ms = window.times[first], window.times[last]
+    first_ms, last_ms = (window.times.take(index).astype(np.float64) for index in (first, last))
     sampled = (last_ms - first_ms) / 1000
-    apart = sampled / np.maximum(window.lengths - 1, 1)
+    apart = sampled / (lengths - 1)
     before = (first_ms - (window.ends - window.range_ms)) / 1000
     after = (window.ends - last_ms) / 1000
     far = apart * 1.1
-    before = np.where(before >= far, apart / 2, before)
-    after = np.where(after >= far, apart / 2, after)
+    for side in (before, after):
+        cells = np.flatnonzero(side >= far)
+        side.reshape(-1)[cells] = apart.reshape(-1)[cells] / 2
     if counter:
-        # A counter cannot have been below zero, so it is not followed back past the time at which it would have been zero.
-        start = window.values[first]
-        to_zero = np.where((gained > 0) & (start >= 0), sampled * (start / gained), before)
-        before = np.where(to_zero < before, to_zero, before)
+        _stop_at_zero(before, start, gained, sampled)
     return gained, (sampled + before + after) / sampled, present
+
+
+def _stop_at_zero(before: Floats, start: Floats, gained: Floats, sampled: Floats) -> None:
+    """Shorten the time `before` the first sample: a counter cannot have been below zero.
+
+    It is not followed back past the time at which it would have been zero. Where it starts at twice what it gained or more,
+    that lies further back than anybody looks.
+    """
+    cells = np.flatnonzero(2 * gained > start)
+    begin, rise, reach, covered = (own.reshape(-1)[cells] for own in (start, gained, before, sampled))
+    to_zero = np.where((rise > 0) & (begin >= 0), covered * (begin / rise), reach)
+    before.reshape(-1)[cells] = np.where(to_zero < reach, to_zero, reach)
 
 
 def _add_resets(gained: Floats, window: Windows, first: Indices, last: Indices, present: Mask) -> None:
@@ -79,7 +91,7 @@ def _add_resets(gained: Floats, window: Windows, first: Indices, last: Indices, 
     """
     fell = np.zeros(len(window.values) + 1, np.bool_)
     np.less(window.values[1:], window.values[:-1], out=fell[1:-1])
-    fell[window.selected.offsets] = False  # from one series to the next
+    fell[window.samples.offsets] = False  # from one series to the next
     falls = np.flatnonzero(fell)
     if not len(falls):
         return
@@ -116,4 +128,6 @@ def _counted(window: Windows, steps: Mask) -> Result:
 
 def _ends(window: Windows, present: Mask) -> tuple[Indices, Indices]:
     """The first and the last sample of each window; of absent ones some sample, whatever it is."""
+    if present.all():
+        return np.ascontiguousarray(window.first), window.past - 1
     return np.where(present, window.first, 0), np.where(present, window.past - 1, 0)

@@ -45,14 +45,43 @@ NEVER = -(1 << 62)
 """The time of a sample that there is not."""
 
 
+Moments = NDArray[np.int64] | NDArray[np.int32]
+"""Milliseconds: short numbers where all fit, for half the bytes are to be moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Samples of several series. Series `i` owns `times[offsets[i]:offsets[i+1]]`: ascending, no time twice.
+
+    With `past` it owns `times[offsets[i]:past[i]]`, and what follows up to the next series is nobody's.
+    """
+
+    offsets: NDArray[np.int64]
+    times: Moments
+    """After `since_ms`."""
+    values: Values
+    past: NDArray[np.int64] | None = None
+    since_ms: int = 0
+    marked: bool = True
+    """False where it is known that no stale marker is among them."""
+
+    @property
+    def begins(self) -> NDArray[np.int64]:
+        return self.offsets[:-1]
+
+    @property
+    def ends(self) -> NDArray[np.int64]:
+        return self.offsets[1:] if self.past is None else self.past
+
+
 class Tile(NamedTuple):
-    """Some neighbouring series: which rows they are, and what reads their samples, from any thread.
+    """Some of the series: which rows they are, and what reads their samples, from any thread.
 
     Samples outside of the range may be among them.
     """
 
-    rows: slice
-    read: Callable[[], Selected]
+    rows: slice | NDArray[np.int64]
+    read: Callable[[], Samples]
 
 
 class Found(Protocol):
@@ -69,7 +98,7 @@ class Found(Protocol):
         ...
 
     def tiles(self, rows: int, column: Column = "last") -> Sequence[Tile]:
-        """The samples, of so many series at a time or fewer, in order."""
+        """The samples, of so many series at a time or fewer; each series once."""
         ...
 
     def last(self) -> tuple[Times, Values]:
@@ -79,24 +108,12 @@ class Found(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """The samples of several series. Series `i` owns `times[offsets[i]:offsets[i+1]]`: ascending, no time twice.
-
-    With `past` it owns `times[offsets[i]:past[i]]`, and what follows up to the next series is nobody's.
-    """
+    """Series and all their samples. Series `i` owns `times[offsets[i]:offsets[i+1]]`: ascending, no time twice."""
 
     labels: Sequence[Labels]
     offsets: NDArray[np.int64]
     times: Times
     values: Values
-    past: NDArray[np.int64] | None = None
-
-    @property
-    def begins(self) -> NDArray[np.int64]:
-        return self.offsets[:-1]
-
-    @property
-    def ends(self) -> NDArray[np.int64]:
-        return self.offsets[1:] if self.past is None else self.past
 
     @property
     def names(self) -> Names:
@@ -107,20 +124,20 @@ class Selected:
         return False
 
     def tiles(self, rows: int, _column: Column = "last") -> Sequence[Tile]:
-        spans = [slice(start, min(start + rows, len(self.begins))) for start in range(0, len(self.begins), rows)]
-        return [Tile(span, partial(self._of, span)) for span in spans]
+        spans = [slice(start, min(start + rows, len(self.labels))) for start in range(0, len(self.labels), rows)]
+        return [Tile(span, partial(self.samples, span)) for span in spans]
 
-    def _of(self, span: slice) -> Selected:
+    def samples(self, span: slice) -> Samples:
+        """Those of some neighbouring series."""
         own = self.offsets[span.start : span.stop + 1]
-        samples = slice(int(own[0]), int(own[-1]))
-        past = None if self.past is None else self.past[span] - own[0]
-        return Selected(self.labels[span], own - own[0], self.times[samples], self.values[samples], past)
+        inside = slice(int(own[0]), int(own[-1]))
+        return Samples(own - own[0], self.times[inside], self.values[inside])
 
     def last(self) -> tuple[Times, Values]:
-        there = self.ends > self.begins
+        there = self.offsets[1:] > self.offsets[:-1]
         if not len(self.times):
             return np.full(len(there), NEVER, np.int64), np.zeros(len(there))
-        at = np.where(there, self.ends - 1, 0)
+        at = np.where(there, self.offsets[1:] - 1, 0)
         return np.where(there, self.times[at], NEVER), self.values[at]
 
 

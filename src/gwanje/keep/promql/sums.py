@@ -1,7 +1,7 @@
 """Sums that lose nothing: Neumaier's compensated summation over one axis, in the order in which Prometheus adds.
 
-What each addition rounded away follows exactly from the running sums before and after it, for all rows at once: of many short
-rows column by column, of long ones from one `cumsum`.
+What each addition rounded away follows exactly from the running sums before and after it, for all rows at once: of short rows
+and of very many column by column, of few long ones from one `cumsum`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ SCALE = 2.0**-64
 
 _SHORT = 32
 """Columns up to which a step for each costs less than running along every row."""
+
+_MANY = 1024
+"""Numbers in a column from which on it does too, however many columns there are."""
 
 
 def compensated_sum(values: Floats) -> Floats:
@@ -40,20 +43,24 @@ def compensated_mean(values: Floats, counts: Floats | int) -> Floats:
 def _sum_of(values: Floats) -> tuple[Floats, Floats]:
     """The running sum's end, and the sum of what its additions rounded away."""
     with np.errstate(all="ignore"):
-        return _by_columns(values) if values.shape[1] <= _SHORT else _by_rows(values)
+        if values.shape[1] > _SHORT and values[:, 0].size < _MANY:
+            return _by_rows(values)
+        total, lost = _by_columns(values)
+        return (total, lost) if np.isfinite(total).all() else _by_rows(values)
 
 
 def _by_columns(values: Floats) -> tuple[Floats, Floats]:
-    total, lost = values[:, 0], np.zeros_like(values[:, 0])
+    """For sums that stay finite."""
+    total, after = values[:, 0].copy(), np.empty_like(values[:, 0])
+    lost, step, rounded = np.zeros_like(total), np.empty_like(total), np.empty_like(total)
     for column in range(1, values.shape[1]):
         added = values[:, column]
-        after = total + added
-        step = after - total
-        rounded = (total - (after - step)) + (added - step)
-        if not np.isfinite(after).all():
-            rounded[~np.isfinite(after)] = 0
-        lost += rounded
-        total = after
+        np.add(total, added, out=after)
+        np.subtract(after, total, out=step)
+        np.subtract(after, step, out=rounded)
+        np.subtract(total, rounded, out=rounded)
+        lost += np.add(rounded, np.subtract(added, step, out=step), out=rounded)
+        total, after = after, total
     return total, lost
 
 

@@ -150,3 +150,11 @@ def group_counts(mask: Mask, groups: Indices, count: int) -> Indices:
         starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
         counts[ordered[starts]] = np.add.reduceat(mask[order], starts, axis=0, dtype=np.int64)
     return counts
+
+
+def ranges(starts: Indices, counts: Indices) -> Indices:
+    """`starts[0], starts[0]+1, … (counts[0] of them), starts[1], …`."""
+    ends = np.cumsum(counts)
+    order: Indices = np.repeat(starts - (ends - counts), counts)
+    order += np.arange(len(order))
+    return order

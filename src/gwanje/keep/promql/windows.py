@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwanje.keep.promql.names import Names
-from gwanje.keep.promql.selection import Column, Found, Selected, Tile
+from gwanje.keep.promql.selection import Column, Found, Moments, Samples, Tile
 from gwanje.keep.promql.table import Indices, Mask, Table
 from gwanje.model import STALE_NAN_BITS
 from gwanje.wire.columns import Times, Values
@@ -25,10 +25,10 @@ class Windows:
     """Samples of several series, and per series and step the window `[first, past)` of indices into them.
 
     A window holds the samples with `end - range < time <= end`, without stale markers. `ends` are the steps' window ends
-    (after offset and @), `now` the steps themselves.
+    (after offset and @), `now` the steps themselves; both count from where the samples' times do.
     """
 
-    selected: Selected
+    samples: Samples
     first: Indices
     past: Indices
     ends: Times
@@ -37,58 +37,72 @@ class Windows:
     one_metric: bool
 
     @property
-    def times(self) -> Times:
-        return self.selected.times
+    def times(self) -> Moments:
+        return self.samples.times
 
     @property
     def values(self) -> Values:
-        return self.selected.values
+        return self.samples.values
 
     @property
     def lengths(self) -> Indices:
         return self.past - self.first
+
+    def instants(self, index: Indices) -> Times:
+        """When samples were, since 1970."""
+        return self.times[index] + np.int64(self.samples.since_ms)
 
 
 Result = tuple[NDArray[np.float64], Mask]
 """Values and presence, series by steps."""
 
 
-def edges(selected: Selected, ends: Times) -> Indices:
-    """Per series and end: the index of the first sample after the end."""
-    begins, past = selected.begins, selected.ends
-    found = np.empty((len(begins), len(ends)), np.int64)
-    size = max(1, TILE_CELLS // max(1, len(ends)))
-    for start in range(0, len(found), size):
-        rows = slice(start, start + size)
-        found[rows] = _edges(selected.times, begins[rows, None], past[rows, None], ends)
+def edges(samples: Samples, ends: Times) -> Indices:
+    """Per series and end: the index of the first sample after the end. The ends count from where the samples' times do.
+
+    It is guessed which sample is nearest to the end, and looked on which side of the end it lies. So the place is found where its
+    neighbour lies on the other side, as it does when samples are off by less than half their distance; else it is searched for.
+    """
+    first, past, times = samples.begins, samples.ends, samples.times
+    if not len(times) or not len(ends):
+        return np.broadcast_to(first[:, None], (len(first), len(ends)))
+    bounds = np.iinfo(times.dtype)
+    ends = np.clip(ends, bounds.min, bounds.max)
+    near = _nearest(times, first, past, ends)
+    ends = ends.astype(times.dtype)
+    passed = times.take(near, mode="clip") <= ends
+    ahead = passed.astype(np.int64)
+    found = near
+    found += ahead
+    beside = found + ahead
+    beside -= 1
+    unsure = np.flatnonzero((times.take(beside, mode="clip") <= ends) == passed)
+    if len(unsure):
+        _search(times, first, past, ends, found, unsure)
+    empty = np.flatnonzero(first == past)
+    found[empty] = first[empty, None]
     return found
 
 
-def _edges(times: Times, first: Indices, past: Indices, ends: Times) -> Indices:
-    """Guess as if the samples were evenly spaced, move by one where that misses, and search where it still does."""
-    if not len(times) or not len(ends):
-        return np.broadcast_to(first, (len(first), len(ends)))
-    last = len(times) - 1
-    oldest = times[np.minimum(first, last)]
-    newest = times[np.clip(past - 1, 0, last)]
-    per_ms = np.divide(past - first - 1, newest - oldest, out=np.zeros(first.shape), where=newest > oldest)
-    guess: Indices = np.clip((ends - oldest) * per_ms + 1, 0, past - first).astype(np.int64) + first
-    late = (guess < past) & (times[np.minimum(guess, last)] <= ends)
-    early = (guess > first) & (times[np.maximum(guess - 1, 0)] > ends)
-    guess += late
-    guess -= early
-    moved = np.flatnonzero(late | early)
-    if len(moved):
-        _search(times, first[:, 0], past[:, 0], ends, guess, moved)
-    return guess
+def _nearest(times: Moments, first: Indices, past: Indices, ends: Times) -> Indices:
+    """Which sample of each series would be nearest to each end if they were evenly spaced."""
+    newest = np.maximum(past - 1, first)
+    begin = times.take(first, mode="clip").astype(np.float64)
+    span = times.take(newest, mode="clip") - begin
+    per_ms = np.divide(newest - first, span, out=np.zeros(len(first)), where=span > 0)
+    near = np.multiply.outer(per_ms, ends.astype(np.float64))
+    near += (first + 0.5 - begin * per_ms)[:, None]
+    np.maximum(near, first[:, None], out=near)
+    np.minimum(near, newest[:, None], out=near)
+    return near.astype(np.int64)
 
 
-def _search(times: Times, first: Indices, past: Indices, ends: Times, found: Indices, cells: Indices) -> None:  # noqa: PLR0917 -- arrays that belong together
-    """Bisect those of the cells whose place was not found by moving one sample."""
+def _search(times: Moments, first: Indices, past: Indices, ends: Moments, found: Indices, cells: Indices) -> None:  # noqa: PLR0917 -- arrays that belong together
+    """Bisect those of the cells whose place is wrong."""
     series, step = np.divmod(cells, len(ends))
     low, high, end = first[series], past[series], ends[step]
     flat = found.reshape(-1)
-    place = flat[cells]
+    place = flat[cells] = np.clip(flat[cells], low, high)
     last = len(times) - 1
     wrong = ((place < high) & (times[np.minimum(place, last)] <= end)) | ((place > low) & (times[np.maximum(place - 1, 0)] > end))
     cells, low, high, end = cells[wrong], low[wrong].copy(), high[wrong].copy(), end[wrong]
@@ -106,31 +120,31 @@ def stale(values: Values) -> Mask:
     return marked
 
 
-def without_stale(selected: Selected) -> Selected:
+def without_stale(samples: Samples) -> Samples:
     """The samples that are numbers: ranges never see a stale marker."""
-    marked = stale(selected.values)
-    if not marked.any():
-        return selected
+    if not samples.marked or not (marked := stale(samples.values)).any():
+        return samples
     kept = ~marked
-    if selected.past is not None:
-        kept &= _owned(selected)
+    if samples.past is not None:
+        kept &= _owned(samples)
     before = np.concatenate(([0], np.cumsum(kept)))
-    return Selected(selected.labels, before[selected.offsets], selected.times[kept], selected.values[kept])
+    return Samples(before[samples.offsets], samples.times[kept], samples.values[kept], since_ms=samples.since_ms, marked=False)
 
 
-def _owned(selected: Selected) -> Mask:
+def _owned(samples: Samples) -> Mask:
     """Which samples belong to a series."""
-    ends = np.zeros(len(selected.times) + 1, np.int64)
-    np.add.at(ends, selected.begins, 1)
-    np.add.at(ends, selected.ends, -1)
+    ends = np.zeros(len(samples.times) + 1, np.int64)
+    np.add.at(ends, samples.begins, 1)
+    np.add.at(ends, samples.ends, -1)
     return np.cumsum(ends)[:-1] > 0
 
 
-def windows(selected: Selected, ends: Times, now: Times, range_ms: int, *, one_metric: bool, exact: bool = False) -> Windows:
-    """The windows `(end - range, end]`. `exact` says that `selected` holds nothing but the one window that all ends share."""
-    clean = without_stale(selected)
+def windows(samples: Samples, ends: Times, now: Times, range_ms: int, *, one_metric: bool, exact: bool = False) -> Windows:
+    """The windows `(end - range, end]`. `exact` says that there is nothing but the one window that all ends share."""
+    clean = without_stale(samples)
+    ends, now = ends - clean.since_ms, now - clean.since_ms
     if exact:
-        shape = (len(clean.labels), len(ends))
+        shape = (len(clean.begins), len(ends))
         first = np.broadcast_to(clean.begins[:, None], shape)
         past = np.broadcast_to(clean.ends[:, None], shape)
     else:
@@ -138,32 +152,33 @@ def windows(selected: Selected, ends: Times, now: Times, range_ms: int, *, one_m
     return Windows(clean, first, past, ends, now, range_ms, one_metric)
 
 
-def _both_edges(selected: Selected, ends: Times, range_ms: int) -> tuple[Indices, Indices]:
+def _both_edges(samples: Samples, ends: Times, range_ms: int) -> tuple[Indices, Indices]:
     """Where the windows begin and end. Where a window begins at the end of one before it, that place is not looked for twice."""
     step_ms = int(ends[1] - ends[0]) if len(ends) > 1 else 0
     ahead, rest = divmod(range_ms, step_ms) if step_ms > 0 else (0, 1)
     if rest or ahead >= len(ends):
-        return edges(selected, ends - range_ms), edges(selected, ends)
+        return edges(samples, ends - range_ms), edges(samples, ends)
     all_ends = ends[0] - range_ms + step_ms * np.arange(ahead + len(ends), dtype=np.int64)
-    found = edges(selected, all_ends)
+    found = edges(samples, all_ends)
     return found[:, : len(ends)], found[:, ahead:]
 
 
-def newest(selected: Selected, ends: Times, look_back_ms: int, *, one_metric: bool) -> tuple[Table, Times]:
+def newest(samples: Samples, ends: Times, look_back_ms: int) -> tuple[Values, Mask, Times]:
     """The value of each series at each end: its newest sample, if that is younger than the look-back and no stale marker.
 
-    Also gives the times of those samples.
+    Gives values, which of them are there, and the times of those samples.
     """
-    past = edges(selected, ends)
-    present = past > selected.begins[:, None]
+    own = ends - samples.since_ms
+    past = edges(samples, own)
+    if not len(samples.times):
+        return np.zeros(past.shape), np.zeros(past.shape, np.bool_), np.zeros(past.shape, np.int64)
+    present = past > samples.begins[:, None]
     index = np.where(present, past - 1, 0)
-    if not len(selected.times):
-        return Table(selected.labels, np.zeros(past.shape), present, one_metric), np.zeros(past.shape, np.int64)
-    times = selected.times[index]
-    values = selected.values[index]
-    present &= times > ends - look_back_ms
-    present &= ~stale(values)
-    return Table(selected.labels, values, present, one_metric), times
+    times, values = samples.times.take(index), samples.values.take(index)
+    present &= times > own - look_back_ms
+    if samples.marked:
+        present &= ~stale(values)
+    return values, present, times + np.int64(samples.since_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,15 +190,15 @@ class Ranged:
     now: Times
     range_ms: int
     one_metric: bool
-    look: Callable[[Selected], None] = lambda _: None
+    look: Callable[[Samples], None] = lambda _: None
     """Told of every tile before it is worked on; may end the query."""
 
     @property
     def names(self) -> Names:
         return self.found.names
 
-    def tiles(self, column: Column = "last") -> Iterator[tuple[slice, Windows]]:
-        """The windows of the series one after another, and which rows they are."""
+    def tiles(self, column: Column = "last") -> Iterator[tuple[slice | Indices, Windows]]:
+        """The windows of the series, some after the other, and which rows they are."""
         for tile in self._tiles(column):
             yield tile.rows, self._windows(tile)
 
@@ -203,9 +218,9 @@ class Ranged:
         return self.found.tiles(max(1, TILE_CELLS // max(1, len(self.ends))), column)
 
     def _windows(self, tile: Tile) -> Windows:
-        selected = tile.read()
-        self.look(selected)
-        return windows(selected, self.ends, self.now, self.range_ms, one_metric=self.one_metric)
+        samples = tile.read()
+        self.look(samples)
+        return windows(samples, self.ends, self.now, self.range_ms, one_metric=self.one_metric)
 
 
 def side_by_side(work: Callable[[Tile], None], tiles: Sequence[Tile]) -> None:

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gwanje.keep.promql.values import Answer, Matrix, Scalar, Text, Vector
 from gwanje.wire.columns import Columns, Labels, Times, Values
 
@@ -18,10 +21,13 @@ __all__ = [
     "Brisk",
     "Columns",
     "Labels",
+    "Layout",
     "Matrix",
     "Queryable",
     "Samples",
     "Scalar",
+    "Sweeping",
+    "Swept",
     "Text",
     "Times",
     "Values",
@@ -90,6 +96,53 @@ class Brisk(Protocol):
     """
 
     async def some(self, asked: deque[Asked]) -> list[tuple[Asked, Answer | Exception]]: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """Where the series of several selectors stand side by side: those of selector `i` in the rows `offsets[i]:offsets[i+1]`."""
+
+    names: Sequence[Sequence[Labels]]
+    """The series of each selector, in order of their labels."""
+    offsets: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Swept:
+    """The answers to several selectors at one instant, as one column; the same `Layout` again as long as series stay the same."""
+
+    at_ms: int
+    layout: Layout
+    seconds: NDArray[np.float64]
+    """When the sample of each series was taken."""
+    values: Values
+    there: NDArray[np.bool_]
+    """Of which series there is a sample; of the others time and value mean nothing."""
+
+    def answer(self, place: int) -> Vector:
+        """What `instant` would have answered to one of the selectors."""
+        return self._vector(place, self.values)
+
+    def ages(self, place: int) -> Vector:
+        """What `instant` would have answered to `timestamp(…)` of it; the metric's name stands among the labels."""
+        return self._vector(place, self.seconds)
+
+    def _vector(self, place: int, column: Values) -> Vector:
+        rows = slice(int(self.layout.offsets[place]), int(self.layout.offsets[place + 1]))
+        names, there = self.layout.names[place], self.there[rows]
+        if there.all():
+            return Vector(names, column[rows], self.at_ms)
+        return Vector([names[row] for row in np.flatnonzero(there).tolist()], column[rows][there], self.at_ms)
+
+
+@runtime_checkable
+class Sweeping(Protocol):
+    """A store in this process that answers a thousand selectors at one go, as one column and not as a thousand answers.
+
+    Each selector is plain: without a range, an offset or `@`. Raises as `instant` does, for all of them.
+    """
+
+    async def sweep(self, selectors: tuple[str, ...], at_ms: int) -> Swept: ...
 
 
 class Samples(Appendable, Queryable, Protocol):

@@ -18,6 +18,8 @@ from gwanje.wire.influx.layouts import Layouts
 from gwanje.wire.influx.lines import line_by_line, value_of
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from gwanje.wire.columns import Times
 
 _NS, _US, _MS, _S = (1, 1_000_000), (1, 1_000), (1, 1), (1_000, 1)
@@ -57,10 +59,11 @@ def decode(
         raise BadInput(f"{precision[:40]!r} is no precision; use one of {known}", where="precision")
     if len(body) > limits.body_bytes:
         raise TooLarge(f"the body has more than the {limits.body_bytes} bytes that are allowed; send smaller requests")
-    if np.count_nonzero(np.frombuffer(body, np.uint8) == _NEWLINE) > limits.samples:
+    newlines = np.frombuffer(body, np.uint8) == _NEWLINE
+    if np.count_nonzero(newlines) > limits.samples:
         raise TooLarge(f"the body has more than the {limits.samples} lines that are allowed; send fewer")
     terms = Terms(scale, now_ms, limits)
-    return _of_plain_lines(body, terms, layouts or Layouts()) or line_by_line(body, terms)
+    return _of_plain_lines(body, newlines, terms, layouts or Layouts()) or line_by_line(body, terms)
 
 
 def unpacked(body: bytes, limits: Limits | None = None) -> bytes:
@@ -68,9 +71,9 @@ def unpacked(body: bytes, limits: Limits | None = None) -> bytes:
     return gzip.unpacked(body, (limits or Limits()).body_bytes)
 
 
-def _of_plain_lines(body: bytes, terms: Terms, layouts: Layouts) -> Decoded | None:
+def _of_plain_lines(body: bytes, newlines: NDArray[np.bool_], terms: Terms, layouts: Layouts) -> Decoded | None:
     """The body, if every line is plain; else None."""
-    found = plain.read(body, layouts, value_of)
+    found = plain.read(body, newlines, layouts, value_of)
     if found is None:
         return None
     layout = found.layout

@@ -31,9 +31,9 @@ def labels_of(key: bytes) -> Labels:
     pairs = [(METRIC, _as_name(name if wanted == "value" else f"{name}_{wanted}"))]
     pairs += [pair for tag in tags if (pair := _pair(tag, key))[1]]
     pairs.sort()
-    for (one, _), (following, _) in pairwise(pairs):
-        if one == following:
-            raise BadInput(f"two tags become the one label {one!r}; send each tag once", where=shown(key))
+    if len(dict(pairs)) < len(pairs):
+        twice = next(one for (one, _), (following, _) in pairwise(pairs) if one == following)
+        raise BadInput(f"two tags become the one label {twice!r}; send each tag once", where=shown(key))
     return tuple(pairs)
 
 
@@ -66,11 +66,11 @@ def shown(text: bytes) -> str:
 
 
 def _pair(tag: bytes, key: bytes) -> tuple[str, str]:
-    parts = split(tag, b"=")
+    parts = tag.split(b"=") if b"\\" not in tag else split(tag, b"=")
     if len(parts) != 2 or not parts[0]:
         raise BadInput(f"{shown(tag)!r} is no tag; write `name=value`", where=shown(key))
-    name, value = (read(part, key) for part in parts)
-    return _as_name(name), value
+    name, value = parts
+    return _as_name(read(name, key)), read(value, key)
 
 
 def _as_name(text: str) -> str:

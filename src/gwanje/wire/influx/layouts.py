@@ -7,7 +7,7 @@ stands before a value is as long as it was, so that its place is known, and that
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -19,43 +19,55 @@ if TYPE_CHECKING:
 
     Positions = NDArray[np.intp]
 
-_EQUALS: Final = ord("=")
+_EQUALS, _BLANK = b"= "
 _LAYOUTS: Final = 16
 _LAYOUT_BYTES: Final = 32 << 20
 
 
+class Pieces(NamedTuple):
+    """Pieces of a text, none of which reaches into the next: where each begins and where it ends."""
+
+    begins: Positions
+    ends: Positions
+
+    def of(self, text: bytes) -> Any:
+        """What stands there, as an array of Arrow."""
+        cuts = np.empty(2 * len(self.begins), np.int32)
+        cuts[::2], cuts[1::2] = self.begins, self.ends
+        count = len(cuts) - 1
+        return pa.StringArray.from_buffers(count, pa.py_buffer(cuts), pa.py_buffer(text)).take(pa.array(np.arange(0, count, 2)))
+
+
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """The values and times of a body, in the order in which they stand."""
+    """Where the values and times of a body stand. It has at least one line."""
 
-    cuts: NDArray[np.int32]
-    """Where each begins and ends, after a 0 and before the end of the body."""
     fields: Positions
-    of_values: Positions
-    of_stamps: Positions
+    """How many each line has."""
+    values: Pieces
+    stamps: Pieces | None
+    """Of each line behind its last value and a blank; None where no line has one."""
 
-    def texts(self, text: bytes, which: Positions) -> Any:
-        """Some of them, as an array of Arrow."""
-        return self._all(text).take(pa.array(which * 2 + 1))
+    def rest(self, text: bytes) -> Any:
+        """The body without its values, times and the blanks before times, as a buffer of Arrow."""
+        begins, ends = self.values
+        if self.stamps and len(ends) == len(self.fields):
+            ends = self.stamps.ends
+        elif self.stamps:
+            ends = ends.copy()
+            ends[np.cumsum(self.fields) - 1] = self.stamps.ends
+        return signs_of(Pieces(np.append(0, ends), np.append(begins, len(text))).of(text))
 
-    def rest(self, text: bytes) -> bytes:
-        """The body without them."""
-        return bytes_of(self._all(text).take(pa.array(np.arange(0, len(self.cuts) - 1, 2))))
 
-    def _all(self, text: bytes) -> Any:
-        return pa.StringArray.from_buffers(len(self.cuts) - 1, pa.py_buffer(self.cuts), pa.py_buffer(text))
-
-
-def bytes_of(texts: Any) -> bytes:
-    """All of an array's texts, one behind the other."""
+def signs_of(texts: Any) -> Any:
+    """All of an array's texts, one behind the other, as a buffer of Arrow."""
     _, cuts, signs = texts.buffers()
-    end = np.frombuffer(cuts, np.int32)[len(texts)]
-    return bytes(memoryview(signs)[:end]) if signs else b""
+    return signs.slice(0, int(np.frombuffer(cuts, np.int32)[len(texts)])) if signs else pa.py_buffer(b"")
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A body without its values and times, and the keys that it means."""
+    """A body without its values and times, and the keys that it means; the same with times and without."""
 
     skeleton: bytes
     keys: Sequence[bytes]
@@ -63,7 +75,6 @@ class Layout:
     """Of all heads, each as often as it has fields."""
     before: NDArray[np.int64] | None = None
     """How many bytes stand before the value of each line; None where a line has several values."""
-    stamped: bool = False
 
     def places(self, text: bytes, ends: Positions) -> Spans | None:
         """Where values and times stand in a body of this layout whose times are all as long as the first.
@@ -73,22 +84,17 @@ class Layout:
         before = self.before
         if before is None or len(before) != len(ends) or not self._glance(text, ends):
             return None
-        starts = np.append(0, ends[:-1] + 1)
-        begins, closes = starts + before, ends
-        if self.stamped:
-            closes = ends - (int(ends[0]) - text.rfind(b" ", 0, int(ends[0])))
+        begins = before.copy()
+        begins[1:] += ends[:-1] + 1
         signs = np.frombuffer(text, np.uint8)
-        if not (begins < closes).all() or (signs[begins - 1] != _EQUALS).any():
+        blank = text.find(b" ", int(begins[0]), int(ends[0]))
+        closes = ends if blank < 0 else ends - (int(ends[0]) - blank)
+        if not (begins < closes).all() or signs[begins[-1] - 1] != _EQUALS:
             return None
-        width = 4 if self.stamped else 2
-        cuts = np.empty(width * len(ends) + 2, np.int32)
-        cuts[0], cuts[-1] = 0, len(text)
-        cuts[1:-1:width], cuts[2:-1:width] = begins, closes
-        of_values, of_stamps = np.arange(len(ends)), np.empty(0, np.intp)
-        if self.stamped:
-            cuts[3:-1:width], cuts[4:-1:width] = closes + 1, ends
-            of_values, of_stamps = 2 * of_values, 2 * of_values + 1
-        return Spans(cuts, np.ones(len(ends), np.intp), of_values, of_stamps)
+        if blank >= 0 and (signs[closes] != _BLANK).any():
+            return None
+        stamps = Pieces(closes + 1, ends) if blank >= 0 else None
+        return Spans(np.ones(len(ends), np.intp), Pieces(begins, closes), stamps)
 
     def _glance(self, text: bytes, ends: Positions) -> bool:
         """Most bodies of another layout differ in their first line."""

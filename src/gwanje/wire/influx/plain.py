@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gwanje.wire.influx.layouts import Layout, Spans, bytes_of
+from gwanje.wire.influx.layouts import Layout, Pieces, Spans, signs_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _NEWLINE, _BLANK, _EQUALS, _COMMA, _HASH = b"\n =,#"
 _NOT_PLAIN: Final = (b"\\", b'"', b"\t", b"\r")
 _OF_NUMBERS: Final = b"0123456789.eE+-"
-_OF_TIMES: Final = b"0123456789-"
+_FIRST_OF_DIGITS, _LAST_OF_DIGITS = np.frombuffer(b"+9", np.uint8)
 _BETWEEN_FIELDS: Final = b"=,"
 _NO_FIELD_SEPARATORS: Final = bytes(byte for byte in range(256) if byte not in _BETWEEN_FIELDS)
 
@@ -46,9 +46,12 @@ class Plain:
     values: Values
 
 
-def read(body: bytes, layouts: Layouts, number: Callable[[bytes], float]) -> Plain | None:
-    """Read a body; None where it is not plain. `number` reads values that no more than digits make up, or raises ValueError."""
-    repeated = _repeated(body, layouts, number)
+def read(body: bytes, newlines: NDArray[np.bool_], layouts: Layouts, number: Callable[[bytes], float]) -> Plain | None:
+    """Read a body, given which of its bytes are newlines; None where it is not plain.
+
+    `number` reads values that no more than digits make up, or raises ValueError.
+    """
+    repeated = _repeated(body, newlines, layouts, number)
     if repeated is not None:
         return repeated
     text = body.replace(b"\r\n", b"\n") if b"\r" in body else body
@@ -58,7 +61,7 @@ def read(body: bytes, layouts: Layouts, number: Callable[[bytes], float]) -> Pla
     spans = _spans(np.frombuffer(text, np.uint8))
     if spans is None:
         return None
-    skeleton = spans.rest(text)
+    skeleton = spans.rest(text).to_pybytes()
     layout = layouts.find(skeleton) or _layout(skeleton, spans)
     found = _filled(layout, text, spans, number) if layout else None
     if found is not None:
@@ -66,23 +69,23 @@ def read(body: bytes, layouts: Layouts, number: Callable[[bytes], float]) -> Pla
     return found
 
 
-def _repeated(body: bytes, layouts: Layouts, number: Callable[[bytes], float]) -> Plain | None:
+def _repeated(body: bytes, newlines: NDArray[np.bool_], layouts: Layouts, number: Callable[[bytes], float]) -> Plain | None:
     """Read a body of a known layout without looking for more than the ends of its lines; None for any other."""
     if not body.endswith(b"\n"):
         return None
-    ends = np.flatnonzero(np.frombuffer(body, np.uint8) == _NEWLINE)
+    ends = np.flatnonzero(newlines)
     for layout in layouts:
         spans = layout.places(body, ends)
-        if spans is not None and spans.rest(body) == layout.skeleton:
+        if spans is not None and spans.rest(body).equals(pa.py_buffer(layout.skeleton)):
             return _filled(layout, body, spans, number)
     return None
 
 
 def _filled(layout: Layout, text: bytes, spans: Spans, number: Callable[[bytes], float]) -> Plain | None:
     """A layout with its values and times; None where one of them is none."""
-    values = _values(spans.texts(text, spans.of_values), number)
-    stamps = _stamps(spans.texts(text, spans.of_stamps)) if len(spans.of_stamps) else None
-    if values is None or (stamps is None and len(spans.of_stamps)):
+    values = _values(spans.values.of(text), number)
+    stamps = _stamps(spans.stamps.of(text)) if spans.stamps else None
+    if values is None or (stamps is None and spans.stamps):
         return None
     return Plain(layout, spans.fields, stamps, values)
 
@@ -103,20 +106,14 @@ def _spans(signs: NDArray[np.uint8]) -> Spans | None:
     found = _fields(signs, first, last)
     if found is None:
         return None
-    fields, begins, closes = found
-    stamps = np.cumsum(fields) + np.arange(len(ends)) if stamped else np.empty(0, np.intp)
-    values = np.delete(np.arange(len(begins) + len(stamps)), stamps)
-    if stamped:
-        begins, closes = _sorted(begins, last + 1), _sorted(closes, ends)
-    if not _rise(begins, closes):
+    fields, values = found
+    if not _rise(*values) or (stamped and (last + 1 == ends).any()):
         return None
-    cuts = np.empty(2 * len(begins) + 2, np.int32)
-    cuts[0], cuts[1:-1:2], cuts[2:-1:2], cuts[-1] = 0, begins, closes, len(signs)
-    return Spans(cuts, fields, values, stamps)
+    return Spans(fields, values, Pieces(last + 1, ends) if stamped else None)
 
 
-def _fields(signs: NDArray[np.uint8], first: Positions, last: Positions) -> tuple[Positions, Positions, Positions] | None:
-    """How many fields stand between the blanks of each line, and where every value begins and ends."""
+def _fields(signs: NDArray[np.uint8], first: Positions, last: Positions) -> tuple[Positions, Pieces] | None:
+    """How many fields stand between the blanks of each line, and where every value stands."""
     equals = np.flatnonzero(signs == _EQUALS)
     low, high = np.searchsorted(equals, first), np.searchsorted(equals, last)
     fields = high - low
@@ -124,12 +121,14 @@ def _fields(signs: NDArray[np.uint8], first: Positions, last: Positions) -> tupl
         return None
     begins = _between(equals, low, high) + 1
     if len(begins) == len(first):
-        return fields, begins, last
+        return fields, Pieces(begins, last)
     commas = np.flatnonzero(signs == _COMMA)
     low, high = np.searchsorted(commas, first), np.searchsorted(commas, last)
     if not np.array_equal(high - low, fields - 1):
         return None
-    return fields, begins, _sorted(_between(commas, low, high), last)
+    # Two runs that rise: a stable sort merges them.
+    closes = np.sort(np.concatenate((_between(commas, low, high), last)), kind="stable")
+    return fields, Pieces(begins, closes)
 
 
 def _rise(*columns: Positions) -> bool:
@@ -146,16 +145,12 @@ def _between(positions: Positions, low: Positions, high: Positions) -> Positions
     return found
 
 
-def _sorted(one: Positions, other: Positions) -> Positions:
-    # Two runs that rise: a stable sort merges them.
-    return np.sort(np.concatenate((one, other)), kind="stable")
-
-
 # --- what stands there -------------------------------------------------------------------------------------------------------
 
 
 def _values(texts: Any, number: Callable[[bytes], float]) -> Values | None:
-    others = bytes_of(texts).translate(None, _OF_NUMBERS)
+    signs = signs_of(texts)
+    others = b"" if _digits(signs) else signs.to_pybytes().translate(None, _OF_NUMBERS)
     try:
         if not others:
             values = _floats(texts)
@@ -168,6 +163,11 @@ def _values(texts: Any, number: Callable[[bytes], float]) -> Values | None:
     # A number that is too large is for the reader of lines to find.
     most = np.abs(values).max(initial=0)
     return values if most < (1 << 63 if others else np.inf) else None
+
+
+def _digits(signs: Any) -> bool:
+    """Whether a buffer holds nothing but digits, points and signs, or what no number may hold: no letter above all."""
+    return not bool((np.frombuffer(signs, np.uint8) - _FIRST_OF_DIGITS > _LAST_OF_DIGITS - _FIRST_OF_DIGITS).any())
 
 
 def _floats(texts: Any) -> Values:
@@ -191,7 +191,7 @@ def _floats_and_whole(texts: Any, marks: int) -> Values:
 
 
 def _stamps(texts: Any) -> Times | None:
-    if bytes_of(texts).translate(None, _OF_TIMES):
+    if not _digits(signs_of(texts)):  # Arrow would read `0x1f`, too
         return None
     try:
         found: Times = texts.cast(pa.int64()).to_numpy()
@@ -202,9 +202,9 @@ def _stamps(texts: Any) -> Times | None:
 
 def _layout(skeleton: bytes, spans: Spans) -> Layout | None:
     """The keys of a body without values; None for a head or a name that is none."""
-    fields, stamped = spans.fields, len(spans.of_stamps) > 0
+    fields = spans.fields
     tokens = skeleton.replace(b"\n", b" ").split(b" ")[:-1]
-    heads, of_lines = tokens[:: 3 if stamped else 2], tokens[1 :: 3 if stamped else 2]
+    heads, of_lines = tokens[::2], tokens[1::2]
     pairs = b",".join(of_lines) + b","
     separators = pairs.translate(None, _NO_FIELD_SEPARATORS)
     if b"" in heads or separators != _BETWEEN_FIELDS * (len(separators) // 2):
@@ -218,4 +218,4 @@ def _layout(skeleton: bytes, spans: Spans) -> Layout | None:
     before = None
     if len(names) == len(heads):
         before = np.fromiter(map(len, keys), np.int64, len(keys)) + 1  # its key, and what equals
-    return Layout(skeleton, keys, sum(map(mul, map(len, heads), counts)), before, stamped)
+    return Layout(skeleton, keys, sum(map(mul, map(len, heads), counts)), before)

@@ -46,8 +46,8 @@ def body_of(series: Iterable[tuple[Labels, Iterable[tuple[int, float]]]]) -> byt
 
 def key_of(labels: Labels, *, framed: bool = False) -> bytes:
     """The label messages one after another: a series' key as the decoder gives it; `framed` as they stand in a body."""
-    messages = (label_message(name, value) for name, value in labels if value)
-    return b"".join(sized(_LABEL, message) for message in messages) if framed else b"".join(messages)
+    messages = [label_message(name, value) for name, value in labels if value]
+    return b"".join([sized(_LABEL, message) for message in messages] if framed else messages)
 
 
 @lru_cache(maxsize=16_384)  # a sender names the same few labels again and again

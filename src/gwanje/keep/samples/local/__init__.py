@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from gwanje.keep.samples.base import Answer, Appended, Asked, Columns, Labels, Matrix
+    from gwanje.keep.samples.base import Answer, Appended, Asked, Columns, Labels, Matrix, Swept
 
 Result = TypeVar("Result")
 
@@ -111,6 +111,10 @@ class LocalSamples:
     async def some(self, asked: deque[Asked]) -> list[tuple[Asked, Answer | Exception]]:
         """As the promise `Brisk` says."""
         return await self._ask(partial(self._some, asked))
+
+    async def sweep(self, selectors: tuple[str, ...], at_ms: int) -> Swept:
+        """As the promise `Sweeping` says."""
+        return await self._ask(partial(self._store.sweep, selectors, at_ms))
 
     async def range(self, query: str, start_ms: int, end_ms: int, step_ms: int) -> Matrix:
         return await self._asked(partial(promql.range_, query, start_ms, end_ms, step_ms, self._store.find, self._limits))

@@ -13,12 +13,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gwanje.errors import Damaged
-from gwanje.keep.samples.local import decimals
+from gwanje.keep.samples.local import decimals, pages
 from gwanje.keep.samples.local.cache import Footer, Plain
 from gwanje.keep.samples.local.facts import VERSION, About, Stretches, read_about
 from gwanje.keep.samples.local.packed import Packed, pack
 from gwanje.keep.samples.local.rollups import counted
-from gwanje.keep.samples.local.runs import Ids, Offsets, Part, bounds, first_after, slices
+from gwanje.keep.samples.local.runs import Ids, Offsets, Part, first_after, places, slices, stretches
 from gwanje.keep.samples.local.tiles import OfGroups
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from gwanje.keep.samples.local.cache import Cache
     from gwanje.wire.columns import Times, Values
 
-_READ = ("key", "samples", "newest_ms", "newest_value", "decimals")
+_STRETCHES = ("samples", "newest_ms", "newest_value", "decimals")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +51,8 @@ class Block:
     """Of each series, in the file's order."""
     groups: Offsets
     """The row at which each row group begins, and the end."""
+    firsts: Offsets
+    """The first series of each row group, and the end."""
     file: Any
     """Open, so that a query reads on when the block is deleted; read in place of mapped: pages of a map count as ours."""
     cache: Cache
@@ -92,14 +94,14 @@ class Block:
         low, high = self.rows_of(wanted)
         return int((high - low).sum())
 
+    def places_of(self, wanted: Ids) -> NDArray[np.int64]:
+        """Which series of the file each wanted one is; -1 where it is none of them."""
+        at = places(self.ids, wanted)
+        return at if self.order is None else np.where(at < 0, -1, self.order[at])
+
     def rows_of(self, wanted: Ids) -> tuple[Offsets, Offsets]:
         """From which row to which each series lies in the file."""
-        if self.order is None:
-            return bounds(self.ids, self.offsets, wanted)
-        at = np.minimum(np.searchsorted(self.ids, wanted), len(self.ids) - 1)
-        place = self.order[at]
-        low = self.offsets[place]
-        return low, np.where(self.ids[at] == wanted, self.offsets[place + 1], low)
+        return stretches(self.offsets, self.places_of(wanted))
 
     def with_cache(self, cache: Cache) -> Block:
         """The same block, to be read once from front to back, past the cache that queries use."""
@@ -108,11 +110,8 @@ class Block:
 
     def keys(self) -> tuple[Any, Any]:
         """The columns `key` and `labels`, in the file's order."""
-        table = _checked(
-            self.path,
-            lambda: pq.read_table(self.path / "series.parquet", columns=["key", "labels"], page_checksum_verification=True),
-        )
-        return table.column(0).combine_chunks(), table.column(1).combine_chunks()
+        keys, labels = _series(self.path, "key", "labels")
+        return keys.combine_chunks(), labels.combine_chunks()
 
     def _read(self, low: Offsets, high: Offsets, column: str) -> tuple[Times, Values, Offsets, Offsets]:
         """The row groups that hold these rows, and where the rows lie in them."""
@@ -131,21 +130,21 @@ class Block:
             return *columns[0], low, high
         return np.concatenate([one[0] for one in columns]), np.concatenate([one[1] for one in columns]), low, high
 
-    def part(self, wanted: Ids) -> OfGroups:
-        """What the block holds of some series, packed."""
-        low, high = self.rows_of(wanted)
-        there = np.flatnonzero(high > low)
-        group_of = np.searchsorted(self.groups, low[there], side="right") - 1
-        order = np.argsort(group_of, kind="stable")
-        edges = np.flatnonzero(np.diff(group_of[order], prepend=-1, append=len(self.groups)))
-        rows = [there[order[start:end]] for start, end in pairwise(edges.tolist())]
-        needed = group_of[order[edges[:-1]]].tolist() if len(there) else []
+    def part(self, place: NDArray[np.int64]) -> OfGroups:
+        """What the block holds of the series at these places of the file, packed; -1 is a series that it does not hold."""
+        there = np.flatnonzero(place >= 0)
+        if not len(there):
+            return OfGroups.of([], len(place))
+        group_of = np.searchsorted(self.firsts, place[there], side="right") - 1
+        if (group_of[1:] < group_of[:-1]).any():
+            order = np.argsort(group_of, kind="stable")
+            there, group_of = there[order], group_of[order]
+        begins = [0, *(np.flatnonzero(group_of[1:] != group_of[:-1]) + 1).tolist()]
+        needed = group_of[begins].tolist()
         packed = cast("list[Packed]", self._held(needed, "value"))
-        groups = [
-            (one, np.searchsorted(one.begins, low[own] - self.groups[group]), own)
-            for one, group, own in zip(packed, needed, rows, strict=True)
-        ]
-        return OfGroups(groups, high - low)
+        rows = [there[begin:end] for begin, end in pairwise([*begins, len(there)])]
+        groups = [(one, place[tile] - self.firsts[group], tile) for one, group, tile in zip(packed, needed, rows, strict=True)]
+        return OfGroups.of(groups, len(place))
 
     def _groups(self, needed: list[int], column: str) -> list[tuple[Times, Values]]:
         return [held.columns() for held in self._held(needed, column)]
@@ -155,12 +154,13 @@ class Block:
         missing = [group for group, columns in held.items() if columns is None]
         if missing:
             for group, (times, values) in zip(missing, _checked(self.path, lambda: self._columns(missing, column)), strict=True):
-                found = held[group] = self._packed(group, times, values, column) if self.packs else Plain(times, values)
+                plain = None if self.packs else Plain(pages.kept(times), pages.kept(values))
+                found = held[group] = plain or self._packed(group, times, values, column)
                 self.cache.put((self.identity, column, group), found)
         return [held[group] for group in needed]  # type: ignore[misc]  # every group is there now
 
     def _packed(self, group: int, times: Times, values: Values, column: str) -> Packed:
-        first, end = np.searchsorted(self.offsets, self.groups[group : group + 2]).tolist()
+        first, end = self.firsts[group : group + 2].tolist()
         offsets = self.offsets[first : end + 1] - self.offsets[first]
         return pack(offsets, times, values, int(self.decimals[first:end].max()) if column == "value" else -1)
 
@@ -186,7 +186,7 @@ class Block:
         scaled = table.column("scaled")
         if scaled.null_count == len(scaled):
             return np.asarray(_plain(table, column))
-        first, end = np.searchsorted(self.offsets, self.groups[group : group + 2]).tolist()
+        first, end = self.firsts[group : group + 2].tolist()
         values = decimals.unscaled(
             pc.fill_null(scaled, 0).to_numpy(), self.decimals[first:end], np.diff(self.offsets[first : end + 1])
         )
@@ -199,8 +199,13 @@ class Block:
 def read_series(path: Path) -> tuple[list[bytes], Stretches]:
     """The keys of a block's series, in the order of the file, and their stretches. Raises Damaged."""
     _checked(path, lambda: read_about(path))
-    table = _checked(path, lambda: pq.read_table(path / "series.parquet", columns=list(_READ), page_checksum_verification=True))
-    return table.column(0).to_pylist(), Stretches(*(table.column(i).to_numpy() for i in range(1, len(_READ))))
+    keys, *columns = _series(path, "key", *_STRETCHES)
+    return keys.to_pylist(), Stretches(*(column.to_numpy() for column in columns))
+
+
+def read_stretches(path: Path) -> Stretches:
+    """The stretches alone, for who knows the series: their keys would take far more room. Raises Damaged."""
+    return Stretches(*(column.to_numpy() for column in _series(path, *_STRETCHES)))
 
 
 def open_block(path: Path, ids: Ids, stretches: Stretches, cache: Cache) -> Block:
@@ -215,16 +220,18 @@ def open_block(path: Path, ids: Ids, stretches: Stretches, cache: Cache) -> Bloc
     if not offsets[-1] == sum(sizes) == about["rows"]:
         raise _damaged(path, f"holds {sum(sizes)} samples, its series have {offsets[-1]}")
     order = None if (ids[1:] > ids[:-1]).all() else np.argsort(ids, kind="stable")
+    groups = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
     return Block(
         path=path,
         identity=next(_identities),
         about=About(*(about[name] for name in About._fields)),
         nbytes=sum(entry.stat().st_size for entry in path.iterdir()),
         ids=ids if order is None else ids[order],
-        offsets=offsets,
+        offsets=pages.kept(offsets),
         order=order,
         decimals=stretches.decimals,
-        groups=np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)]),
+        groups=groups,
+        firsts=np.searchsorted(offsets, groups),
         file=file,
         cache=cache,
     )
@@ -239,6 +246,13 @@ def sharing(block: Block, other: Block) -> Block:
 
 _identities = itertools.count()
 _NOTHING = (np.empty(0, np.int64), np.empty(0, np.float64))
+
+
+def _series(path: Path, *columns: str) -> list[Any]:
+    def read() -> Any:
+        return pq.read_table(path / "series.parquet", columns=list(columns), page_checksum_verification=True)
+
+    return list(_checked(path, read).columns)
 
 
 def _plain(table: Any, name: str) -> Any:

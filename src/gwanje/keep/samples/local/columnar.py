@@ -64,7 +64,9 @@ class ColumnsWriter:
             if np.array_equal(one.series, series):
                 self._known.insert(0, self._known.pop(place))
                 return one.spelled
-        spelled = _spelled([key_of(labels) for labels in self._index.labels(series)])
+        each, places = np.unique(series, return_inverse=True)
+        keys = [key_of(labels) for labels in self._index.labels(each)]
+        spelled = _spelled([keys[place] for place in places.tolist()])
         self._known.insert(0, _Written(self._index.revision, series.copy(), spelled))
         while self._known and (
             len(self._known) > _REMEMBERED or sum(len(one.series) for one in self._known) > _REMEMBERED_SERIES

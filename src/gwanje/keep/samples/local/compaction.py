@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
@@ -31,6 +32,12 @@ _MOST_TOGETHER = 12
 _TOGETHER = 4
 """So many neighbours of like size are merged, while their period is not over."""
 _LATE_PARTS = 8
+_WAITING = 24
+"""So many blocks may wait to be merged before samples are held back."""
+_SECONDS_OF_SAMPLE = 1e-7
+"""How long a sample is held back for each block more: with ten, a million samples for a second."""
+_LONGEST_SECONDS = 1.0
+"""For which a batch is held back, that its sender may not give up."""
 
 
 class Piece(NamedTuple):
@@ -62,6 +69,17 @@ def next_job(pieces: Sequence[Piece], now_ms: int, retention_ms: int, *, rolling
         if chosen:
             return Job(chosen, roll=False)
     return None
+
+
+def waiting(pieces: Sequence[Piece]) -> int:
+    """How many blocks there are beyond those that a period may have when nothing is left to do."""
+    each = Counter((piece.step_ms, piece.period_ms) for piece in pieces)
+    return sum(max(0, count - 1 - _LATE_PARTS) for count in each.values())
+
+
+def held_back(waiting: int, samples: int) -> float:
+    """For how many seconds a batch of so many samples waits, as so many blocks do."""
+    return min(max(0, waiting - _WAITING) * samples * _SECONDS_OF_SAMPLE, _LONGEST_SECONDS)
 
 
 def expired(pieces: Sequence[Piece], now_ms: int, retention_ms: Mapping[int, int]) -> list[int]:
@@ -107,6 +125,12 @@ class Compaction:
         """Blocks of a job that met damage; until the next start they are left as they are, and do not hold up the others."""
         settings = memory.settings
         self._rollups = {in_ms(step): in_ms(kept) for step, kept in settings.rollups.items()}
+
+    @property
+    def waiting(self) -> int:
+        """How many blocks wait to be merged."""
+        view = self._memory.view
+        return waiting([_piece(block) for block in (*view.blocks, *view.rollups) if block.identity not in self._damaged])
 
     def step(self) -> bool:
         """Do one job; False when nothing was left to do. Raises OSError, Damaged or ArrowException, and Closing."""

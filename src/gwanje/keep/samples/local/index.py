@@ -78,7 +78,7 @@ class Index:
     def add(self, labels: Labels) -> int:
         """Give a number to a series that has none."""
         # Pairs are shared: most of a series' labels stand on many others too.
-        labels = tuple(self._pairs.setdefault(pair, pair) for pair in labels)
+        labels = tuple(map(self._pairs.setdefault, labels, labels))
         free = self._numbers.free()
         with self._lock:
             if free is None:
@@ -89,8 +89,14 @@ class Index:
                 self._labels[number] = labels
             self._by_labels[labels] = number
             for name, value in labels:
-                posting = self._postings.setdefault(name, {}).setdefault(value, array("q"))
-                posting.insert(len(posting) if free is None else bisect_left(posting, number), number)
+                of_name = self._postings.setdefault(name, {})
+                posting = of_name.get(value)
+                if posting is None:
+                    of_name[value] = array("q", (number,))
+                elif free is None:
+                    posting.append(number)
+                else:
+                    posting.insert(bisect_left(posting, number), number)
             self.revision += free is not None
         self._added.append(number)
         return number

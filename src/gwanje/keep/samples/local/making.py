@@ -68,13 +68,21 @@ def series_of_labels(ids: Ids, labels: Sequence[Labels]) -> Series:
 
 
 def series_of_blocks(members: Sequence[Block]) -> Series:
-    """The series of several blocks, each once, sorted."""
-    tables = [block.keys() for block in members]
-    ids, first = np.unique(np.concatenate([block.in_file_order for block in members]), return_index=True)
-    chosen = pa.array(first)
-    keys, labels = (pa.concat_arrays([table[i] for table in tables]).take(chosen) for i in (0, 1))
-    order = pc.sort_indices(keys)
-    return Series(ids[order.to_numpy()], keys.take(order), labels.take(order))
+    """The series of several blocks, each once, sorted; names are read only where blocks before lack some of them."""
+    ids, keys, labels = np.empty(0, np.int64), [], []
+    for block in members:
+        own = block.in_file_order
+        fresh = ~np.isin(own, ids)
+        if fresh.any():
+            ids = np.concatenate([ids, own[fresh]])
+            of_block = Series(own, *block.keys()).some(fresh)
+            keys.append(of_block.keys)
+            labels.append(of_block.labels)
+    if len(keys) == 1:
+        return Series(ids, keys[0], labels[0])
+    every = Series(ids, pa.concat_arrays(keys), pa.concat_arrays(labels))
+    order = pc.sort_indices(every.keys)
+    return Series(ids[order.to_numpy()], every.keys.take(order), every.labels.take(order))
 
 
 def write_head(folder: Path, runs: Sequence[Run], series: Series) -> list[Ids]:

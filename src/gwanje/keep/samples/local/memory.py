@@ -17,11 +17,14 @@ from gwanje.keep.samples.local.index import Index
 from gwanje.keep.samples.local.runs import Rows, Run, joined, merged, run_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gwanje.keep.samples.local import Settings
 
 _STAGED_PARTS = 256
-_STAGED_ROWS = 500_000
-_RUN_ROWS = 2_000_000
+_STAGED_ROWS = 250_000
+_RUN_ROWS = 1_000_000
+"""What is merged lies in memory twice until it is done."""
 
 
 class Memory:
@@ -34,6 +37,8 @@ class Memory:
         self.cache = Cache(settings.cache_bytes)
         self.lock = threading.Lock()
         self.settling = threading.Lock()
+        self.crowded = threading.Event()
+        """So much is staged that another thread than the one that appends settles it; at twice as much that one does."""
         self.view = View()  # replaced under `lock`; replaced runs and a head that leaves also under `settling`
         self.totals: Counter[str] = Counter()
         self.generation = 2
@@ -59,6 +64,8 @@ class Memory:
         with self.lock:
             self.view = view = replace(self.view, staged=(*self.view.staged, part))
         if len(view.staged) >= _STAGED_PARTS or view.staged_rows >= _STAGED_ROWS:
+            self.crowded.set()
+        if len(view.staged) >= 2 * _STAGED_PARTS or view.staged_rows >= 2 * _STAGED_ROWS:
             self.settled()
 
     def around(self, after_ms: int, until_ms: int) -> View:
@@ -75,17 +82,22 @@ class Memory:
             if not view.staged:
                 return view
             runs = [*view.runs, run_of(joined([part.rows for part in view.staged]))]
-            while len(runs) > 1 and _small(runs[-2], runs[-1]):
-                runs[-2:] = [merged(runs[-2:])]
+            if (small := _small(runs)) > 1:
+                runs[-small:] = [merged(runs[-small:])]
             with self.lock:
                 staged = self.view.staged[len(view.staged) :]  # what came while we sorted
                 self.view = replace(self.view, runs=tuple(runs), staged=staged)
                 return replace(self.view, staged=())
 
 
-def _small(before: Run, last: Run) -> bool:
-    """Runs of like size are merged, so that there are few of them and no sample is moved often."""
-    return len(before.times) < 2 * len(last.times) and len(before.times) + len(last.times) <= _RUN_ROWS
+def _small(runs: Sequence[Run]) -> int:
+    """How many of the last runs become one: those of like size, so that there are few and no sample is moved often."""
+    rows = 0
+    for count, run in enumerate(reversed(runs)):
+        if count and (len(run.times) >= 2 * rows or len(run.times) + rows > _RUN_ROWS):
+            return count
+        rows += len(run.times)
+    return len(runs)
 
 
 def in_ms(duration: timedelta) -> int:

@@ -1,13 +1,14 @@
 """The columns of a row group as they stay in memory: six bytes a sample where series are regular and their values short. Pure.
 
 Times stand as their distance from a straight line through each series' first and last sample, values as integers where all of
-them are decimals of few digits. Both are exact. A stretch of time of some series is unpacked without the rest.
+them are decimals of few digits. Both are exact. Series that are about as long lie as rows of a matrix, so that a stretch of time
+of some of them is unpacked without the rest, and without a place for each sample.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,11 +19,16 @@ if TYPE_CHECKING:
     from gwanje.wire.columns import Times, Values
 
 _MOST = 1 << 31
+_ROOM = 8
+"""Rows of a matrix may together be longer than their samples by one part in so many."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Packed:
-    """Series `i` has `counts[i]` samples from place `begins[i]` on: the k-th at `starts[i] + steps[i] * k + apart`."""
+    """Series `i` has `counts[i]` samples from place `begins[i]` on: the k-th at `starts[i] + steps[i] * k + apart`.
+
+    What lies between two series is nobody's.
+    """
 
     counts: NDArray[np.int64]
     begins: Offsets
@@ -35,7 +41,7 @@ class Packed:
     divisor: float
     """What the numbers are divided by; 0 where they are the values."""
     width: int
-    """How many samples each series has, 0 where not all have as many."""
+    """From which place to which the series begin, 0 where they follow each other without room."""
 
     @property
     def nbytes(self) -> int:
@@ -43,28 +49,28 @@ class Packed:
 
     def columns(self) -> tuple[Times, Values]:
         """All times and all values."""
-        places = np.arange(len(self.apart)) - np.repeat(self.begins, self.counts)
-        times = np.repeat(self.steps, self.counts) * places
+        apart, numbers = self.apart, self.numbers
+        if len(apart) > int(self.counts.sum()):
+            owned = _owned(self.counts, self.width)
+            apart, numbers = apart.reshape(-1, self.width)[owned], numbers.reshape(-1, self.width)[owned]
+        times = np.repeat(self.steps, self.counts) * _within(self.counts)
         times += np.repeat(self.starts, self.counts)
-        times += self.apart
-        return times, self._values(self.numbers)
-
-    def cut(self, rows: NDArray[np.int64] | slice, first: int, times: NDArray[np.int64], values: NDArray[np.float64]) -> None:
-        """Fill matrices with samples of some series, which must have enough of them: `rows`, from their `first` on."""
-        past = first + times.shape[1]
-        if self.width:
-            apart = self.apart.reshape(-1, self.width)[rows, first:past]
-            numbers = self.numbers.reshape(-1, self.width)[rows, first:past]
-        else:
-            places = self.begins[rows, None] + np.arange(first, past)
-            apart, numbers = self.apart[places], self.numbers[places]
-        np.multiply(self.steps[rows, None], np.arange(first, past), out=times)
-        times += self.starts[rows, None]
         times += apart
+        return times, self._values(numbers)
+
+    def cut(self, rows: NDArray[np.int64] | slice, places: slice, values: NDArray[np.float64]) -> NDArray[Any]:
+        """Fill a matrix with values of some series, which must have so many, and give how far their times are apart."""
+        if self.width:
+            apart = self.apart.reshape(-1, self.width)[rows, places]
+            numbers = self.numbers.reshape(-1, self.width)[rows, places]
+        else:
+            own = self.begins[rows, None] + np.arange(places.start, places.stop)
+            apart, numbers = self.apart[own], self.numbers[own]
         if self.divisor and self.divisor != 1:
             np.divide(numbers, self.divisor, out=values)
         else:
             values[...] = numbers
+        return apart
 
     def _values(self, numbers: NDArray[np.int32] | NDArray[np.float64]) -> Values:
         if not self.divisor:
@@ -76,14 +82,40 @@ def pack(offsets: Offsets, times: Times, values: Values, decimals: int) -> Packe
     """Pack the columns of series that own `[offsets[i]:offsets[i+1]]`, each at least one sample; `decimals` -1: not known."""
     counts = np.diff(offsets)
     starts, last = times[offsets[:-1]], times[offsets[1:] - 1]
-    steps = np.maximum(1, (last - starts) // np.maximum(1, counts - 1))
-    places = np.arange(len(times)) - np.repeat(offsets[:-1] - offsets[0], counts)
-    apart = times - np.repeat(starts, counts) - np.repeat(steps, counts) * places
+    gaps = np.maximum(1, counts - 1)
+    steps = np.maximum(1, (2 * (last - starts) + gaps) // (2 * gaps))
+    apart = times - np.repeat(starts, counts) - np.repeat(steps, counts) * _within(counts)
     furthest = max(int(apart.max()), -int(apart.min())) if len(apart) else 0
     narrow = np.int16 if furthest < 1 << 15 else np.int32 if furthest < _MOST else np.int64
+    distances: NDArray[Any] = apart.astype(narrow)
     numbers, divisor = _short(values, decimals)
-    width = int(counts[0]) if len(counts) and (counts == counts[0]).all() else 0
-    return Packed(counts, offsets[:-1] - offsets[0], starts, steps, apart.astype(narrow), furthest, numbers, divisor, width)
+    begins, width = offsets[:-1] - offsets[0], 0
+    longest = int(counts.max(initial=0))
+    if longest * len(counts) <= len(times) + len(times) // _ROOM:
+        width, begins = longest, longest * np.arange(len(counts))
+        distances, numbers = _in_rows(distances, counts, width), _in_rows(numbers, counts, width)
+    return Packed(counts, begins, starts, steps, distances, furthest, numbers, divisor, width)
+
+
+def _in_rows(column: NDArray[Any], counts: NDArray[np.int64], width: int) -> NDArray[Any]:
+    """Series that follow each other, each moved to the begin of a row."""
+    if len(column) == len(counts) * width:
+        return column
+    rows = np.zeros((len(counts), width), column.dtype)
+    rows[_owned(counts, width)] = column
+    return rows.reshape(-1)
+
+
+def _owned(counts: NDArray[np.int64], width: int) -> NDArray[np.bool_]:
+    """Which places of the rows are samples."""
+    owned: NDArray[np.bool_] = np.arange(width) < counts[:, None]
+    return owned
+
+
+def _within(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many samples of its series stand before each."""
+    ends = np.cumsum(counts)
+    return np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - counts, counts)
 
 
 def _short(values: Values, decimals: int) -> tuple[NDArray[np.int32] | NDArray[np.float64], float]:

@@ -16,14 +16,14 @@ import numpy as np
 from gwanje.errors import QueryLimit
 from gwanje.keep.promql import Matcher, Selected
 from gwanje.keep.promql.names import Names
-from gwanje.keep.promql.selection import NEVER, Tile
+from gwanje.keep.promql.selection import NEVER, Samples, Tile
 from gwanje.keep.samples.local.blocks import Block
-from gwanje.keep.samples.local.runs import Assembled, Run, assemble, bounds, union
+from gwanje.keep.samples.local.runs import Assembled, Run, assemble, stretches, union
 from gwanje.keep.samples.local.stepped import Stepped, part_of
-from gwanje.keep.samples.local.tiles import OfColumns, together
+from gwanje.keep.samples.local.tiles import OfColumns, Origin, dense, together
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from gwanje.keep.samples.local.tiles import Part
     from gwanje.wire.columns import Labels, Times, Values
 
-_TILE_SAMPLES = 1 << 18
+_TILE_SAMPLES = 3 << 16
 _REMEMBERED_SELECTORS = 8192  # those of thousands of rules, which all come again each second
 _REMEMBERED_SERIES = 1_000_000
 _FEW = 1000
@@ -46,6 +46,7 @@ class Reader:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self._chosen = _Remembered(memory.index)
+        self.choose = self._chosen.by
 
     def find(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Lying:
         """The promise `Fetch` of PromQL."""
@@ -165,36 +166,26 @@ class Lying:
 
     def tiles(self, rows: int, column: Column = "last") -> Sequence[Tile]:
         """Regular series are laid side by side without looking at each sample; others are put together one by one."""
-        if not len(self._ids):
-            return []
         sources = self._memory.around(self._start_ms, self._end_ms).sources(self._start_ms, self._end_ms, column)
-        places = {id(source): bounds(source.ids, source.offsets, self._ids) for source in sources if isinstance(source, Run)}
-        most = sum(_per_series(source, self._start_ms, self._end_ms) for source in sources)
-        rows = max(1, min(rows, round(_TILE_SAMPLES / max(1.0, most))))
+        most = [_per_series(source, self._start_ms, self._end_ms) for source in sources]
+        rows = max(1, min(rows, round(_TILE_SAMPLES / max(1.0, sum(most)))))
         spans = [slice(start, min(start + rows, len(self._ids))) for start in range(0, len(self._ids), rows)]
-        return [Tile(span, partial(self._tile, span, sources, places, column)) for span in spans]
+        placed = [_Placed(source, source.places_of(self._ids)) for source in sources if isinstance(source, Run | Block)]
+        if not placed or len(placed) < len(sources):
+            return [Tile(span, partial(self._assembled, self._ids[span], sources, column)) for span in spans]
+        order = _ascending(placed[most.index(max(most))].place)  # so most of a tile is copied in few pieces
+        placed = [_Placed(source, place[order]) for source, place in placed]
+        origin = Origin.of(min(source.start_ms for source in sources), max(source.end_ms for source in sources))
+        ids = self._ids[order]
+        return [Tile(dense(order[span]), partial(self._laid, ids, span, placed, origin)) for span in spans]
 
-    def _tile(
-        self, here: slice, sources: Sequence[Source], places: Mapping[int, tuple[Offsets, Offsets]], column: Column
-    ) -> Selected:
-        labels, ids = self._names.rows[here], self._ids[here]
-        if not any(isinstance(source, Stepped) for source in sources):
-            laid = together(self._parts(sources, places, here), self._start_ms, self._end_ms)
-            if laid is not None:
-                return Selected(labels, laid.offsets, laid.times, laid.values, laid.past)
+    def _laid(self, ids: Ids, span: slice, placed: Sequence[_Placed], origin: Origin) -> Samples:
+        laid = together([one.part(span) for one in placed], self._start_ms, self._end_ms, origin)
+        return self._assembled(ids[span], [one.source for one in placed], "last") if laid is None else laid
+
+    def _assembled(self, ids: Ids, sources: Sequence[Source], column: Column) -> Samples:
         parts = [part_of(source, ids, self._start_ms, self._end_ms, column) for source in sources]
-        return Selected(labels, *(assemble(parts) if parts else _nothing(len(ids))))
-
-    def _parts(self, sources: Sequence[Source], places: Mapping[int, tuple[Offsets, Offsets]], here: slice) -> list[Part]:
-        """What each source holds of some of the series."""
-        parts: list[Part] = []
-        for source in sources:
-            if isinstance(source, Run):
-                low, high = places[id(source)]
-                parts.append(OfColumns(source.times, source.values, low[here], high[here] - low[here]))
-            elif isinstance(source, Block):
-                parts.append(source.part(self._ids[here]))
-        return parts
+        return Samples(*(assemble(parts) if parts else _nothing(len(ids))))
 
     def last(self) -> tuple[Times, Values]:
         """From the newest samples, which are at hand; only series of which two or more are past the range are read."""
@@ -213,13 +204,32 @@ class Lying:
         for rows, read in self.tiles(1 << 15):
             tile = read()
             begins, held = tile.begins, tile.ends.copy()
+            start_ms, end_ms = self._start_ms - tile.since_ms, self._end_ms - tile.since_ms
             # A tile may hold samples past the range.
-            while (past := (held > begins) & (_before(tile.times, held) > self._end_ms)).any():
+            while (past := (held > begins) & (_before(tile.times, held) > end_ms)).any():
                 held -= past
-            there = (held > begins) & (_before(tile.times, held) > self._start_ms)
-            times[rows] = np.where(there, _before(tile.times, held), NEVER)
+            newest = _before(tile.times, held).astype(np.int64)
+            times[rows] = np.where((held > begins) & (newest > start_ms), newest + tile.since_ms, NEVER)
             values[rows] = _before(tile.values, held)
         return times, values
+
+
+class _Placed(NamedTuple):
+    """A source, and which of its series each series of the query is; -1 where it is none of them."""
+
+    source: Run | Block
+    place: NDArray[np.int64]
+
+    def part(self, span: slice) -> Part:
+        if isinstance(self.source, Block):
+            return self.source.part(self.place[span])
+        low, high = stretches(self.source.offsets, self.place[span])
+        return OfColumns(self.source.times, self.source.values, low, high - low)
+
+
+def _ascending(places: Offsets) -> Offsets:
+    """The order in which the places ascend."""
+    return np.arange(len(places)) if (places[1:] >= places[:-1]).all() else np.argsort(places, kind="stable")
 
 
 def _before(column: NDArray[Any], places: Offsets) -> NDArray[Any]:

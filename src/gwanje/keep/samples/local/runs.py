@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from gwanje.keep.promql.table import ranges
+from gwanje.keep.samples.local import pages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +22,8 @@ Ids = NDArray[np.int64]
 Offsets = NDArray[np.int64]
 
 BYTES_OF_SAMPLE = 16
+_MANY = 16
+"""To look for one of so many series or more by number costs less than a table of all numbers."""
 _ROWS_AT_ONCE = 64 * 1024
 
 
@@ -84,6 +89,10 @@ class Run:
     def nbytes(self) -> int:
         return self.ids.nbytes + self.offsets.nbytes + self.times.nbytes + self.values.nbytes
 
+    def places_of(self, wanted: Ids) -> NDArray[np.int64]:
+        """Which of its series each wanted one is; -1 where it is none of them."""
+        return places(self.ids, wanted)
+
     def select(self, wanted: Ids, after_ms: int, until_ms: int) -> Part:
         low, high = bounds(self.ids, self.offsets, wanted)
         if self.start_ms <= after_ms:
@@ -103,9 +112,14 @@ class Run:
 
 def run_of(rows: Rows) -> Run:
     """Sort rows into a run; there must be at least one."""
-    series, times, values = _sorted(rows)
+    order = _by_series(rows)
+    series, times = rows.series[order], pages.taken(rows.times, order)
+    if ((series[1:] == series[:-1]) & (times[1:] <= times[:-1])).any():
+        order = np.lexsort((rows.times, rows.series))
+        times = pages.taken(rows.times, order)
     starts = np.flatnonzero(np.append(True, series[1:] != series[:-1]))
-    return Run(series[starts], np.append(starts, len(series)), times, values, int(times.min()), int(times.max()))
+    offsets = np.append(starts, len(series))
+    return Run(series[starts], offsets, times, pages.taken(rows.values, order), int(times.min()), int(times.max()))
 
 
 def joined(parts: Sequence[Rows]) -> Rows:
@@ -125,7 +139,7 @@ def merged(runs: Sequence[Run]) -> Run:
         return Run(runs[0].ids, offsets, times.reshape(-1), values.reshape(-1), start_ms, end_ms)
     ids = union([run.ids for run in runs])
     most = sum(len(run.times) for run in runs)
-    times, values = np.empty(most, np.int64), np.empty(most, np.float64)
+    times, values = pages.empty(most, np.int64), pages.empty(most, np.float64)
     counts, end = [], 0
     for some in np.array_split(ids, min(len(ids), -(-most // _ROWS_AT_ONCE))):
         part = assemble([run.select(some, start_ms - 1, end_ms) for run in runs])
@@ -133,7 +147,7 @@ def merged(runs: Sequence[Run]) -> Run:
         times[begin:end], values[begin:end] = part.times, part.values
         counts.append(np.diff(part.offsets))
     if end < most:  # some stood twice
-        times, values = times[:end].copy(), values[:end].copy()
+        times, values = pages.kept(times[:end]), pages.kept(values[:end])
     return Run(ids, _offsets(np.concatenate(counts)), times, values, start_ms, end_ms)
 
 
@@ -150,7 +164,14 @@ def _side_by_side(runs: Sequence[Run]) -> tuple[NDArray[np.int64], NDArray[np.fl
     times = [run.times.reshape(series, -1) for run in runs]
     if not all((before[:, -1] < after[:, 0]).all() for before, after in pairwise(times)):
         return None
-    return np.concatenate(times, axis=1), np.concatenate([run.values.reshape(series, -1) for run in runs], axis=1)
+    return _concatenated(times), _concatenated([run.values.reshape(series, -1) for run in runs])
+
+
+def _concatenated(matrices: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Row by row."""
+    rows, columns = len(matrices[0]), sum(matrix.shape[1] for matrix in matrices)
+    into = pages.empty(rows * columns, matrices[0].dtype.type).reshape(rows, columns)
+    return np.concatenate(matrices, axis=1, out=into)
 
 
 def union(several: Sequence[Ids]) -> Ids:
@@ -179,7 +200,7 @@ def assemble(parts: Sequence[Part]) -> Assembled:
         times, values = np.concatenate([part.times for part in parts]), np.concatenate([part.values for part in parts])
         of_part = np.cumsum([0] + [len(part.times) for part in parts[:-1]])
         starts = np.cumsum(counts, axis=0) - counts + of_part
-        order = _ranges(starts.ravel(), counts.ravel())
+        order = ranges(starts.ravel(), counts.ravel())
         times, values = times.take(order), values.take(order)
     return _in_order(Assembled(offsets, times, values))
 
@@ -193,9 +214,24 @@ def bounds(ids: Ids, offsets: Offsets, wanted: Ids) -> tuple[Offsets, Offsets]:
     """Where each wanted series lies; an empty stretch for those that are not here."""
     if len(ids) == len(wanted) and np.array_equal(ids, wanted):
         return offsets[:-1], offsets[1:]
+    return stretches(offsets, places(ids, wanted))
+
+
+def places(ids: Ids, wanted: Ids) -> NDArray[np.int64]:
+    """Which of the ascending `ids` each wanted series is; -1 where it is none of them."""
+    most = int(ids[-1])
+    if most < _MANY * len(wanted):
+        place = np.full(most + 2, -1)
+        place[ids] = np.arange(len(ids))
+        return place[np.minimum(wanted, most + 1)]
     at = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
-    low = offsets[at]
-    return low, np.where(ids[at] == wanted, offsets[at + 1], low)
+    return np.where(ids[at] == wanted, at, -1)
+
+
+def stretches(offsets: Offsets, place: NDArray[np.int64]) -> tuple[Offsets, Offsets]:
+    """From where to where the series at these places lie; an empty stretch for -1."""
+    low = offsets[place]
+    return low, np.where(place < 0, low, offsets[place + 1])
 
 
 def first_after(times: Times, low: Offsets, high: Offsets, instant: int | Times) -> Offsets:
@@ -218,18 +254,15 @@ def slices(times: Times, values: Values, low: Offsets, high: Offsets) -> Part:
     if np.array_equal(low[1:], high[:-1]):  # neighbours: no copy
         whole = slice(int(low[0]), int(high[-1]))
         return Part(counts, times[whole], values[whole])
-    order = _ranges(low, counts)
+    order = ranges(low, counts)
     return Part(counts, times.take(order), values.take(order))
 
 
-def _sorted(rows: Rows) -> Rows:
+def _by_series(rows: Rows) -> NDArray[np.int64]:
+    """The places of the rows in order of their series, and then as they came."""
     narrow = int(rows.series.max()) < 1 << 16
     # A stable sort of 16-bit integers is a radix sort: ten times faster.
-    order = np.argsort(rows.series.astype(np.uint16) if narrow else rows.series, kind="stable")
-    rows = rows.at(order)
-    if ((rows.series[1:] == rows.series[:-1]) & (rows.times[1:] <= rows.times[:-1])).any():
-        return rows.at(np.lexsort((rows.times, rows.series)))
-    return rows
+    return np.argsort(rows.series.astype(np.uint16) if narrow else rows.series, kind="stable")
 
 
 def _in_order(assembled: Assembled) -> Assembled:
@@ -250,11 +283,3 @@ def _in_order(assembled: Assembled) -> Assembled:
 
 def _offsets(counts: NDArray[np.int64]) -> Offsets:
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])
-
-
-def _ranges(starts: Offsets, counts: NDArray[np.int64]) -> Offsets:
-    """`starts[0], starts[0]+1, … (counts[0] of them), starts[1], …`."""
-    ends = np.cumsum(counts)
-    order: Offsets = np.repeat(starts - (ends - counts), counts)
-    order += np.arange(len(order))
-    return order

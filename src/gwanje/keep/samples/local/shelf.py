@@ -92,7 +92,7 @@ class Shelf:
     def _opened(self, path: Path, content: Ids | Block) -> Block:
         if isinstance(content, blocks.Block):
             return replace(content, path=path)
-        return self._sharing(blocks.open_block(path, content, blocks.read_series(path)[1], self._memory.cache))
+        return self._sharing(blocks.open_block(path, content, blocks.read_stretches(path), self._memory.cache))
 
     def _sharing(self, block: Block) -> Block:
         neighbour = next((held[-1] for held in reversed(self._held.values()) if held), block)

@@ -1,7 +1,8 @@
 """The store itself: log, head and blocks held together. Everything here is synchronous.
 
-One thread appends, one looks after the blocks, one syncs the log, any thread asks. What they share is the `Memory`, and in it
-the `View`: frozen, replaced whole, so that a query sees every sample exactly once while a part of the head becomes a block.
+One thread appends, one sorts what came, one looks after the blocks, one syncs the log, any thread asks. What they share is the
+`Memory`, and in it the `View`: frozen, replaced whole, so that a query sees every sample exactly once while a part of the head
+becomes a block.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from gwanje.keep.samples.local.memory import Memory
 from gwanje.keep.samples.local.opening import Opening
 from gwanje.keep.samples.local.reading import Reader
 from gwanje.keep.samples.local.shelf import Shelf
+from gwanje.keep.samples.local.sweeping import Sweeper
 from gwanje.keep.samples.local.upkeep import Upkeep, logged
 from gwanje.keep.samples.local.writing import Writer
 
@@ -44,10 +46,11 @@ class Store:
         self.append = Writer(self._memory, self._log, self._upkeep).append
         self.looking = self._memory.index.looking
         self.fetch, self.find, self.series = reader.fetch, reader.find, reader.series
+        self.sweep = Sweeper(self._memory, reader.choose).sweep
         self.write_block, self.compact = self._upkeep.write_block, self._upkeep.compact
         self._threads = [
             threading.Thread(target=run, daemon=True)
-            for run in (self._keep_synced, self._upkeep.keep_house, self._upkeep.keep_compact)
+            for run in (self._keep_synced, self._keep_settled, self._upkeep.keep_house, self._upkeep.keep_compact)
         ]
         for thread in self._threads:
             thread.start()
@@ -60,6 +63,7 @@ class Store:
         self._closing.set()
         self._upkeep.close()
         self._log.dirty.set()
+        self._memory.crowded.set()
         for thread in self._threads:
             thread.join()
         self._log.close()
@@ -107,3 +111,9 @@ class Store:
             if not logged(self._log.sync, problem):
                 self._closing.wait(1)
                 self._log.dirty.set()
+
+    def _keep_settled(self) -> None:
+        while not self._closing.is_set():
+            self._memory.crowded.wait()
+            self._memory.crowded.clear()
+            self._memory.settled()

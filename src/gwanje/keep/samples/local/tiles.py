@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gwanje.keep.promql.selection import Moments, Samples
 from gwanje.keep.samples.local.runs import distinct, first_after
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from gwanje.keep.samples.local.packed import Packed
     from gwanje.keep.samples.local.runs import Offsets
@@ -30,21 +31,27 @@ _NEAR = 4
 """How far apart, in samples, the begin of a range may be in series that are cut at one place."""
 
 Rows = NDArray[np.int64] | slice
+"""Some of the series; those that follow each other as a slice, which needs no copy."""
 
 
-class Laid(NamedTuple):
-    """Series `i` has `[offsets[i]:past[i]]`, ascending in time; what lies between two series is nobody's."""
+class Origin(NamedTuple):
+    """From where times count, and as numbers of which kind."""
 
-    offsets: Offsets
-    past: Offsets
-    times: Times
-    values: Values
+    since_ms: int
+    kind: np.dtype[Any]
+
+    @classmethod
+    def of(cls, start_ms: int, end_ms: int) -> Origin:
+        """Short numbers where all times between fit: half the bytes to move, and twice as many at once."""
+        short = end_ms - start_ms < 1 << 31
+        return cls(start_ms, np.dtype(np.int32)) if short else cls(0, np.dtype(np.int64))
 
 
 class Matrix(NamedTuple):
     """Series by samples; the rows' ends may be empty."""
 
-    times: NDArray[np.int64]
+    since_ms: int
+    times: Moments
     values: NDArray[np.float64]
 
 
@@ -55,23 +62,39 @@ class Between(NamedTuple):
     past: Offsets
 
 
+class Alike(NamedTuple):
+    """Rows that take the same of their samples to the same columns."""
+
+    rows: Rows
+    samples: slice
+    columns: slice
+
+
 class Part(Protocol):
     """What one source holds of some series."""
 
     @property
     def counts(self) -> NDArray[np.int64]: ...
 
+    @property
+    def marked(self) -> bool:
+        """False where it is known that no stale marker is among the samples."""
+        ...
+
     def between(self, after_ms: int, until_ms: int) -> Between:
         """From which of its samples to which the range lies, for each series; perhaps some more."""
         ...
 
-    def lay(self, into: Matrix, first: Offsets, at: Offsets, lengths: NDArray[np.int64]) -> None:
-        """Copy `lengths[i]` samples of series `i`, from its sample `first[i]` on, into its row from column `at[i]` on."""
+    def lay(self, into: Matrix, sorts: Sequence[Alike]) -> None:
+        """Copy samples of each series into its row."""
         ...
 
 
-def together(parts: Sequence[Part], after_ms: int, until_ms: int) -> Laid | None:
-    """All samples with `after_ms < time <= until_ms` of the series, and perhaps some beside them; None where they lie unlike."""
+def together(parts: Sequence[Part], after_ms: int, until_ms: int, origin: Origin) -> Samples | None:
+    """All samples with `after_ms < time <= until_ms` of the series, and perhaps some beside them; None where they lie unlike.
+
+    The origin must be of all times of the parts.
+    """
     cut: list[tuple[Part, Offsets, NDArray[np.int64]]] = []
     for part in parts:
         first, past = part.between(after_ms, until_ms)
@@ -82,47 +105,43 @@ def together(parts: Sequence[Part], after_ms: int, until_ms: int) -> Laid | None
         return None
     places = np.cumsum([lengths for _, _, lengths in cut], axis=0)
     width = int(places[-1].max())
-    into = Matrix(np.empty((len(places[-1]), width), np.int64), np.empty((len(places[-1]), width)))
+    shape = (len(places[-1]), width)
+    into = Matrix(origin.since_ms, np.empty(shape, origin.kind), np.empty(shape))
     for (part, first, lengths), ends in zip(cut, places, strict=True):
         at = ends - lengths
-        if not _alike(first, at, lengths) and len(distinct(_sort(first, at, lengths))) > _SORTS:
+        sorts = _sorts(first, at, lengths)
+        if len(sorts) > _SORTS:
             return None
-        part.lay(into, first, at, lengths)
+        part.lay(into, sorts)
         if not _follow(into.times, at, lengths):
             return None
     offsets = np.arange(len(into.times) + 1, dtype=np.int64) * width
-    return Laid(offsets, offsets[:-1] + places[-1], into.times.reshape(-1), into.values.reshape(-1))
+    marked = any(part.marked for part, _, _ in cut)
+    times, values = into.times.reshape(-1), into.values.reshape(-1)
+    return Samples(offsets, times, values, offsets[:-1] + places[-1], origin.since_ms, marked)
 
 
-def _alike(*columns: NDArray[np.int64]) -> bool:
-    return all(bool((column == column[0]).all()) for column in columns)
+def _even(column: NDArray[np.int64]) -> bool:
+    return len(column) == 1 or bool((column == column[0]).all())
 
 
-def _sort(first: Offsets, at: Offsets, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """One number for rows that take the same samples to the same columns."""
-    key: NDArray[np.int64] = (first * (int(at.max()) + 1) + at) * (int(lengths.max()) + 1) + lengths
-    return key
-
-
-def _follow(times: NDArray[np.int64], at: NDArray[np.int64], lengths: NDArray[np.int64]) -> bool:
+def _follow(times: Moments, at: NDArray[np.int64], lengths: NDArray[np.int64]) -> bool:
     """True when each row goes on later than it ended before."""
     rows = np.flatnonzero((at > 0) & (lengths > 0))
     return bool((times[rows, at[rows] - 1] < times[rows, at[rows]]).all())
 
 
-def _sorts(first: Offsets, at: Offsets, lengths: NDArray[np.int64]) -> Iterator[tuple[Rows, slice, slice]]:
-    """Rows that take the same samples to the same columns, those samples, and those columns."""
-    if not len(at):
-        return
-    if _alike(first, at, lengths):
-        every: Iterable[Rows] = [slice(0, len(at))]
-    else:
-        key = _sort(first, at, lengths)
-        every = (dense(np.flatnonzero(key == one)) for one in distinct(key).tolist())
-    for rows in every:
-        own, begin, count = (int(column[rows][0]) for column in (first, at, lengths))
-        if count:
-            yield rows, slice(own, own + count), slice(begin, begin + count)
+def _sorts(first: Offsets, at: Offsets, lengths: NDArray[np.int64]) -> list[Alike]:
+    """Each row in one of several sorts; one more than may be where there are too many. Rows that take nothing are in none."""
+    if _even(first) and _even(at) and _even(lengths):
+        return [_alike(slice(0, len(at)), int(first[0]), int(at[0]), int(lengths[0]))]
+    key: NDArray[np.int64] = (first * (int(at.max()) + 1) + at) * (int(lengths.max()) + 1) + lengths
+    rows_of = [np.flatnonzero(key == one) for one in distinct(key[lengths > 0])[: _SORTS + 1].tolist()]
+    return [_alike(dense(rows), *(int(column[rows[0]]) for column in (first, at, lengths))) for rows in rows_of]
+
+
+def _alike(rows: Rows, first: int, at: int, length: int) -> Alike:
+    return Alike(rows, slice(first, first + length), slice(at, at + length))
 
 
 def _levelled(first: Offsets, past: Offsets, counts: NDArray[np.int64]) -> Between:
@@ -144,6 +163,12 @@ def _levelled(first: Offsets, past: Offsets, counts: NDArray[np.int64]) -> Betwe
     return level
 
 
+def _among(rows: Rows, some: NDArray[np.int64]) -> Rows:
+    """Some of the rows."""
+    every = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
+    return dense(every[some])
+
+
 def dense(rows: NDArray[np.int64]) -> Rows:
     """Rows that follow each other as a slice, which needs no copy."""
     begin, end = int(rows[0]), int(rows[-1]) + 1
@@ -158,6 +183,7 @@ class OfColumns:
     values: Values
     low: Offsets
     counts: NDArray[np.int64]
+    marked: bool = True
 
     def between(self, after_ms: int, until_ms: int) -> Between:
         """Guessed from the longest row, then moved as far as others need; looked for in each where that is far."""
@@ -176,18 +202,19 @@ class OfColumns:
             return _levelled(begins, ends, self.counts)
         return Between(np.full(len(self.low), first), np.full(len(self.low), past))
 
-    def lay(self, into: Matrix, first: Offsets, at: Offsets, lengths: NDArray[np.int64]) -> None:
-        for rows, chosen, columns in _sorts(first, at, lengths):
+    def lay(self, into: Matrix, sorts: Sequence[Alike]) -> None:
+        for rows, chosen, columns in sorts:
             low, whole = self.low[rows], int(self.counts[rows][0])
             number, rest = np.divmod(low - int(low.min()), whole)
-            if not rest.any():  # the columns are a matrix of such rows
+            if _even(self.counts[rows]) and not rest.any():  # the columns are a matrix of such rows
                 stretch = slice(int(low.min()), int(low.max()) + whole)
                 own = dense(number)
-                into.times[rows, columns] = self.times[stretch].reshape(-1, whole)[own, chosen]
+                into.times[rows, columns] = self.times[stretch].reshape(-1, whole)[own, chosen] - into.since_ms
                 into.values[rows, columns] = self.values[stretch].reshape(-1, whole)[own, chosen]
             else:
                 places = low[:, None] + np.arange(chosen.start, chosen.stop)
-                into.times[rows, columns], into.values[rows, columns] = self.times.take(places), self.values.take(places)
+                into.times[rows, columns] = self.times.take(places) - into.since_ms
+                into.values[rows, columns] = self.values.take(places)
 
     def _any_after(self, column: int, instant_ms: int) -> bool:
         """True when a series goes on later than `instant_ms` at a column, or, where it is shorter, at its end."""
@@ -200,30 +227,69 @@ class OfColumns:
         return bool((self.times[low + column] > instant_ms).all())
 
 
+class Cut(NamedTuple):
+    """Some rows of a packed row group, and the rows of the tile that they become."""
+
+    group: Packed
+    own: Rows
+    tile: Rows
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class OfGroups:
-    """Series in packed row groups: for each group, which of its rows become which rows of the tile."""
+    """Series in packed row groups. Their lines stand together, so that times are worked out for all groups at once."""
 
-    groups: Sequence[tuple[Packed, NDArray[np.int64], NDArray[np.int64]]]
+    cuts: Sequence[Cut]
     counts: NDArray[np.int64]
+    starts: Times
+    steps: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, groups: Sequence[tuple[Packed, NDArray[np.int64], NDArray[np.int64]]], series: int) -> OfGroups:
+        """Of each group which of its rows become which of the tile's; a series that stands in none has no samples."""
+        cuts = [Cut(group, dense(own), dense(tile)) for group, own, tile in groups]
+        counts, starts, steps = np.zeros(series, np.int64), np.zeros(series, np.int64), np.ones(series, np.int64)
+        for group, own, tile in cuts:
+            counts[tile], starts[tile], steps[tile] = group.counts[own], group.starts[own], group.steps[own]
+        return cls(cuts, counts, starts, steps)
+
+    @property
+    def marked(self) -> bool:
+        return any(not cut.group.divisor for cut in self.cuts)
 
     def between(self, after_ms: int, until_ms: int) -> Between:
         """From the lines along which the samples lie, and how far off they are at most."""
-        first, past = np.zeros(len(self.counts), np.int64), np.zeros(len(self.counts), np.int64)
-        for group, rows, tile in self.groups:
-            starts, steps = group.starts[rows], group.steps[rows]
-            first[tile] = (after_ms - group.furthest - starts) // steps + 1
-            past[tile] = (until_ms + group.furthest - starts) // steps + 1
+        furthest = max((cut.group.furthest for cut in self.cuts), default=0)
+        first = (after_ms - furthest - self.starts) // self.steps + 1
+        past = (until_ms + furthest - self.starts) // self.steps + 1
         return _levelled(first, past, self.counts)
 
-    def lay(self, into: Matrix, first: Offsets, at: Offsets, lengths: NDArray[np.int64]) -> None:
-        for group, own, tile in self.groups:
-            for some, chosen, columns in _sorts(first[tile], at[tile], lengths[tile]):
-                rows = dense(tile[some])
-                if isinstance(rows, slice):
-                    group.cut(dense(own[some]), chosen.start, into.times[rows, columns], into.values[rows, columns])
+    def lay(self, into: Matrix, sorts: Sequence[Alike]) -> None:
+        for rows, chosen, columns in sorts:
+            for group, own, tile in self._of(rows):
+                if isinstance(tile, slice):
+                    into.times[tile, columns] = group.cut(own, chosen, into.values[tile, columns])
                 else:
-                    shape = (len(rows), chosen.stop - chosen.start)
-                    times, values = np.empty(shape, np.int64), np.empty(shape)
-                    group.cut(dense(own[some]), chosen.start, times, values)
-                    into.times[rows, columns], into.values[rows, columns] = times, values
+                    values = np.empty((len(tile), chosen.stop - chosen.start))
+                    into.times[tile, columns] = group.cut(own, chosen, values)
+                    into.values[tile, columns] = values
+            into.times[rows, columns] += self._lines(rows, chosen, into)
+
+    def _of(self, rows: Rows) -> Iterable[Cut]:
+        """The pieces that become these rows."""
+        if isinstance(rows, slice) and rows == slice(0, len(self.counts)):
+            return self.cuts
+        wanted = np.zeros(len(self.counts), np.bool_)
+        wanted[rows] = True
+        chosen = ((cut, np.flatnonzero(wanted[cut.tile])) for cut in self.cuts)
+        return (Cut(cut.group, _among(cut.own, some), _among(cut.tile, some)) for cut, some in chosen if len(some))
+
+    def _lines(self, rows: Rows, chosen: slice, into: Matrix) -> NDArray[Any]:
+        """Where the samples' times would be if they were evenly spaced."""
+        kind = into.times.dtype
+        starts: NDArray[Any] = (self.starts[rows] - into.since_ms).astype(kind)
+        steps: NDArray[Any] = self.steps[rows].astype(kind)
+        places = np.arange(chosen.start, chosen.stop, dtype=kind)
+        ahead = steps[0] * places if _even(self.steps[rows]) else steps[:, None] * places
+        lines: NDArray[Any] = starts[:, None] + ahead
+        return lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,7 @@ import structlog
 from gwanje.errors import Damaged, StoreFull
 from gwanje.keep.samples.local import making
 from gwanje.keep.samples.local.admission import NEVER
-from gwanje.keep.samples.local.compaction import Closing, Compaction
+from gwanje.keep.samples.local.compaction import Closing, Compaction, held_back
 from gwanje.keep.samples.local.forgetting import Forgetting
 from gwanje.keep.samples.local.generations import Name
 from gwanje.keep.samples.local.memory import in_ms
@@ -25,11 +25,22 @@ if TYPE_CHECKING:
 
     from gwanje.keep.samples.local.log import Log
     from gwanje.keep.samples.local.memory import Memory
+    from gwanje.keep.samples.local.runs import Ids
     from gwanje.keep.samples.local.shelf import Shelf
 
 _log = structlog.get_logger()
 
 _HOUSEKEEPING_MS = 10 * 60_000
+_REMEMBERED_SERIES = 50_000
+"""Of more the names would take tens of megabytes."""
+
+
+class _Head(NamedTuple):
+    """The series of a head, of an index as it was."""
+
+    revision: int
+    ids: Ids
+    series: making.Series
 
 
 class Upkeep:
@@ -47,10 +58,21 @@ class Upkeep:
         """The last log segment of the head that leaves; 0 when none does. Changed under `_written`."""
         self._attempts = self._failed_attempt = 0
         """How often a head's block was begun, and which of those attempts was the last to fail. Changed under `_written`."""
+        self._last_head: _Head | None = None
         self._work = threading.Event()
         self._compact = threading.Event()
         self._compacting = threading.Lock()
+        self._waiting = 0
+        """How many blocks wait to be merged."""
         self._written = threading.Condition()
+
+    def make_way(self, samples: int) -> None:
+        """Hold so many samples back a little while blocks come faster than they are merged, as each takes memory until it is.
+
+        Not while they cannot be merged, for then it would not help.
+        """
+        if self._compacting.locked() and (seconds := held_back(self._waiting, samples)):
+            self._closing.wait(seconds)
 
     def make_room(self) -> None:
         """Wait for a block that is being written when the head is half as full again as it should be; StoreFull if that fails.
@@ -99,7 +121,7 @@ class Upkeep:
         """Merge, roll up and delete blocks now, as far as there is something to do. Raises OSError, Damaged or ArrowException."""
         with self._compacting, suppress(Closing):
             while not self._closing.is_set() and self._compaction.step():
-                pass
+                self._waiting = self._compaction.waiting
             self._forgetting.look()
 
     def close(self) -> None:
@@ -147,7 +169,7 @@ class Upkeep:
             self._attempts += 1
         runs = self._memory.view.leaving
         ids = union([run.ids for run in runs])
-        series = making.series_of_labels(ids, self._memory.index.labels(ids))
+        series = self._series_of(ids)
         try:
             name = Name(self._leaving_until, 0)
             self._shelf.make(name, lambda folder: making.write_head(folder, runs, series), left=True)
@@ -157,6 +179,7 @@ class Upkeep:
                 self._memory.totals["failed_blocks"] += 1
                 self._written.notify_all()
             raise
+        self._waiting = self._compaction.waiting
         try:
             with self._shelf.standing_still:
                 self._log.delete(name.number)
@@ -165,6 +188,16 @@ class Upkeep:
                 self._leaving_until = 0
                 self._written.notify_all()
         self._compact.set()
+
+    def _series_of(self, ids: Ids) -> making.Series:
+        """The series of a head by their names; mostly they are those of the head before."""
+        index, last = self._memory.index, self._last_head
+        if last is not None and last.revision == index.revision and np.array_equal(last.ids, ids):
+            return last.series
+        revision = index.revision  # before the names: what is named anew meanwhile belongs to the next one
+        series = making.series_of_labels(ids, index.labels(ids))
+        self._last_head = _Head(revision, ids, series) if len(ids) <= _REMEMBERED_SERIES else None
+        return series
 
     def _wait_written(self, attempts: int, timeout: float | None = None) -> None:
         """Return when no head is leaving any more, an attempt after these `attempts` has failed, or `timeout` seconds passed."""

@@ -50,6 +50,7 @@ class Writer:
 
     def append(self, batch: Columns, now_ms: int) -> tuple[Appended, int]:
         """Keep what can be kept; returns also the log's position for `synced`. From one thread at a time."""
+        self._upkeep.make_way(len(batch.times))
         self._upkeep.make_room()
         self._memory.now_ms = max(self._memory.now_ms, now_ms)
         self._memory.index.begin_batch()
