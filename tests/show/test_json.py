@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from gwanje.keep.samples.base import Answer, Labels, Matrix, Scalar, Text, Vector
 from gwanje.show.api import fixed
-from gwanje.show.api.json import pieces, texts
+from gwanje.show.api.json import pieces
+from gwanje.show.api.shortest import texts
 
 A: Labels = (("__name__", "up"), ("host", 'we"b\\-1 %b'))
 B: Labels = (("host", "관제"),)
@@ -93,11 +94,30 @@ def test_samples_of_one_width_say_what_single_ones_do(values: list[float], odd: 
     """Whatever one of them is, and wherever the times have their fractions."""
     column = np.array([*values, odd])
     times = start_ms + step_ms * np.arange(len(column))
-    words = fixed.samples(times, column)
-    assert words is not None
-    for (seconds, text), at_ms, value in zip(json.loads(b"[%b]" % words.tobytes()[:-1]), times, column, strict=True):
+    rows = fixed.samples(times, column)
+    assert rows is not None
+    for (seconds, text), at_ms, value in zip(json.loads(b"[%b]" % rows.tobytes()[:-1]), times, column, strict=True):
         assert round(seconds * 1000) == at_ms
         assert [text.encode()] == texts(np.array([value]))
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(), min_size=1, max_size=60), st.sampled_from([1, 60_000]))
+def test_floats_of_any_length_stand_in_one_width(values: list[float], step_ms: int) -> None:
+    column = np.array(values)
+    rows = fixed.samples(1_700_000_000_000 + step_ms * np.arange(len(column)), column)
+    assert rows is not None
+    said_texts = [text.encode() for _, text in json.loads(b"[%b]" % rows.tobytes()[:-1])]
+    assert said_texts == [texts(np.array([value]))[0] for value in values]
+
+
+@pytest.mark.parametrize("places", range(4))
+def test_every_length_of_a_number_has_its_quote_before_its_first_digit(places: int) -> None:
+    whole = [float(sign * (10**length + add)) for length in range(12) for add in (-1, 0) for sign in (1, -1)]
+    column = np.array(whole) + np.where(np.arange(len(whole)) % 2, 0.0, 10.0**-places)
+    rows = fixed.samples(np.full(len(column), 1_700_000_000_000), column)
+    assert rows is not None
+    assert [float(text) for _, text in json.loads(b"[%b]" % rows.tobytes()[:-1])] == column.tolist()
 
 
 def test_times_of_another_length_are_left_to_others() -> None:

@@ -10,12 +10,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
 from gwanje.app.clock import now
 from gwanje.app.figures import FiguresProbe
 from gwanje.collect.agent import Agent
-from gwanje.keep.samples.base import Answer
+from gwanje.keep.samples.base import Answer, Matrix
 from gwanje.keep.state.people import Scope
 from gwanje.show.api.application import application
 from gwanje.show.live import Live
@@ -106,6 +107,17 @@ class _Endless(MemorySamples):
             raise
 
 
+class _Answering(MemorySamples):
+    """A store that has one answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self._answer = answer
+
+    async def instant(self, query: str, at_ms: int) -> Answer:
+        return self._answer
+
+
 async def test_a_query_is_cancelled_when_nobody_waits_for_it_any_more(site: Site) -> None:
     store = _Endless()
     rooms = replace(site.house.rooms(), samples=store)
@@ -133,10 +145,20 @@ async def test_a_query_is_cancelled_when_nobody_waits_for_it_any_more(site: Site
     }
     scope |= {"query_string": b"query=up", "headers": [], "scheme": "http", "root_path": "", "client": None}
     scope |= {"server": ("socket", None)}  # the folder's own socket needs no key
-    await asyncio.wait_for(application(rooms, Live(rooms))(scope, receive, send), 5)
+    await asyncio.wait_for(application(rooms, Live(rooms))(scope, receive, send), 30)
     assert store.cancelled
     assert statuses == [499]
     assert json.loads(b"".join(bodies))["errorType"] == "canceled"
+
+
+@pytest.mark.parametrize("samples", [10_000, 10_001, 200_001])
+async def test_an_answer_of_any_size_is_whole(site: Site, samples: int) -> None:
+    store = _Answering(Matrix([(("__name__", "up"),)], np.array([0, samples]), 10**12 + np.arange(samples), np.ones(samples)))
+    rooms = replace(site.house.rooms(), samples=store)
+    async with replace(site, app=application(rooms, Live(rooms))).with_key(Scope.READ) as client:
+        answer = await client.get("/api/v1/query", params={"query": "up[1h]"})
+    assert len(answer.json()["data"]["result"][0]["values"]) == samples
+    assert int(answer.headers.get("content-length", len(answer.content))) == len(answer.content)
 
 
 async def test_a_query_ends_at_the_time_it_was_given(site: Site) -> None:

@@ -12,6 +12,7 @@ import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
@@ -39,6 +40,7 @@ GUARDED = {"/metrics", "/collect", "/status", "/write", "/v1/metrics"}
 SMALL_BODY = 1 << 20
 INFLUX = {"/write", "/api/v2/write"}
 """Paths on which a key may also come in the ways of InfluxDB's clients."""
+_LONGEST_ADDRESS = 64  # characters, with the zone of an address of version 6
 _REMEMBER_SECONDS = 2.0  # how long a revoked session or key may still pass
 
 _CSP = (
@@ -98,14 +100,10 @@ class Gate:
     def _host_is_ours(self, host: str) -> bool:
         name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
         name = name.strip("[]").lower()
-        if name in {"localhost", *self._rooms.hosts}:
+        if name == "localhost" or name in self._rooms.hosts:
             return True
-        try:
-            # A page of another site can point its own name at our address, but never an address itself.
-            ipaddress.ip_address(name)
-        except ValueError:
-            return False
-        return True
+        # A page of another site can point its own name at our address, but never an address itself.
+        return len(name) <= _LONGEST_ADDRESS and _is_address(name)
 
     def _body_limit(self, scope: Scope) -> int:
         ingest = scope["path"] in {"/api/v1/write", "/api/v1/events", "/api/v1/import", "/v1/metrics", *INFLUX}
@@ -141,14 +139,19 @@ def who_asks(request: Request) -> Who:
     return who
 
 
+def allowed(request: Request, scope: people.Scope) -> Who:
+    """The one who asks, who must have this scope. HTTPException 401 or 403 for anyone else."""
+    who = who_asks(request)
+    if scope not in who.scopes:
+        raise HTTPException(403, f"{who.name} lacks the scope {scope.value!r}")
+    return who
+
+
 def needs(scope: people.Scope) -> Any:
     """A route's dependency: the one who asks must have this scope."""
 
     async def check(request: Request) -> Who:  # what is not async, FastAPI sends through a thread
-        who = who_asks(request)
-        if scope not in who.scopes:
-            raise HTTPException(403, f"{who.name} lacks the scope {scope.value!r}")
-        return who
+        return allowed(request, scope)
 
     return Depends(check)
 
@@ -157,6 +160,15 @@ def _from_this_machine(scope: Scope) -> bool:
     """True on the folder's socket, which only the folder's owner can open: its address is a path and has no port."""
     server = scope.get("server")
     return server is not None and server[1] is None
+
+
+@lru_cache(100)
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _key(scope: Scope, headers: Headers) -> str:
@@ -183,8 +195,11 @@ def _password(credentials: str) -> str:
 
 
 def _cookie(headers: Headers) -> str:
+    sent = headers.get("cookie", "")
+    if COOKIE not in sent:
+        return ""
     try:
-        morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        morsel = SimpleCookie(sent).get(COOKIE)
     except CookieError:
         return ""
     return morsel.value if morsel else ""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response
@@ -14,6 +15,7 @@ from gwanje.keep.state.people import Scope, Who
 from gwanje.show.api.answers import answer, of_error
 from gwanje.show.api.door import Door
 from gwanje.show.api.gate import needs
+from gwanje.show.api.short_way import Taker
 from gwanje.wire.influx.body import Decoded, Limits
 from gwanje.wire.influx.decode import decode, unpacked
 from gwanje.wire.influx.layouts import Layouts
@@ -31,9 +33,8 @@ Refusal = Callable[[int, str, int], Response]
 """Status, message and line (0: none) → the answer in the words of one version."""
 
 
-def routes(door: Door) -> APIRouter:
+def routes(lines: Lines) -> APIRouter:
     router = APIRouter(tags=["ingest"])
-    lines = _Lines(door)
 
     @router.post("/write", status_code=204)
     async def write(request: Request, who: Who = needs(Scope.INGEST)) -> Response:
@@ -62,8 +63,13 @@ def routes(door: Door) -> APIRouter:
     return router
 
 
-class _Lines:
-    """Reads bodies of lines and says what became of them."""
+def takers(lines: Lines) -> Mapping[str, Taker]:
+    """The same for the short way."""
+    return {"/write": partial(lines.take, refusal=_version_1), "/api/v2/write": partial(lines.take, refusal=_version_2)}
+
+
+class Lines:
+    """Reads bodies of lines and says what became of them. One for both versions."""
 
     def __init__(self, door: Door) -> None:
         self._door = door

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -22,13 +22,15 @@ from gwanje.config import parse_duration
 from gwanje.errors import BadQuery, QueryLimit
 from gwanje.keep.promql import Unanswerable
 from gwanje.keep.samples.base import Answer, Matrix, Vector
-from gwanje.keep.state.people import Scope
+from gwanje.keep.state.people import Scope, Who
 from gwanje.show.api.gate import needs
+from gwanje.show.api.in_pieces import InPieces
 from gwanje.show.api.json import TRUNCATED, pieces
+from gwanje.show.api.short_way import Taker
+from gwanje.show.api.waiting import LeftError, while_there
 from gwanje.show.rooms import Rooms
 
 _MAX_POINTS = 11_000
-_PROMPT_SECONDS = 0.05
 _LATEST_SECONDS = 1e12
 """Some 30,000 years: steps and ranges can be added to such a time, too."""
 _AT_ONCE = 10_000
@@ -76,6 +78,19 @@ def routes(rooms: Rooms) -> APIRouter:
         return _success({"version": "3.0.0", "application": "gwanje", "revision": __version__})
 
     return router
+
+
+def takers(rooms: Rooms) -> Mapping[str, Taker]:
+    """What is asked most, for the short way; by GET and POST alike."""
+    asked = _Asked(rooms)
+
+    async def query(request: Request, _who: Who) -> Response:
+        return await in_prometheus_form(rooms, request, asked.instant, answered=answered)
+
+    async def query_range(request: Request, _who: Who) -> Response:
+        return await in_prometheus_form(rooms, request, asked.range, answered=answered)
+
+    return {"/api/v1/query": query, "/api/v1/query_range": query_range}
 
 
 class _Asked:
@@ -152,36 +167,6 @@ async def in_prometheus_form(
         return _failure(499, "canceled", "query was canceled in expression evaluation")
 
 
-class LeftError(Exception):
-    """The one who asked does not wait for the answer any more."""
-
-
-async def while_there(request: Request, work: Coroutine[Any, Any, Any]) -> Any:
-    """What `work` says. It is cancelled when the one who asked goes away before; then raises LeftError."""
-    asked = asyncio.create_task(work)
-    left = None
-    try:
-        # Most answers are there at once, and nobody leaves that fast.
-        await asyncio.wait((asked,), timeout=_PROMPT_SECONDS)
-        if not asked.done():
-            left = asyncio.create_task(_left(request))
-            await asyncio.wait((asked, left), return_when=asyncio.FIRST_COMPLETED)
-        if asked.done():
-            return asked.result()
-        raise LeftError
-    finally:
-        ending = [task for task in (asked, left) if task is not None and not task.done()]
-        for task in ending:
-            task.cancel()
-        if ending:
-            await asyncio.gather(*ending, return_exceptions=True)
-
-
-async def _left(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
 def _patience(rooms: Rooms, given: QueryParams) -> float:
     """Seconds a query may take: as many as it asks for, at most those of the settings."""
     asked = str(given.get("timeout", ""))
@@ -212,7 +197,7 @@ async def answered(found: Answer, given: QueryParams) -> Response:
     if samples > _STREAMED:
         return StreamingResponse(pieces(found, limit), 200, {"Cache-Control": "no-store"}, "application/json")
     if samples > _AT_ONCE:
-        return _json(await asyncio.to_thread(lambda: b"".join(pieces(found, limit))))
+        return InPieces(await asyncio.to_thread(list, pieces(found, limit)))
     return _json(b"".join(pieces(found, limit)))
 
 

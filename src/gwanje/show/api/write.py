@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -13,6 +15,7 @@ from gwanje.keep.state.people import Scope, Who
 from gwanje.show.api.answers import problem
 from gwanje.show.api.door import Door
 from gwanje.show.api.gate import needs
+from gwanje.show.api.short_way import Taker
 from gwanje.wire.remote_write import v2
 from gwanje.wire.remote_write.decode import decode
 
@@ -38,6 +41,11 @@ def routes(door: Door) -> APIRouter:
         return await _take(door, request, who)
 
     return router
+
+
+def takers(door: Door) -> Mapping[str, Taker]:
+    """The same for the short way."""
+    return {"/api/v1/write": partial(_take, door)}
 
 
 async def _take(door: Door, request: Request, who: Who) -> Response:
