@@ -15,6 +15,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any, Final, TypeVar
@@ -26,6 +27,7 @@ from yarl import URL
 
 from gwanje import __version__
 from gwanje.errors import RetryLater, TooLarge
+from gwanje.reach import Reach, Resolver
 
 USER_AGENT: Final = f"gwanje/{__version__} (+https://github.com/gwanje/gwanje)"
 """Says who asks, so that whoever runs the other side can find us."""
@@ -45,18 +47,26 @@ def open_session(
     connections: int = 100,
     per_host: int = 10,
     link_local: bool = False,
+    reach: Reach | None = None,
 ) -> aiohttp.ClientSession:
     """A session for the running loop; whoever opens it closes it.
 
     It keeps no cookies, reads no proxy from the environment, follows redirects to HTTP(S) only and never from HTTPS to
     HTTP, and sends a kind's own headers only to the origin they were meant for. A request may set a shorter timeout.
-    Link-local addresses, under which clouds hand out keys, are not connected to unless `link_local` says so.
+    Link-local addresses, under which clouds hand out keys, are not connected to unless `link_local` says so. With `reach`
+    nothing is connected to that it forbids, be it by an address, by a name, or by where one of them redirects to.
     """
     redirects = aiohttp.TraceConfig()
     redirects.on_request_redirect.append(_watch_redirect)
     factory = None if link_local else _socket_outside_clouds
+    connector = aiohttp.TCPConnector(
+        limit=connections,
+        limit_per_host=per_host,
+        socket_factory=factory if reach is None else partial(_socket_within, reach),
+        resolver=None if reach is None else Resolver(reach),
+    )
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=connections, limit_per_host=per_host, socket_factory=factory),
+        connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": USER_AGENT},
         timeout=aiohttp.ClientTimeout(total=timeout.total_seconds(), sock_connect=10),
@@ -74,6 +84,12 @@ def _socket_outside_clouds(address: Any) -> socket.socket:
     if found.is_link_local or found in _METADATA:
         raise OSError(f"{place[0]} is link-local, where clouds hand out keys, and is asked only where `link_local` allows it")
     return socket.socket(family, kind, protocol)
+
+
+def _socket_within(reach: Reach, address: Any) -> socket.socket:
+    """The socket for an address within reach; asked for each one that is connected to, also without a name."""
+    reach.check(address[4][0], [address[4][0]])
+    return _socket_outside_clouds(address)
 
 
 Found = TypeVar("Found")

@@ -59,6 +59,9 @@ class World:
     """State: for an action that says something to other rooms (a pause, a run that is asked for, a hold), and for a notifier that
     keeps who of several has a message."""
 
+    reach: Any = None
+    """Which addresses may be connected to, for a kind that does not speak by `http`; None: every one."""
+
     pipelines: frozenset[str] = frozenset()
     """The names of the pipelines, for an action that means one of them."""
 

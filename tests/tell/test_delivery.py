@@ -282,7 +282,7 @@ async def test_d1_after_a_restart_the_same_worker_does_not_wait_for_its_old_clai
 
     recorder = _Waited()
     running = asyncio.create_task(_delivery(state, clock, {"ops": recorder}).run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await recorder.came.wait()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
@@ -308,7 +308,7 @@ async def test_d5_a_receiver_that_hangs_delays_no_other(state: State, clock: Clo
     _put(state, "k2", receiver="ops")
     recorder, stuck = _Waited(), Stuck()
     running = asyncio.create_task(_delivery(state, clock, {"hangs": stuck, "ops": recorder}).run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await stuck.taken.wait()
         await recorder.came.wait()
     running.cancel()
@@ -323,7 +323,7 @@ async def test_an_update_wakes_it_at_once(state: State, clock: Clock) -> None:
     delivery = Delivery(state, {"ops": recorder}, updates, worker_id="a", clock=clock, poll=timedelta(hours=1))
     _put(state, "k1")
     running = asyncio.create_task(delivery.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await recorder.came.wait()
         recorder.came.clear()
         _put(state, "k2")
@@ -396,3 +396,20 @@ class _Few:
             self.enough.set()
             await asyncio.Event().wait()
         return Accepted()
+
+
+async def test_receivers_are_taken_over_while_it_runs_and_one_that_is_gone_is_told_nothing(state: State, clock: Clock) -> None:
+    gone, new, again = Recorder(), _Waited(), _Waited()
+    delivery = Delivery(state, {"ops": gone}, None, worker_id="a", clock=clock, poll=timedelta(hours=1))
+    running = asyncio.create_task(delivery.run())
+    async with asyncio.timeout(30):
+        delivery.take_over({"page": new})
+        _put(state, "k1", "page")
+        _put(state, "k2", "ops", group="g2")
+        delivery.notify()
+        await new.came.wait()
+        delivery.take_over({"page": new, "ops": again})
+        await again.came.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert [_keys(one) for one in (gone, new, again)] == [[], ["k1"], ["k2"]]

@@ -12,8 +12,11 @@ from gwanje.model import Severity
 from gwanje.tell.escalation import Escalation
 from gwanje.tell.groups import step
 from gwanje.tell.inhibition import Inhibition, inhibited
+from gwanje.tell.muting import Muting, by_calendar
+from gwanje.tell.placing import Placing
 from gwanje.tell.spec import Route
 from gwanje.tell.told import Alert, Group, Reason, Ways
+from gwanje.tell.windows import Window
 
 BEGAN = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 WEB = Alert("e1", "cpu high", {"host": "web-1"}, Severity.WARNING, firing=True)
@@ -230,14 +233,14 @@ def test_g5_the_same_labels_must_agree_and_a_missing_one_is_empty() -> None:
     seoul = Alert("s", "switch down", {"site": "seoul"}, Severity.CRITICAL, firing=True)
     nowhere = Alert("n", "switch down", {}, Severity.CRITICAL, firing=True)
     behind = replace(WEB, labels={"host": "web-1", "site": "seoul"})
-    assert inhibited([seoul, behind, DB], [rule]) == {"e1"}
-    assert inhibited([nowhere, behind, DB], [rule]) == {"e2"}
+    assert inhibited([seoul, behind, DB], [rule]) == {"e1": "s"}
+    assert inhibited([nowhere, behind, DB], [rule]) == {"e2": "n"}
 
 
 def test_g5_no_alert_inhibits_itself_and_two_never_each_other() -> None:
     rule = Inhibition.model_validate({"source": 'severity="warning"', "target": 'rule="cpu high"', "equal": []})
-    assert inhibited([WEB], [rule]) == frozenset()
-    assert inhibited([WEB, DB], [rule]) == frozenset()
+    assert inhibited([WEB], [rule]) == {}
+    assert inhibited([WEB, DB], [rule]) == {}
 
 
 def test_g5_at_its_end_the_targets_are_told_if_they_still_fire() -> None:
@@ -245,3 +248,41 @@ def test_g5_at_its_end_the_targets_are_told_if_they_still_fire() -> None:
     desk.at(0, _muted(WEB, "inhibited"))
     desk.at(60, WEB)
     assert desk.heard == [(60, Reason.UNMUTED, ["e1"])]
+
+
+def test_maintenance_is_of_what_it_matches_and_says_until_when() -> None:
+    patch = Window.model_validate({"name": "patch", "match": 'host=~"web-.*"', "dates": ["2026-03-01"]})
+    (muter,) = Muting(windows=[patch]).of([WEB, DB], BEGAN)["e1"]
+    assert (muter.what, muter.name, muter.until) == ("maintenance", "patch", datetime(2026, 3, 2, tzinfo=UTC))
+    assert list(Muting(windows=[patch]).of([WEB, DB], BEGAN)) == ["e1"]
+    assert Muting(windows=[patch]).of([WEB, DB], BEGAN + timedelta(days=1)) == {}
+
+
+def test_g5_of_several_that_speak_for_an_alert_the_oldest_is_named() -> None:
+    rule = Inhibition.model_validate({"source": 'rule="switch down"', "target": 'rule="cpu high"'})
+    older = Alert("d1", "switch down", {"host": "sw-1"}, Severity.CRITICAL, firing=True)
+    newer = Alert("d2", "switch down", {"host": "sw-2"}, Severity.CRITICAL, firing=True)
+    (muter,) = Muting(inhibitions=[rule]).of([newer, WEB, older], BEGAN)["e1"]
+    assert (muter.what, muter.name, muter.why) == ("inhibited", "d1", "switch down · sw-1")
+
+
+def test_a_routes_calendar_names_the_receiver_that_is_not_told_and_until_when() -> None:
+    office = Window.model_validate({"name": "office", "from": "08:00", "to": "18:00"})
+    night = Window.model_validate({"name": "night", "from": "18:00", "to": "08:00"})
+    routes = [
+        {"receiver": "boss", "active": ["night"], "continue": True},
+        {"mute": ["office"], "continue": True},
+        {"receiver": "jira"},
+    ]
+    root = Route.model_validate({"receiver": "ops", "routes": routes})
+    placed = Placing().of([WEB], root, {}, frozenset())
+    found = by_calendar(placed, [office, night], frozenset({"office"}), BEGAN)["e1"]
+    ends = datetime(2026, 3, 1, 18, tzinfo=UTC)
+    assert [(one.receiver, one.name, one.until) for one in found] == [("boss", "night", ends), ("ops", "office", ends)]
+    assert by_calendar(placed, [office, night], frozenset({"night"}), ends).get("e1", ()) == ()
+
+
+def test_a_receiver_that_another_of_its_groups_tells_is_not_muted_by_the_calendar() -> None:
+    routes = [{"mute": ["night"], "continue": True}, {"group_by": ["host"]}]
+    root = Route.model_validate({"receiver": "ops", "routes": routes})
+    assert by_calendar(Placing().of([WEB], root, {}, frozenset()), [], frozenset({"night"}), BEGAN) == {}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from gwanje.tell.duty import Rota, answering, circle, on_duty, receiver_of, turns
-from gwanje.tell.windows import DAYS, Window, holds, maintained, stretches
+from gwanje.tell.windows import DAYS, Window, begins, ends, holds, stretches
 
 SEOUL, BERLIN = ZoneInfo("Asia/Seoul"), ZoneInfo("Europe/Berlin")
 
@@ -67,14 +67,6 @@ def test_dates_and_stretches_of_dates() -> None:
     window = _window(dates=["2026-12-24", "2026-12-30/2027-01-02"])
     held = [day for day in range(20, 40) if holds(window, datetime(2026, 12, 1, tzinfo=UTC) + timedelta(days=day - 1))]
     assert held == [24, 30, 31, 32, 33]
-
-
-def test_maintenance_is_of_what_it_matches() -> None:
-    patch = _window(match='host=~"db-.*"', dates=["2026-03-01"])
-    at = datetime(2026, 3, 1, 12, tzinfo=UTC)
-    assert maintained([patch], {"host": "db-1"}, at) == "w"
-    assert maintained([patch], {"host": "web-1"}, at) == ""
-    assert maintained([patch], {"host": "db-1"}, at + timedelta(days=1)) == ""
 
 
 @pytest.mark.parametrize(
@@ -194,3 +186,13 @@ def test_somebody_unknown_cannot_take_a_stretch_over() -> None:
     taken = {"person": "choi", "from": "2026-01-06T10:00:00+09:00", "to": "2026-01-06T18:00:00+09:00"}
     with pytest.raises(ValidationError, match="choi"):
         _rota(overrides=[taken])
+
+
+def test_when_a_window_ends_and_when_it_begins_next() -> None:
+    night = _window(zone="Europe/Berlin", **{"from": "22:00", "to": "07:00"})
+    asleep, awake = datetime(2026, 3, 28, 23, tzinfo=UTC), datetime(2026, 3, 28, 12, tzinfo=UTC)
+    assert ends(night, asleep) == datetime(2026, 3, 29, 5, tzinfo=UTC), "the clocks changed that night"
+    assert begins(night, awake) == datetime(2026, 3, 28, 21, tzinfo=UTC)
+    assert begins(night, asleep) == datetime(2026, 3, 29, 20, tzinfo=UTC)
+    assert ends(night, awake) is None, "it does not hold"
+    assert ends(_window(), awake) is None, "it never ends"

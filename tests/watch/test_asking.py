@@ -46,7 +46,7 @@ async def test_questions_of_one_moment_go_together_and_each_gets_its_own_answer(
 
 async def test_who_was_answered_last_asks_again_at_once_and_is_heard() -> None:
     asking = Asking(InOneGo())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         answers = [await asking.instant("again", at) for at in range(5)]
     assert answers == [Scalar(float(at), at) for at in range(5)]
 

@@ -9,13 +9,16 @@ from gwanje.judge.rules.spec import Rule
 from gwanje.judge.rules.thresholds import Thresholds
 from gwanje.keep.said import Silence
 from gwanje.keep.samples.base import Answer, Matrix
+from gwanje.keep.state.history import Fired
 from gwanje.model import Severity, to_ms
+from gwanje.tell.inhibition import Inhibition
+from gwanje.tell.muted import words
 from gwanje.tell.policy import Policy
 from gwanje.tell.spec import Route
 from gwanje.tell.windows import Window
 from gwanje.testing.scenarios import MemorySamples
 from gwanje.watch.ahead import Ahead
-from gwanje.watch.backtest import Backtest, backtest
+from gwanje.watch.backtest import Backtest, Then, backtest, speaking
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 STEP = timedelta(seconds=15)
@@ -34,11 +37,11 @@ def stored(values: dict[int, float], *, until: int) -> MemorySamples:
 
 
 async def told(
-    rule: dict[str, object], samples: MemorySamples, until: int, policy: Policy = POLICY, silences: Sequence[Silence] = ()
+    rule: dict[str, object], samples: MemorySamples, until: int, policy: Policy = POLICY, then: Then | None = None
 ) -> Backtest:
     wanted = Rule.model_validate({"name": "cpu high", "expr": "cpu", **rule})
     span = START, START + timedelta(minutes=until)
-    return await backtest(wanted, samples, policy, span, STEP, thresholds=Thresholds(), silences=silences)
+    return await backtest(wanted, samples, policy, span, STEP, thresholds=Thresholds(), then=then)
 
 
 async def test_h2_a_rule_says_how_often_when_and_for_whom_it_would_have_fired() -> None:
@@ -134,5 +137,37 @@ def silence(matchers: str, begins: int, ends: int) -> Silence:
 async def test_h2_silences_and_windows_of_that_time_are_replayed(
     silences: Sequence[Silence], policy: Policy, expected: tuple[tuple[str, ...], tuple[str, ...]]
 ) -> None:
-    found = await told({"warning": ">= 0.9"}, stored({10: 0.95, 20: 0.2}, until=30), 30, policy, silences)
-    assert [(tuple(one.told), tuple(one.muted)) for one in found.firings] == [expected]
+    found = await told({"warning": ">= 0.9"}, stored({10: 0.95, 20: 0.2}, until=30), 30, policy, Then(silences))
+    assert [(tuple(one.told), words(one.muted)) for one in found.firings] == [expected]
+
+
+def switch(begins: int, ends: int | None, rule: str = "switch down", site: str = "seoul") -> Fired:
+    over = None if ends is None else START + timedelta(minutes=ends)
+    return Fired(f"{rule}{begins}", rule, {"site": site}, Severity.CRITICAL, START + timedelta(minutes=begins), over)
+
+
+@pytest.mark.parametrize(
+    ("fired", "expected"),
+    [
+        pytest.param([switch(0, None)], ((), ("inhibited",)), id="the switch was down all the time"),
+        pytest.param([switch(0, 15)], (("ops",), ("inhibited",)), id="told when the switch was up again"),
+        pytest.param([switch(12, 15)], (("ops",), ()), id="told before the switch went down"),
+        pytest.param([switch(0, 5)], (("ops",), ()), id="the switch was up again before"),
+        pytest.param([switch(0, None, site="busan")], (("ops",), ()), id="another site's switch"),
+        pytest.param([switch(0, None, rule="cpu high")], (("ops",), ()), id="the rule's own past is not its future"),
+    ],
+)
+async def test_h2_g5_what_fired_then_speaks_for_what_would_have_fired(
+    fired: Sequence[Fired], expected: tuple[tuple[str, ...], tuple[str, ...]]
+) -> None:
+    speaks = {"source": 'severity="critical"', "target": 'severity="warning"', "equal": ["site"]}
+    policy = Policy(Route(receiver="ops"), inhibitions=[Inhibition.model_validate(speaks)])
+    rule: dict[str, object] = {"warning": ">= 0.9", "labels": {"site": "seoul"}}
+    found = await told(rule, stored({10: 0.95, 20: 0.2}, until=30), 30, policy, Then(fired=fired))
+    assert [(tuple(one.told), words(one.muted)) for one in found.firings] == [expected]
+
+
+def test_only_alerts_that_may_speak_for_others_are_looked_at() -> None:
+    policy = Policy(inhibitions=[Inhibition.model_validate({"source": 'site="seoul"', "target": 'severity="warning"'})])
+    assert speaking([switch(0, 1), switch(2, 3, site="busan")], policy) == [switch(0, 1)]
+    assert speaking([switch(0, 1)], Policy()) == []

@@ -269,7 +269,7 @@ async def test_run_goes_on_after_a_round_that_failed(state: State) -> None:
             loop.call_soon_threadsafe(written.set)
 
     running = asyncio.create_task(_round(state, samples).run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await written.wait()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

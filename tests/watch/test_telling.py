@@ -21,6 +21,7 @@ from gwanje.model import Severity, to_ms
 from gwanje.tell.flapping import Limits
 from gwanje.tell.inhibition import Inhibition
 from gwanje.tell.message import from_plain
+from gwanje.tell.muted import mutings
 from gwanje.tell.notifiers.base import Notification
 from gwanje.tell.policy import Policy
 from gwanje.tell.spec import Route
@@ -164,6 +165,58 @@ async def test_maintenance_is_of_all_receivers_and_told_at_its_end(state: State)
     assert desk.heard() == []
     await desk.at(600)
     assert [one.alerts[0].was_muted for one in desk.sent()] == ["maintenance"]
+
+
+def mutings_of(state: State, episode: str) -> list[tuple[str, str, str, str, int | None, int | None]]:
+    with state.read() as connection:
+        story = alerts.story(connection, episode)
+    assert story is not None
+    lines = [one for one in reversed(story.entries) if isinstance(one, alerts.Change)]
+    return [
+        (one.muter.what, one.muter.who, one.muter.why, one.muter.receiver, _seconds(one.begins), _seconds(one.ends))
+        for one in mutings(lines, story.episode.ended_at)
+    ]
+
+
+def _seconds(at: datetime | None) -> int | None:
+    return None if at is None else round((at - NOW).total_seconds())
+
+
+async def test_the_story_says_from_when_until_when_what_held_also_after_a_restart(state: State) -> None:
+    speaks = Inhibition.model_validate({"source": 'host="switch"', "target": 'host=~"web-.*"'})
+    night = Window.model_validate({"name": "night", "from": "00:00", "to": "03:05"})
+    muted_at_night = Route.model_validate({"receiver": "ops", "group_wait": "0s", "mute": ["night"]})
+    desk = Desk(state, root=muted_at_night, inhibitions=[speaks], windows=[night])
+    with state.write() as connection:
+        silences.put(connection, Silence("s", 'host="web-1"', _at(10), _at(100), "moving", "kim", _at(-5), _at(-5)))
+    await desk.at(0, "web-1")
+    id_ = desk.episode("web-1")
+    for seconds in (10, 50):
+        await desk.at(seconds)
+    desk.restart()
+    await desk.at(60, "switch")
+    await desk.at(100)
+    desk.restart()
+    await desk.at(200, over=["switch"])
+    await desk.at(299)
+    assert mutings_of(state, id_)[0] == ("mute window", "", "", "ops", 0, None)
+    await desk.at(300)
+    await desk.at(400, over=["web-1"])
+    assert mutings_of(state, id_) == [
+        ("mute window", "", "", "ops", 0, 300),
+        ("silenced", "kim", "moving", "", 10, 100),
+        ("inhibited", "", "disk full · switch", "", 60, 200),
+    ]
+
+
+async def test_what_is_silenced_when_it_ends_was_silenced_until_then(state: State) -> None:
+    desk = Desk(state)
+    with state.write() as connection:
+        silences.put(connection, Silence("s", 'host="web-1"', _at(-5), _at(100), "moving", "kim", _at(-5), _at(-5)))
+    await desk.at(0, "web-1")
+    id_ = desk.episode("web-1")
+    await desk.at(50, over=["web-1"])
+    assert mutings_of(state, id_) == [("silenced", "kim", "moving", "", 0, 50)]
 
 
 async def test_m6_an_acknowledgement_ends_with_a_worse_severity(state: State) -> None:

@@ -195,7 +195,7 @@ class Standing:
         known = after or before
         if known is None or (before == after and not transitions):
             return []
-        worst = self.worst.get(known.fingerprint, self._no_breach())
+        worst = self.worst.get(known.fingerprint) or self._no_breach()
         if breach is not None:
             worst = Worst(breach.threshold, origin, _further(breach.threshold, worst.peak, breach.value))
         if after is None:

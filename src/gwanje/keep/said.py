@@ -72,6 +72,22 @@ class PageRule:
 
 
 @dataclass(frozen=True, slots=True)
+class PageSetting:
+    """A receiver, window, rota, escalation or route that people wrote on the page: YAML, in which secrets stand as `***`."""
+
+    kind: str
+    """`receiver`, `window`, `rota`, `escalation` or `route`."""
+    name: str
+    text: str
+    sealed: Mapping[str, str]
+    """Its secrets by the place in the text where each belongs, such as `url`; encrypted."""
+    revision: int
+    """As that of a rule."""
+    changed_by: str
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class OutsideAlert:
     """One alert of another program. It fires until `ends_at` (its word that it is over) or `expires_at` (not renewed)."""
 

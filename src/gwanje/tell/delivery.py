@@ -65,26 +65,40 @@ class Delivery:
         poll: timedelta = POLL,
     ) -> None:
         self._state = state
-        self._receivers = receivers
+        self._receivers = dict(receivers)
         self._updates = updates
         self._worker = worker_id
         self._clock = clock
         self._chance = chance
         self._poll = poll
         self._woken = {receiver: asyncio.Event() for receiver in receivers}
+        self._others = asyncio.Event()
+        self._served: set[str] = set()
         self._refusing: set[str] = set()
         self._attempts: dict[tuple[str, str], int] = {}
         self._seconds: dict[str, float] = {}
 
     async def run(self) -> None:
         """Send until cancelled: one task for each receiver, so that a slow one delays no other."""
+        self._served.clear()
         await asyncio.to_thread(self._take_up)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keep_expiring())
-            for receiver in self._receivers:
-                tasks.create_task(self._serve(receiver))
             if self._updates is not None:
                 tasks.create_task(self._listen(self._updates))
+            while True:
+                for receiver in self._receivers.keys() - self._served:
+                    self._served.add(receiver)
+                    tasks.create_task(self._serve(receiver))
+                await self._others.wait()
+                self._others.clear()
+
+    def take_over(self, receivers: Mapping[str, Notifier]) -> None:
+        """These are the receivers from now on; what is being sent is finished. Called from the loop's own thread."""
+        self._receivers = dict(receivers)
+        self._woken.update({receiver: asyncio.Event() for receiver in receivers if receiver not in self._woken})
+        self._others.set()
+        self.notify()  # whoever serves a receiver that is gone sees it now
 
     def notify(self) -> None:
         """Something new may stand in the outbox: look at once. Called from the loop's own thread."""
@@ -107,13 +121,15 @@ class Delivery:
         return counted | spent
 
     async def _serve(self, receiver: str) -> None:
-        while True:
+        while receiver in self._receivers:
             self._woken[receiver].clear()
             try:
                 await self._drain(receiver)
             except Exception as error:  # noqa: BLE001 - a state that cannot be read now must not end the sending for good
                 log.error("delivery is held up", receiver=receiver, reason=str(error))  # noqa: TRY400 - the reason is enough, and a traceback may hold a message
             await self._wait(self._woken[receiver])
+        self._served.discard(receiver)
+        self._others.set()  # it may have come back in between
 
     async def _wait(self, woken: asyncio.Event) -> None:
         try:
@@ -124,27 +140,27 @@ class Delivery:
 
     async def _drain(self, receiver: str) -> int:
         tried = 0
-        while await self._next(receiver):
+        claimed = await asyncio.to_thread(self._claim, receiver) if receiver in self._receivers else None
+        while claimed is not None and (notifier := self._receivers.get(receiver)) is not None:
+            claimed = await self._one(receiver, notifier, claimed)
             tried += 1
         return tried
 
-    async def _next(self, receiver: str) -> bool:
-        claimed = await asyncio.to_thread(self._claim, receiver)
-        if claimed is None:
-            return False
+    async def _one(self, receiver: str, notifier: Notifier, claimed: outbox.Claimed) -> outbox.Claimed | None:
+        """Send one message; the next one that is due, which is claimed where the attempt is written down."""
         started = time.monotonic()
-        outcome = await self._send(receiver, claimed)
+        outcome = await self._send(notifier, claimed)
         elapsed = time.monotonic() - started
-        await self._remember(receiver, claimed, outcome, elapsed)
+        following = await self._remember(receiver, claimed, outcome, elapsed)
         self._count(receiver, outcome, elapsed)
         self._publish(claimed)
-        return True
+        return following
 
-    async def _send(self, receiver: str, claimed: outbox.Claimed) -> _Outcome:
+    async def _send(self, notifier: Notifier, claimed: outbox.Claimed) -> _Outcome:
         try:
             async with asyncio.timeout(LONGEST_SEND.total_seconds()):
                 message = _message(claimed)
-                accepted = await self._receivers[receiver].send(message)
+                accepted = await notifier.send(message)
         except TimeoutError:
             return _Outcome(outbox.LATER, error=f"not accepted within {LONGEST_SEND.total_seconds():g} s")
         except RetryLater as error:
@@ -158,7 +174,7 @@ class Delivery:
         # When everything is over, the thread is over, too: the next message of the group begins a new one.
         return _Outcome(outbox.SENT, accepted.status, reference="" if message.resolved else accepted.reference)
 
-    async def _remember(self, receiver: str, claimed: outbox.Claimed, outcome: _Outcome, elapsed: float) -> None:
+    async def _remember(self, receiver: str, claimed: outbox.Claimed, outcome: _Outcome, elapsed: float) -> outbox.Claimed | None:
         """Write down what became of it. While state cannot be written the claim goes on: after it, it would be sent again."""
         ends = time.monotonic() + (LEASE - LONGEST_SEND).total_seconds()
         while True:
@@ -178,7 +194,7 @@ class Delivery:
         with self._state.write() as connection:
             return outbox.claim(connection, receiver, self._worker, now, now + LEASE, alone=ALONE)
 
-    def _record(self, receiver: str, claimed: outbox.Claimed, outcome: _Outcome, elapsed: float) -> None:
+    def _record(self, receiver: str, claimed: outbox.Claimed, outcome: _Outcome, elapsed: float) -> outbox.Claimed | None:
         now = self._clock()
         name, next_at = outcome.name, now + pause(claimed.tries + 1, outcome.after, self._chance())
         if name == outbox.LATER and next_at >= claimed.deadline:
@@ -188,12 +204,16 @@ class Delivery:
             outbox.attempted(connection, claimed, self._worker, tried)
             if name == outbox.FAILED:
                 self._tell_of(connection, receiver, claimed, outcome, now)
+            following = None
+            if receiver in self._receivers:
+                following = outbox.claim(connection, receiver, self._worker, now, now + LEASE, alone=ALONE)
         if name == outbox.SENT:
             self._refusing.discard(receiver)
         if name == outbox.FAILED:
             log.error("message not delivered", receiver=receiver, key=claimed.key, tries=claimed.tries + 1, reason=outcome.error)
         elif name == outbox.LATER:
             log.warning("message waits", receiver=receiver, key=claimed.key, tries=claimed.tries + 1, reason=outcome.error)
+        return following
 
     def _tell_of(self, connection: Connection, receiver: str, claimed: outbox.Claimed, outcome: _Outcome, now: datetime) -> None:
         """A receiver that refuses messages is itself something that people must hear of, through another one."""

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from gwanje.model import Severity
 from gwanje.tell import escalation
 from gwanje.tell.placing import Placed, Placing, group_key
-from gwanje.tell.routes import Target, targets
+from gwanje.tell.routes import Target
 from gwanje.tell.told import Alert, Decided, Group, Reason, Ways
 
 
@@ -29,6 +29,24 @@ class _Place:
     labels: Mapping[str, str]
     step: int
     alerts: tuple[Alert, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What every group is looked at with."""
+
+    known: Mapping[str, Alert]
+    ways: Ways
+    now: datetime
+    placing: Placing
+
+    def target_of(self, over: Iterable[Alert], receiver: str) -> Target:
+        """The times by which the end of alerts is told, when nothing of their group fires any more."""
+        root = self.ways.root
+        if root is None:
+            return Target(receiver)
+        routed = (target for alert in over for target in self.placing.targets(alert, root, self.ways.on_duty))
+        return next((target for target in routed if target.receiver == receiver), Target(receiver))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +71,14 @@ def step(
 
     `alerts` are all that fire, and those that are over but stand in some group's `told`. `placing` remembers where they go.
     """
+    placing = placing or Placing()
     known = {alert.episode: alert for alert in alerts}
-    places = _places([alert for alert in known.values() if alert.firing], ways, placing or Placing())
-    after, decided = _layer([group for group in groups if not group.step], places, known, ways, now)
+    look = _Look(known, ways, now, placing)
+    places = _places([alert for alert in known.values() if alert.firing], ways, placing)
+    after, decided = _layer([group for group in groups if not group.step], places, look)
     after = [_escalated(group, places.get(group.key), ways, now) for group in after]
     further = _further(after, places, known, ways)
-    added, escalated = _layer([group for group in groups if group.step], further, known, ways, now)
+    added, escalated = _layer([group for group in groups if group.step], further, look)
     return [*after, *added], [*decided, *escalated]
 
 
@@ -66,40 +86,39 @@ def wakes(
     groups: Iterable[Group], alerts: Iterable[Alert], ways: Ways, now: datetime, placing: Placing | None = None
 ) -> datetime:
     """Until when `step` says nothing more, if nothing but the time changes. To be asked when it just said and changed nothing."""
+    placing = placing or Placing()
     known = {alert.episode: alert for alert in alerts}
+    look = _Look(known, ways, now, placing)
     after = list(groups)
-    places = _places([alert for alert in known.values() if alert.firing], ways, placing or Placing())
+    places = _places([alert for alert in known.values() if alert.firing], ways, placing)
     places |= _further([group for group in after if not group.step], places, known, ways)
     moments = (
-        moment
-        for group in after
-        for moment in _moments(group, places[group.key].target if group.key in places else None, known, ways)
+        moment for group in after for moment in _moments(group, places[group.key].target if group.key in places else None, look)
     )
     return min((moment for moment in moments if moment > now), default=datetime.max.replace(tzinfo=UTC))
 
 
-def _moments(group: Group, target: Target | None, known: Mapping[str, Alert], ways: Ways) -> Iterable[datetime]:
+def _moments(group: Group, target: Target | None, look: _Look) -> Iterable[datetime]:
     """When something may become due for a group."""
     if target is None:
-        target = _target_of((known[episode] for episode in group.told if episode in known), group.receiver, ways)
+        told = (look.known[episode] for episode in group.told if episode in look.known)
+        target = look.target_of(told, group.receiver)
     yield group.began + target.wait(Severity.CRITICAL)
     yield group.began + target.wait(Severity.WARNING)
     if group.told_at is not None:
         yield group.told_at + target.group_interval
         yield group.told_at + target.repeat_interval
-    policy = ways.escalations.get(target.escalate)
+    policy = look.ways.escalations.get(target.escalate)
     if group.clock is not None and policy is not None:
         yield from (group.clock.since + group.clock.paused + one.after for one in policy.steps)
 
 
-def _layer(
-    groups: Sequence[Group], places: Mapping[str, _Place], known: Mapping[str, Alert], ways: Ways, now: datetime
-) -> tuple[list[Group], list[Decided]]:
+def _layer(groups: Sequence[Group], places: Mapping[str, _Place], look: _Look) -> tuple[list[Group], list[Decided]]:
     kept, moved = _settled(groups, places)
     after: list[Group] = []
     decided: list[Decided] = []
     for key in sorted(kept.keys() | places.keys()):
-        group, message = _told(_current(key, kept, places, moved, now), places.get(key), known, ways, now)
+        group, message = _told(_current(key, kept, places, moved, look.now), places.get(key), look)
         after += [group] if group.told or key in places else []
         decided += [message] if message else []
     return after, decided
@@ -197,13 +216,12 @@ def _current(
 # --- what is said --------------------------------------------------------------------------------------------------------
 
 
-def _told(
-    group: Group, place: _Place | None, known: Mapping[str, Alert], ways: Ways, now: datetime
-) -> tuple[Group, Decided | None]:
+def _told(group: Group, place: _Place | None, look: _Look) -> tuple[Group, Decided | None]:
     """What is said to this group now, and the group after it."""
+    known, now = look.known, look.now
     firing = place.alerts if place else ()
     over = tuple(known[episode] for episode in group.told if episode in known and not known[episode].firing)
-    target = place.target if place else _target_of(over, group.receiver, ways)
+    target = place.target if place else look.target_of(over, group.receiver)
     news = _news(group, firing, over)
     reason = _reason(group, news, target, now)
     held = {alert.episode: alert.muted for alert in firing if alert.muted}
@@ -291,11 +309,3 @@ def _changed(group: Group, held: Mapping[str, str], acknowledged: frozenset[str]
     if held == group.held and acknowledged == group.acknowledged:
         return group
     return replace(group, held=held, acknowledged=acknowledged)
-
-
-def _target_of(over: Iterable[Alert], receiver: str, ways: Ways) -> Target:
-    """The times by which the end of alerts is told, when nothing of their group fires any more."""
-    if ways.root is None:
-        return Target(receiver)
-    routed = (target for alert in over for target in targets(ways.root, alert.routed_by, ways.on_duty))
-    return next((target for target in routed if target.receiver == receiver), Target(receiver))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Protocol
 
 from pydantic import field_validator
@@ -38,25 +39,28 @@ class Inhibition(Settings):
         return written
 
 
-def inhibited(alerts: Iterable[Firing], rules: Sequence[Inhibition]) -> frozenset[str]:
-    """The episodes that another alert speaks for.
+def inhibited(alerts: Iterable[Firing], rules: Sequence[Inhibition]) -> dict[str, str]:
+    """The episodes that another alert speaks for, each with the oldest of those that do.
 
     No alert inhibits itself; and, as in Alertmanager, one that both sides of a rule match is not inhibited by another such,
     so that two alerts never silence each other.
     """
     listed = list(alerts)
-    found: set[str] = set()
+    found: dict[str, str] = {}
     for rule in rules:
-        sources = [alert for alert in listed if matches(rule.source, alert.routed_by)]
-        # By the labels that must agree: one look for each target, however many sources there are.
-        loud = {_agreed(rule, alert) for alert in sources}
-        plain = {_agreed(rule, alert) for alert in sources if not matches(rule.target, alert.routed_by)}
+        sources = sorted(
+            (alert for alert in listed if matches(rule.source, alert.routed_by)), key=attrgetter("episode"), reverse=True
+        )
+        # By the labels that must agree: one look for each target, however many sources there are. The oldest stays, being last.
+        loud = {_agreed(rule, alert): alert.episode for alert in sources}
+        plain = {_agreed(rule, alert): alert.episode for alert in sources if not matches(rule.target, alert.routed_by)}
         for alert in listed if loud else ():
             if matches(rule.target, alert.routed_by):
                 both = matches(rule.source, alert.routed_by)
-                if _agreed(rule, alert) in (plain if both else loud):
-                    found.add(alert.episode)
-    return frozenset(found)
+                speaks = (plain if both else loud).get(_agreed(rule, alert))
+                if speaks is not None:
+                    found.setdefault(alert.episode, speaks)
+    return found
 
 
 def _agreed(rule: Inhibition, alert: Firing) -> tuple[str, ...]:

@@ -6,11 +6,14 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from gwanje.model import Severity
 from gwanje.tell.routes import Target, targets
 from gwanje.tell.spec import Route
+
+_REMEMBERED: Final = 100_000
+"""So many alerts that are over have their targets remembered."""
 
 
 class Routed(Protocol):
@@ -46,6 +49,7 @@ class Placing:
     def __init__(self) -> None:
         self._under: tuple[Route | None, Mapping[str, str], frozenset[str]] = (None, {}, frozenset())
         self._known: dict[str, tuple[Severity, Sequence[Placed]]] = {}
+        self._targets: tuple[Route | None, Mapping[str, str], dict[str, Sequence[Target]]] = (None, {}, {})
 
     def of(
         self, alerts: Iterable[Of], root: Route | None, on_duty: Mapping[str, str], absent: frozenset[str]
@@ -70,6 +74,16 @@ class Placing:
             found.append((alert, placed))
         self._under, self._known = (root, on_duty, absent), after
         return found
+
+    def targets(self, alert: Routed, root: Route, on_duty: Mapping[str, str]) -> Sequence[Target]:
+        """Where the routes send an alert that is over, whether or not its receivers are absent."""
+        if self._targets[:2] != (root, on_duty) or len(self._targets[2]) >= _REMEMBERED:
+            self._targets = root, on_duty, {}
+        known = self._targets[2]
+        place = f"{alert.severity}/{alert.episode}"
+        if place not in known:
+            known[place] = targets(root, alert.routed_by, on_duty)
+        return known[place]
 
 
 def group_key(target: Target, labels: Mapping[str, str]) -> str:

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+from gwanje.because import Because
 from gwanje.config import Chosen, Document, Place, Reader, Settings
 from gwanje.tell import storm
 from gwanje.tell.duty import Rota, answering, circle
 from gwanje.tell.escalation import Escalation
 from gwanje.tell.flapping import Limits
 from gwanje.tell.inhibition import Inhibition
+from gwanje.tell.naming import named
 from gwanje.tell.spec import Receiver, Route
 from gwanje.tell.told import Ways
 from gwanje.tell.windows import Window, on
@@ -61,11 +63,21 @@ class _Known:
 
     names: Mapping[str, frozenset[str]]
 
-    def check(self, reader: Reader, where: tuple[str, int], key: str, name: str | None) -> None:
-        what = {"mute": "window", "active": "window", "escalate": "escalation", "duty": "rota", "otherwise": "rota"}.get(key, key)
-        known = self.names[what]
-        if name is not None and name not in known:
-            reader.mistake(*where, key, f"no {what} named {name!r}; known: {', '.join(sorted(known)) or 'none'}")
+    def check(self, reader: Reader, document: Document, place: Place, setting: Settings) -> None:
+        """Note what the setting at a place names and nobody knows."""
+        for inside, what, name in named(setting):
+            if wrong := unknown(self.names, what, name):
+                key = next(str(part) for part in reversed(inside) if isinstance(part, str))
+                reader.mistake(*document.where((*place, *inside)), key, wrong)
+
+
+def unknown(names: Mapping[str, frozenset[str]], what: str, name: str) -> str:
+    """What is wrong with naming something; empty where it is known."""
+    known = names[what]
+    if name in known:
+        return ""
+    listed = ", ".join(sorted(known))
+    return Because(f"no {what} named {name!r}; known: {listed or 'none'}", "not_named", what=what, name=name, known=listed)
 
 
 def read(reader: Reader, document: Document) -> Telling:
@@ -77,20 +89,16 @@ def read(reader: Reader, document: Document) -> Telling:
     inhibitions = _listed(reader, document, "inhibit", Inhibition)
     known = _known(document, receivers, windows, escalations, rotas)
     for index, rota in enumerate(rotas):
-        for person in rota.people:
-            known.check(reader, document.where(("duty", index)), "receiver", person.receiver)
-        known.check(reader, document.where(("duty", index)), "otherwise", rota.otherwise)
+        known.check(reader, document, ("duty", index), rota)
         if circle(rotas, rota.name):
             reader.mistake(*document.where(("duty", index)), "otherwise", f"the layers below {rota.name!r} come back to it")
     for index, escalation in enumerate(escalations):
-        for number, step in enumerate(escalation.steps):
-            place = document.where(("escalations", index, "steps", number))
-            known.check(reader, place, "receiver", step.receiver)
-            known.check(reader, place, "duty", step.duty)
+        known.check(reader, document, ("escalations", index), escalation)
     for key in ("heartbeat", "summary"):
         section = document.values.get(key)
         name = section.get("receiver") if isinstance(section, dict) else None
-        known.check(reader, document.where((key, "receiver")), "receiver", name if isinstance(name, str) else None)
+        if isinstance(name, str) and (wrong := unknown(known.names, "receiver", name)):
+            reader.mistake(*document.where((key, "receiver")), "receiver", wrong)
     root = _root(reader, document, receivers, known)
     return Telling(receivers, Policy(root, windows, inhibitions, escalations, rotas))
 
@@ -106,7 +114,10 @@ def _root(reader: Reader, document: Document, receivers: Mapping[str, Chosen], k
         return Route(receiver=next(iter(receivers))) if len(receivers) == 1 else None
     route = reader.read(Route, document, ("routes",))
     if route is not None:
-        _check(reader, document, route, known, ("routes",), top=True)
+        if route.receiver is None:
+            what = "is missing; the first route takes what no other takes"
+            reader.mistake(*document.where(("routes", "receiver")), "routes.receiver", what)
+        known.check(reader, document, ("routes",), route)
     return route
 
 
@@ -161,16 +172,3 @@ def _receivers(reader: Reader, document: Document) -> dict[str, Chosen]:
             reader.mistake(*document.where(place), f"receivers[{index}].name", f"{receiver.name!r} stands here a second time")
         found[receiver.name] = chosen
     return found
-
-
-def _check(reader: Reader, document: Document, route: Route, known: _Known, place: Place, *, top: bool) -> None:
-    """Every route names what exists, and has a receiver or one around it."""
-    where = document.where((*place, "receiver"))
-    if top and route.receiver is None:
-        reader.mistake(*where, "routes.receiver", "is missing; the first route takes what no other takes")
-    named = [("receiver", route.receiver), ("duty", route.duty), ("escalate", route.escalate)]
-    named += [("mute", name) for name in route.mute or ()] + [("active", name) for name in route.active or ()]
-    for key, name in named:
-        known.check(reader, document.where((*place, key)), key, name)
-    for index, inner in enumerate(route.routes):
-        _check(reader, document, inner, known, (*place, "routes", index), top=False)

@@ -14,6 +14,7 @@ import aiohttp
 from gwanje.config import Secret
 from gwanje.errors import Rejected, RetryLater, TooLarge
 from gwanje.http import pause_asked, read_limited
+from gwanje.reach import forbidden
 
 TIMEOUT: Final = aiohttp.ClientTimeout(total=15, connect=5)
 _AGAIN: Final = frozenset({408, 425, 429})
@@ -68,6 +69,8 @@ async def post(
     except TooLarge:
         return Answer(200)  # accepted, with more to say than anybody needs
     except aiohttp.ClientError as error:
+        if why := forbidden(error):
+            raise Rejected(f"{what} is not told there: {why}") from None
         # The text of aiohttp's errors holds the address, so only their kind is told; `from None` keeps it out of tracebacks too.
         raise RetryLater(f"{what} could not be reached ({type(error).__name__})") from None
 

@@ -40,7 +40,7 @@ class Target:
 
     def muted(self, windows_on: frozenset[str]) -> str:
         """What of the calendar keeps this target from being told; empty where nothing does."""
-        if windows_on.intersection(self.mute) or (self.active and not windows_on.intersection(self.active)):
+        if (self.mute and windows_on.intersection(self.mute)) or (self.active and not windows_on.intersection(self.active)):
             return "mute window"
         return ""
 

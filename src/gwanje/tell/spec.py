@@ -45,6 +45,18 @@ class Route(Settings):
             raise ValueError("the shortest repeat_interval is 1m")
         return interval
 
+    @property
+    def by_calendar(self) -> bool:
+        """Whether windows keep anybody from being told by it, or by a route inside it."""
+        return bool(self.mute or self.active) or any(inner.by_calendar for inner in self.routes)
+
+
+class NamedRoute(Route):
+    """A route that people wrote on the page: it is asked before those of the files."""
+
+    name: str = Field(min_length=1, max_length=100)
+    """The name by which people know it."""
+
 
 class Receiver(Settings):
     """What all receivers share; the other keys belong to their `type`."""

@@ -44,6 +44,16 @@ class Speech(config.Settings):
     needs: ClassVar[Sequence[str]] = ("url",)
     """Settings that may be empty while a receiver is not set up yet; then it is left out."""
 
+    own_connections: ClassVar[bool] = False
+    """Whether it connects by itself and not by `world.http` or within `world.reach`: then its addresses cannot be checked, and
+    it is set up in files alone.
+    """
+
+    elsewhere: ClassVar[Sequence[str]] = ()
+    """Settings, beside those of every receiver, that say nothing of where its secrets are sent: on the page they change while
+    kept secrets stay. After any other change those are written again, so that nobody sends them somewhere else unseen.
+    """
+
     language: Language = "ko"
     """Language of the messages: `ko` or `en`."""
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"

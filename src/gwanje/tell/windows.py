@@ -6,7 +6,7 @@ Whether a window holds is asked of the wall clock in its zone, so that `22:00` t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, Final
@@ -16,11 +16,13 @@ import holidays as calendar
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gwanje.config import Settings
-from gwanje.tell.matchers import Matchers, matches
+from gwanje.tell.matchers import Matchers
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _TIME: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
 _FURTHEST: Final = timedelta(days=400)
+"""How far ahead a calendar looks."""
+_NEAR: Final = timedelta(days=14)
 """How far ahead a window's next change is looked for."""
 
 
@@ -140,9 +142,14 @@ def on(windows: Iterable[Window], at: datetime) -> frozenset[str]:
     return frozenset(window.name for window in windows if holds(window, at))
 
 
-def maintained(windows: Iterable[Window], labels: Mapping[str, str], at: datetime) -> str:
-    """The maintenance that an alert of these labels falls into; empty where there is none."""
-    return next((one.name for one in windows if one.match and matches(one.match, labels) and holds(one, at)), "")
+def ends(window: Window, at: datetime) -> datetime | None:
+    """When a window that holds now ends; None where that is further away than two weeks."""
+    return next((end for begin, end in stretches(window, at, at + _NEAR) if begin == at and end < at + _NEAR), None)
+
+
+def begins(window: Window, at: datetime) -> datetime | None:
+    """When a window begins next; None where that is further away than two weeks."""
+    return next((begin for begin, _ in stretches(window, at, at + _NEAR) if begin > at), None)
 
 
 @lru_cache(maxsize=256)

@@ -1,4 +1,4 @@
-"""Departures, as rules meet them: nothing is made of what is away on purpose, and what stood open of it ends."""
+"""Departures and pauses, as rules meet them: nothing is made of what is away on purpose, and what stood open of it ends."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from gwanje.judge.rules.thresholds import HostGroups
 from gwanje.keep.said import Departure
 from gwanje.watch.unjudged import unjudged
 
+PIPELINE: Final = "pipeline"
+"""The label by which a rule's result is about a pipeline."""
 LAST_WORDS: Final = timedelta(minutes=10)
 """How long what was removed may still answer with what it said before. What answers later has come back, and is judged."""
 
@@ -37,6 +39,10 @@ class Away:
         left = leaving(labels, self.silent)
         return left.because if left else None
 
+    def beside(self, other: Away) -> Away:
+        """What either of them holds."""
+        return Away((*self.departed, *other.departed), (*self.silent, *other.silent))
+
 
 def away(said: Iterable[Departure], groups: HostGroups, at: datetime) -> Away:
     """What is away at a time by what people said."""
@@ -45,6 +51,12 @@ def away(said: Iterable[Departure], groups: HostGroups, at: datetime) -> Away:
         departed=tuple(left for _, left in holding),
         silent=tuple(left for one, left in holding if not one.removed or at < one.starts_at + LAST_WORDS),
     )
+
+
+def paused(pipelines: Mapping[str, str]) -> Away:
+    """What is away of pipelines that are paused, or not run yet since, with why: what is found of them is of before."""
+    left = tuple(Leaving.of(because, **{PIPELINE: name}) for name, because in pipelines.items())
+    return Away(departed=left, silent=left)
 
 
 def _leaving(said: Departure, groups: HostGroups) -> Leaving:

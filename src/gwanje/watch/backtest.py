@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,7 +14,10 @@ from gwanje.judge.rules.thresholds import Thresholds
 from gwanje.judge.standing import Change
 from gwanje.keep.said import Silence
 from gwanje.keep.samples.base import Queryable
+from gwanje.keep.state.history import Fired
 from gwanje.model import Severity, to_ms
+from gwanje.tell.matchers import matches
+from gwanje.tell.muted import Muter
 from gwanje.tell.muting import Muting
 from gwanje.tell.policy import Policy
 from gwanje.tell.routes import targets
@@ -39,7 +42,7 @@ class Firing:
     peak: float | None
     told: Sequence[str] = ()
     """The receivers of its routes, in the order in which they would have been told, at once or when nothing muted it any more."""
-    muted: Sequence[str] = ()
+    muted: Sequence[Muter] = ()
     """What kept it from being told for some time, or for all of it where nobody would have been told."""
 
 
@@ -53,6 +56,21 @@ class Backtest:
     failed: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Then:
+    """What muted in the time that is looked at, beside the calendar."""
+
+    silences: Sequence[Silence] = ()
+    fired: Sequence[Fired] = ()
+    """The alerts that may speak for others, as they fired; those of the rule itself are left out."""
+
+
+def speaking(fired: Iterable[Fired], policy: Policy) -> list[Fired]:
+    """Those of them that may speak for others."""
+    sources = [one.source for one in policy.inhibitions]
+    return [one for one in fired if any(matches(source, _as_alert(one).routed_by) for source in sources)]
+
+
 async def backtest(
     rule: Rule,
     samples: Queryable,
@@ -61,32 +79,30 @@ async def backtest(
     step: timedelta,
     *,
     thresholds: Thresholds,
-    silences: Sequence[Silence] = (),
+    then: Then | None = None,
 ) -> Backtest:
     """Evaluate the rule at each step of the span. Nothing is open at its beginning, so `for` begins there too.
 
-    Silences and windows mute as they did then; what other rules would have inhibited is not known here.
+    Silences, windows and other rules' alerts mute as they did then.
     """
-    muting = Muting(silences, policy.windows)
-    waiting: dict[str, Instance] = {}
+    then = then or Then()
+    replay = _Replay(policy, Muting(then.silences, policy.windows, policy.inhibitions), _others(then, rule))
     at, end = span
     ahead = Ahead(samples, step // timedelta(milliseconds=1), to_ms(end))
     judged = Judged(rule.model_copy(update={"interval": step, "delay": timedelta()}), ahead, thresholds)
-    fired: dict[str, Firing] = {}
     evaluations = failures = 0
     failed = ""
     while at <= end and failures < _FAILURES:
         await asyncio.sleep(0)  # a long one lets others have their turn, and can be cancelled
         for change in await judged.step(at):
             if change.known.fired_at is not None:
-                fired[change.known.episode] = _after(fired.get(change.known.episode), change, at)
-                _wait(waiting, change)
-        _tell(waiting, fired, policy, muting, at)
+                replay.take(change, at)
+        replay.tell(at)
         failures = failures + 1 if judged.failed else 0
         failed = failed or judged.failed
         evaluations += 1
         at += step
-    return Backtest(rule.name, list(_at_the_end(fired, judged).values()), evaluations, failed)
+    return Backtest(rule.name, list(_at_the_end(replay.fired, judged).values()), evaluations, failed)
 
 
 def _after(before: Firing | None, change: Change, at: datetime) -> Firing:
@@ -102,26 +118,56 @@ def _after(before: Firing | None, change: Change, at: datetime) -> Firing:
     )
 
 
-def _wait(waiting: dict[str, Instance], change: Change) -> None:
-    """What changed while it fires is to be told; what is over is told no more."""
-    if change.after is None:
-        waiting.pop(change.known.episode, None)
-    elif change.transitions:
-        waiting[change.known.episode] = change.after
+@dataclass(slots=True)
+class _Replay:
+    """Who would have been told of what, as time goes on."""
+
+    policy: Policy
+    muting: Muting
+    others: Sequence[Fired]
+    fired: dict[str, Firing] = field(default_factory=dict)
+    """Every firing so far, by its episode."""
+    _firing: dict[str, Instance] = field(default_factory=dict)
+    _waiting: set[str] = field(default_factory=set)
+    """The episodes of which something is to be told."""
+
+    def take(self, change: Change, at: datetime) -> None:
+        """What changed while it fires is to be told; what is over is told no more."""
+        episode = change.known.episode
+        self.fired[episode] = _after(self.fired.get(episode), change, at)
+        if change.after is None:
+            self._firing.pop(episode, None)
+            self._waiting.discard(episode)
+            return
+        self._firing[episode] = change.after
+        if change.transitions:
+            self._waiting.add(episode)
+
+    def tell(self, at: datetime) -> None:
+        """Tell what nothing mutes now; the rest goes on waiting."""
+        if not self._waiting:
+            return
+        own = {id_: Alert(id_, one.rule, one.labels, one.severity, firing=True) for id_, one in self._firing.items()}
+        others = [_as_alert(one) for one in self.others if one.fired_at <= at and (one.ended_at is None or at < one.ended_at)]
+        muted = self.muting.of([*own.values(), *others], at)
+        for episode in sorted(self._waiting):
+            people, window = _receivers(self.policy, own[episode], at)
+            why = (*muted.get(episode, ()), *([Muter(window)] if window and not people else []))
+            one = self.fired[episode]
+            if why:
+                known = {muter.known_by: muter for muter in (*why, *one.muted)}
+                self.fired[episode] = replace(one, muted=tuple(known.values()))
+            else:
+                self.fired[episode] = replace(one, told=tuple(dict.fromkeys((*one.told, *people))))
+                self._waiting.discard(episode)
 
 
-def _tell(waiting: dict[str, Instance], fired: dict[str, Firing], policy: Policy, muting: Muting, at: datetime) -> None:
-    """Tell what nothing mutes now; the rest goes on waiting."""
-    for episode, instance in list(waiting.items()):
-        alert = Alert(episode, instance.rule, instance.labels, instance.severity, firing=True)
-        people, window = _receivers(policy, alert, at)
-        why = (*muting.of([alert], at).get(episode, ()), *([window] if window and not people else []))
-        one = fired[episode]
-        if why:
-            fired[episode] = replace(one, muted=tuple(dict.fromkeys((*one.muted, *why))))
-        else:
-            fired[episode] = replace(one, told=tuple(dict.fromkeys((*one.told, *people))))
-            del waiting[episode]
+def _others(then: Then, rule: Rule) -> list[Fired]:
+    return [one for one in then.fired if one.rule != rule.name]
+
+
+def _as_alert(one: Fired) -> Alert:
+    return Alert(one.id, one.rule, one.labels, one.severity, firing=True)
 
 
 def _at_the_end(fired: Mapping[str, Firing], judged: Judged) -> dict[str, Firing]:

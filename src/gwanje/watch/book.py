@@ -93,6 +93,14 @@ class Book:
         """The open alerts of a rule."""
         return self._memory.standings.get(rule) if self._memory else None
 
+    def at_rest(self, rule: Rule) -> bool:
+        """Whether nothing of a rule is open, so that an evaluation without a breach changes nothing."""
+        memory = self._memory
+        standing = memory.standings.get(rule.name) if memory else None
+        if memory is None or standing is None or standing.found is None or standing.open or memory.failures.get(rule.name):
+            return False
+        return not any(trouble.labels.get(OF_RULE) == rule.name for trouble in memory.troubles.open.values())
+
     def states(self) -> Counter[str]:
         """How many alerts are open in each state."""
         every = [*self._memory.standings.values(), self._memory.troubles] if self._memory else []

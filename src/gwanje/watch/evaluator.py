@@ -22,12 +22,13 @@ from gwanje.judge.rules.questions import Question, questions
 from gwanje.judge.rules.spec import Rule
 from gwanje.judge.rules.thresholds import Thresholds
 from gwanje.judge.standing import Standing
-from gwanje.keep.samples.base import Answer, Matrix, Queryable
+from gwanje.keep.samples.base import Answer, Matrix, Queryable, Vector
 from gwanje.model import to_ms
 from gwanje.watch.asking import Asking
 from gwanje.watch.away import Away
 from gwanje.watch.book import Evaluation
-from gwanje.watch.paused import Paused
+from gwanje.watch.latest import Latest
+from gwanje.watch.sweeping import Seen, Sight, Sweeps
 
 LOOK_BACK: Final = timedelta(minutes=10)
 """How far before its first evaluation a rule with a word on missing data looks for what answered then."""
@@ -38,18 +39,18 @@ log = structlog.get_logger(__name__)
 
 
 class Evaluator:
-    """Evaluates one rule at one instant; keeps figures of it, and what each rule found last."""
+    """Evaluates rules at one instant; keeps figures of it, and what each rule found last."""
 
     def __init__(self, samples: Queryable, standing: Callable[[str], Standing | None], delay: timedelta) -> None:
         self._samples = Asking(samples)
+        self._sweeps = Sweeps(samples, delay)
         self._standing = standing
         self._delay = delay
         self._memory = Memory()
         self._stopped: dict[str, dict[str, str]] = {}
-        self.paused = Paused()
         self.away = Away()
-        """Both are what nothing is judged of; set by the round."""
-        self.latest: dict[str, Evaluation] = {}
+        """What nothing is judged of; set by the round."""
+        self.latest: Final = Latest(self._judged)
         self.evaluations: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
         self.seconds: dict[str, float] = defaultdict(float)
@@ -57,16 +58,38 @@ class Evaluator:
     def forget(self, rules: Iterable[str]) -> None:
         """What these found is no longer theirs: they are gone, or say something else."""
         for name in rules:
-            self.latest.pop(name, None)
+            self.latest.forget(name)
             self._stopped.pop(name, None)
 
-    async def evaluate(self, rule: Rule, at: datetime, thresholds: Thresholds) -> Evaluation:
-        """What the rule finds. Never raises: a rule that cannot be evaluated says so and stops no other."""
+    async def together(
+        self, rules: Sequence[Rule], at: datetime, thresholds: Thresholds, at_rest: Callable[[Rule], bool]
+    ) -> list[Evaluation]:
+        """What the rules find of which something may come. Never raises.
+
+        `at_rest` says of a rule that an evaluation without a breach changes nothing. Where one sees none, it is left out.
+        """
+        started = time.monotonic()
+        given: dict[str, Seen] = {}
+        resting: set[str] = set()
+        for sight in await self._sweeps.sights(rules, at):
+            rest = [name for name, (_, rule) in sight.rules.items() if name not in sight.breached and at_rest(rule)]
+            rest = [name for name in rest if self._may_rest(sight.rules[name][1], thresholds)]
+            given |= {name: sight.seen(name) for name in sight.rules.keys() - set(rest)}
+            self._rest(rest, sight, at, (time.monotonic() - started) / len(sight.rules))
+            resting.update(rest)
+        judged = [rule for rule in rules if rule.name not in resting]
+        return await asyncio.gather(*(self.evaluate(rule, at, thresholds, given.get(rule.name)) for rule in judged))
+
+    async def evaluate(self, rule: Rule, at: datetime, thresholds: Thresholds, given: Seen | None = None) -> Evaluation:
+        """What the rule finds. Never raises: a rule that cannot be evaluated says so and stops no other.
+
+        `given` is what it would ask for, where that is known.
+        """
         started = time.monotonic()
         try:
             async with asyncio.timeout(_LONGEST_QUERY.total_seconds()):
-                seen = await self._found(rule, at, thresholds)
-                evaluation = Evaluation(rule, at, await self._with_inputs(rule, seen, at))
+                seen = await self._found(rule, at, thresholds, given.values if given else None)
+                evaluation = Evaluation(rule, at, await self._with_inputs(rule, seen, at, given.ages if given else None))
         except GwanjeError as error:
             evaluation = Evaluation(rule, at, failed=str(error))
         except TimeoutError:
@@ -88,8 +111,8 @@ class Evaluator:
         except GwanjeError:
             return None
 
-    async def _found(self, rule: Rule, at: datetime, thresholds: Thresholds) -> Found:
-        answers = await self._answers(rule, at)
+    async def _found(self, rule: Rule, at: datetime, thresholds: Thresholds, answer: Answer | None = None) -> Found:
+        answers = await self._answers(rule, at) if answer is None else [answer]
         return found(rule, answers, to_ms(self._seen(rule, at)), thresholds=thresholds, memory=self._memory)
 
     def _seen(self, rule: Rule, at: datetime) -> datetime:
@@ -109,7 +132,7 @@ class Evaluator:
                 return answers
         raise RuleError("the samples changed each time while they were read")
 
-    async def _with_inputs(self, rule: Rule, seen: Found, at: datetime) -> Found:
+    async def _with_inputs(self, rule: Rule, seen: Found, at: datetime, ages: Vector | None) -> Found:
         """The same, where what still answers is made of samples that stopped coming: looked at only where it matters."""
         standing = self._standing(rule.name)
         known = standing.open if standing else {}
@@ -117,11 +140,10 @@ class Evaluator:
         begins = any(seen.identities[place] not in known for place in np.flatnonzero(seen.levels >= 0).tolist())
         matters = bool(known) or rule.no_data in {"alert", "breach"}
         if begins or left_out or (matters and inputs.due(rule, at)):
-            self._stopped[rule.name] = await self._look(rule, seen, left_out, at)
+            self._stopped[rule.name] = await self._look(rule, seen, left_out, at, ages)
         elif not matters:
             self._stopped.pop(rule.name, None)
-        judged = self.paused.unjudged(seen.without(self._stopped.get(rule.name, {})), known.values())
-        return self.away.unjudged(judged, known.values())
+        return self.away.unjudged(seen.without(self._stopped.get(rule.name, {})), known.values())
 
     def _left_out(self, rule: Rule, seen: Found, known: Mapping[str, Instance]) -> dict[str, Mapping[str, str]]:
         """The open alerts that the answer of a query with its own condition does not have. They are good now, or without data."""
@@ -130,25 +152,43 @@ class Evaluator:
         gone = known.keys() - set(seen.identities)
         return {identity: _without(known[identity].labels, rule) for identity in gone}
 
-    async def _look(self, rule: Rule, seen: Found, left_out: Mapping[str, Mapping[str, str]], at: datetime) -> dict[str, str]:
+    async def _look(
+        self, rule: Rule, seen: Found, left_out: Mapping[str, Mapping[str, str]], at: datetime, ages: Vector | None
+    ) -> dict[str, str]:
         at_ms = to_ms(self._seen(rule, at))
-        if not left_out and not inputs.suspect(await self._ask(rule, inputs.ages(rule), at), at_ms):
-            return {}
+        if not left_out:
+            newest = await self._ask(rule, inputs.ages(rule), at) if ages is None else [ages]
+            if not inputs.suspect(newest, at_ms):
+                return {}
         answers = await self._ask(rule, inputs.rhythms(rule), at)
         sets = {identity: dict(labels) for identity, labels in zip(seen.identities, seen.known.asked, strict=True)}
         return inputs.stopped({**sets, **left_out}, answers, at_ms) | inputs.unreported(left_out, answers)
+
+    def _may_rest(self, rule: Rule, thresholds: Thresholds) -> bool:
+        """Whether its own thresholds are everybody's, and it was evaluated before: that says what is wrong with it."""
+        return self.latest.sound(rule) and not thresholds.touch(rule)
+
+    def _rest(self, rules: Sequence[str], sight: Sight, at: datetime, seconds: float) -> None:
+        self.latest.rest(rules, sight, at, seconds)
+        self.evaluations.update(rules)
+        for name in rules:
+            self.seconds[name] += seconds
+            self._stopped.pop(name, None)
+
+    def _judged(self, rule: Rule, answer: Vector, at: datetime) -> Found:
+        """What a rule at rest found."""
+        seen = found(rule, [answer], to_ms(self._seen(rule, at)), memory=self._memory)
+        return self.away.unjudged(seen, ())
 
     def _note(self, evaluation: Evaluation) -> None:
         name = evaluation.rule.name
         self.seconds[name] += evaluation.seconds
         self.evaluations[name] += 1
-        known = self.latest.get(name)
         if evaluation.failed:
             self.errors[name] += 1
-            if known is None or known.failed != evaluation.failed:
+            if self.latest.failed(name) != evaluation.failed:
                 log.error("rule not evaluated", rule=name, reason=evaluation.failed)
-        if known is None or known.at <= evaluation.at:
-            self.latest[name] = evaluation
+        self.latest.put(evaluation)
 
     def figures(self, rules: Sequence[str]) -> dict[str, float]:
         """How often each rule was evaluated, how often that failed, and how long it took."""

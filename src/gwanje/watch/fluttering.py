@@ -17,12 +17,11 @@ from gwanje.keep.state import alerts
 from gwanje.keep.state.alerts import Episode
 from gwanje.model import Severity, from_ms, to_ms
 from gwanje.tell.flapping import Flap, Limits, Word, step
+from gwanje.tell.muted import FLAPPING
 from gwanje.tell.routes import targets
 from gwanje.tell.told import Ways
 from gwanje.watch.notices import Notice, put
 
-FLAPPING: Final = "flapping"
-"""What such an alert is muted by."""
 _SWEEP: Final = timedelta(minutes=1)
 
 _TITLES: Final = {

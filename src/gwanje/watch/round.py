@@ -29,11 +29,11 @@ from gwanje.keep.state.base import State as Database
 from gwanje.tell.policy import Policy
 from gwanje.watch import outside
 from gwanje.watch.acting import Acting
-from gwanje.watch.away import away
+from gwanje.watch.away import away, paused
 from gwanje.watch.book import Book, Evaluation
 from gwanje.watch.evaluator import Evaluator
 from gwanje.watch.instants import due, floor, until_next
-from gwanje.watch.paused import Paused
+from gwanje.watch.policybook import Policybook
 from gwanje.watch.rewording import reworded
 from gwanje.watch.rulebook import Rulebook
 from gwanje.watch.telling import Telling
@@ -82,7 +82,7 @@ class Round:
         rules: Iterable[Rule],
         samples: Queryable,
         state: Database,
-        policy: Policy,
+        policy: Policy | Policybook,
         updates: Updates | None,
         *,
         clock: Callable[[], datetime],
@@ -99,7 +99,9 @@ class Round:
         self._state = state
         self._book = Book(self._rules)
         self._evaluator = Evaluator(samples, self._book.standing, delay)
-        self._telling = Telling(policy, page_url)
+        self._policybook = policy if isinstance(policy, Policybook) else Policybook(policy)
+        self._policy = self._policybook.policy
+        self._telling = Telling(self._policy, page_url)
         self._acting = Acting(actions)
         self._updates = updates
         self._clock = clock
@@ -143,7 +145,7 @@ class Round:
         left_out = 0
         for rule, at in due_now:
             instants.setdefault(at, []).append(rule)
-        departed = [*self._places.departed(), *self._evaluator.paused.departed, *self._evaluator.away.departed]
+        departed = [*self._places.departed(), *self._evaluator.away.departed]
         for at, rules in sorted(instants.items(), key=itemgetter(0)):
             wanted = rules
             if self._overran or self._clock() - now > _LONGEST_ROUND:
@@ -151,10 +153,10 @@ class Round:
                 left_out += len(rules) - len(wanted)
                 if not wanted and at not in ticks:
                     continue
-            found = await asyncio.gather(*(self._evaluator.evaluate(rule, at, self._thresholds) for rule in wanted))
+            found = await self._evaluator.together(wanted, at, self._thresholds, self._book.at_rest)
             if at in ticks or not self._book.still(found, at, departed):
                 self._publish(await asyncio.to_thread(self._settle, found, at, departed))
-            self._evaluated |= {evaluation.rule.name: at for evaluation in found}
+            self._evaluated |= {rule.name: at for rule in wanted}
             self._ticked = at if at in ticks else self._ticked
         if left_out:
             self._left_out += left_out
@@ -176,7 +178,7 @@ class Round:
 
     def latest(self) -> Mapping[str, Evaluation]:
         """What each rule found when it was last evaluated, and why."""
-        return dict(self._evaluator.latest)
+        return self._evaluator.latest
 
     def why(self, rule: str) -> list[Why]:
         """Of each label set of a rule: its value, threshold and state, and why it is so; nothing of a rule not evaluated yet."""
@@ -198,12 +200,16 @@ class Round:
     # --- when and what is asked ---
 
     async def _read_rules(self, now: datetime) -> None:
-        """Take over, once a second, what became of the rules of the page; the files' stay as they were at the start."""
+        """Take over, once a second, what became of rules and policy of the page; the files' stay as they were at the start."""
         second = floor(now, _GROUP_TICK)
         if self._rules_read == second:
             return
-        await asyncio.to_thread(self._rulebook.read, self._state)
+        await asyncio.to_thread(self._read_books)
         self._rules_read = second
+        if self._policybook.policy is not self._policy:
+            self._policy = self._policybook.policy
+            self._telling.take_over(self._policy)
+            self._waiting = True  # what is told under it is told now, whether or not a rule is due
         if self._rulebook.rules is self._taken_over:
             return
         before, self._taken_over = self._rules, self._rulebook.rules
@@ -214,6 +220,10 @@ class Round:
         self._evaluator.forget(other)
         self._book.take_over(self._rules)
         self._waiting = True  # what no rule wants any more ends now, whether or not a rule is due
+
+    def _read_books(self) -> None:
+        self._rulebook.read(self._state)
+        self._policybook.read(self._state)
 
     def _due(self, now: datetime) -> list[tuple[Rule, datetime]]:
         return [(rule, at) for rule in self._rules.values() for at in due(rule.interval, self._evaluated.get(rule.name), now)]
@@ -239,8 +249,8 @@ class Round:
         """Thresholds that people set apart, pipelines that are paused and what is away count from the next round on."""
         with self._state.read() as connection:
             overrides = joined(self._places.overrides, set_apart.every(connection))
-            self._evaluator.paused = Paused(pauses.unjudged(connection, now))
-            self._evaluator.away = away(departures.not_over(connection, now), self._places.groups, now)
+            left = away(departures.not_over(connection, now), self._places.groups, now)
+            self._evaluator.away = left.beside(paused(pauses.unjudged(connection, now)))
         if overrides != list(self._thresholds.overrides):
             self._thresholds = Thresholds(overrides, self._places.groups)
 

@@ -16,22 +16,24 @@ from sqlalchemy import Connection
 
 from gwanje.because import Because
 from gwanje.keep.said import Acknowledgement, Silence
-from gwanje.keep.state import acknowledgements, alerts, silences
+from gwanje.keep.state import acknowledgements, alerts, history, silences
 from gwanje.keep.state.alerts import Episode
 from gwanje.keep.state.written import Wrote
 from gwanje.model import Severity
 from gwanje.tell import groups, storm
-from gwanje.tell.muting import Muting, over
+from gwanje.tell.muted import FLAPPING, Muter, words
+from gwanje.tell.muting import Muting, by_calendar, over
 from gwanje.tell.placing import Placing
 from gwanje.tell.policy import Policy
 from gwanje.tell.storm import Weather
 from gwanje.tell.told import Alert, Decided, Group, Ways
-from gwanje.watch import kept
-from gwanje.watch.fluttering import FLAPPING, Fluttering, beginnings_and_ends
+from gwanje.watch import kept, mutings
+from gwanje.watch.fluttering import Fluttering, beginnings_and_ends
 from gwanje.watch.messages import Messages, alert_of
 
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _NOTHING_WRITTEN: Final = Wrote()
+_FLAPPING: Final = Muter(FLAPPING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class _Memory:
     """What the groups were stepped under last."""
     wakes: datetime = _LONG_AGO
     """Until when they have nothing to say under that."""
+    muters: Mapping[str, tuple[Muter, ...]] = field(default_factory=dict)
+    """What mutes which episode, as its story says it."""
     _alerts: dict[str, tuple[Episode, Acknowledgement | None, Alert]] = field(default_factory=dict)
 
     def standing(self, taken: Mapping[str, Acknowledgement]) -> list[Alert]:
@@ -92,6 +96,12 @@ class Telling:
         self._fluttering = Fluttering(policy.flapping)
         self._placing = Placing()
         self._memory: _Memory | None = None
+
+    def take_over(self, policy: Policy) -> None:
+        """Decide by another policy from now on; the next step looks at every group by it."""
+        self._policy = policy
+        if self._memory is not None:
+            self._memory.wakes = _LONG_AGO
 
     def forget(self) -> None:
         """Read everything anew in the next step: what was remembered may not be true."""
@@ -138,21 +148,35 @@ class Telling:
         muted = self._also_flapping(muting.of(standing, at), memory)
         heard = standing
         if muted:
-            heard = [replace(one, muted=muted[one.episode][0]) if one.episode in muted else one for one in standing]
+            heard = [replace(one, muted=muted[one.episode][0].what) if one.episode in muted else one for one in standing]
         before = list(memory.groups.values())
         after, decided = groups.step(before, heard, under.ways, at, self._placing)
         rests = not decided and {group.key: group for group in after} == memory.groups
         memory.under, memory.wakes = under, groups.wakes(after, heard, under.ways, at, self._placing) if rests else at
-        return after, decided, self._flag(connection, memory, muted, decided)
+        quiet = self._also_by_calendar(muted, standing, under.ways, at)
+        turned = mutings.write(connection, memory.episodes, memory.muters, quiet, at)
+        memory.muters = quiet
+        return after, decided, [*self._flag(connection, memory, muted, decided), *turned]
 
     # --- what is known ---
 
-    def _also_flapping(self, muted: Mapping[str, tuple[str, ...]], memory: _Memory) -> Mapping[str, tuple[str, ...]]:
+    def _also_flapping(self, muted: Mapping[str, tuple[Muter, ...]], memory: _Memory) -> Mapping[str, tuple[Muter, ...]]:
         flapping = self._fluttering.now()
         if not flapping:
             return muted
         found = {one.id for one in memory.episodes.values() if one.ended_at is None and one.fingerprint in flapping}
-        return {**muted, **{id_: (*muted.get(id_, ()), FLAPPING) for id_ in found}}
+        return {**muted, **{id_: (*muted.get(id_, ()), _FLAPPING) for id_ in found}}
+
+    def _also_by_calendar(
+        self, muted: Mapping[str, tuple[Muter, ...]], standing: Sequence[Alert], ways: Ways, at: datetime
+    ) -> Mapping[str, tuple[Muter, ...]]:
+        """With the receivers that are not told by the calendars of their routes."""
+        if ways.root is None or not ways.root.by_calendar:
+            return muted
+        firing = [alert for alert in standing if alert.firing]
+        placed = self._placing.of(firing, ways.root, ways.on_duty, ways.absent)
+        calendar = by_calendar(placed, self._policy.windows, ways.windows_on, at)
+        return {id_: (*muted.get(id_, ()), *calendar.get(id_, ())) for id_ in (*muted, *(calendar.keys() - muted.keys()))}
 
     def _acknowledgements(
         self, connection: Connection, memory: _Memory, at: datetime
@@ -167,20 +191,22 @@ class Telling:
             if why:
                 ended[episode] = why
                 if known is not None and severity is not None:
-                    alerts.add_transitions(connection, [_line(known, at, _let_go(why))])
+                    alerts.add_transitions(connection, [history.aside(known, at, _let_go(why))])
         acknowledgements.drop(connection, ended)
         return {episode: taken for episode, taken in every.items() if episode not in ended}, list(ended)
 
     def _flag(
-        self, connection: Connection, memory: _Memory, muted: Mapping[str, Sequence[str]], decided: Iterable[Decided]
+        self, connection: Connection, memory: _Memory, muted: Mapping[str, Sequence[Muter]], decided: Iterable[Decided]
     ) -> list[str]:
         """Write down what mutes each alert now, and what muted those that are told late."""
         late = {
             alert.episode: why for message in decided for alert in message.alerts if (why := message.was_muted(alert.episode))
         }
         changed: dict[str, alerts.Row] = {}
-        for id_, episode in memory.episodes.items():
-            now, was = tuple(muted.get(id_, ())), late.get(id_, episode.was_muted)
+        flagged = [id_ for id_, episode in memory.episodes.items() if id_ in muted or id_ in late or episode.muted]
+        for id_ in flagged:
+            episode = memory.episodes[id_]
+            now, was = words(muted.get(id_, ())), late.get(id_, episode.was_muted)
             if episode.ended_at is None and (now != tuple(episode.muted) or was != episode.was_muted):
                 changed[id_] = {"muted": list(now), "was_muted": was}
                 memory.episodes[id_] = replace(episode, muted=now, was_muted=was)
@@ -215,7 +241,8 @@ def _recalled(connection: Connection) -> _Memory:
     weather = {row["receiver"]: kept.weather(row) for row in alerts.all_storms(connection)}
     named = {episode for group in standing.values() for episode in group.told}
     named |= {episode for one in weather.values() for episode in one.held}
-    return _Memory(standing, {one.id: one for one in alerts.fired_or_named(connection, named)}, weather)
+    known = {one.id: one for one in alerts.fired_or_named(connection, named)}
+    return _Memory(standing, known, weather, muters=mutings.recalled(connection))
 
 
 def _refresh(
@@ -254,8 +281,3 @@ def _decisive(episode: Episode) -> tuple[Severity, bool]:
 
 def _let_go(why: str) -> Because:
     return Because(f"acknowledgement ended: {why}", "acknowledgement_ended", what=why)
-
-
-def _line(episode: Episode, at: datetime, because: str) -> alerts.Row:
-    same = {"before": episode.state, "after": episode.state, "severity": episode.severity, "value": episode.value}
-    return {"episode": episode.id, "at": at, **same, "because": because}

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
+from gwanje.judge.rules.buckets import merged
 from gwanje.judge.rules.evaluate import found
 from gwanje.judge.rules.questions import curve, questions, value
 from gwanje.judge.rules.spec import Rule, unhurried
@@ -114,6 +115,52 @@ async def test_e6_histograms_with_different_buckets_are_an_error_and_never_a_num
     assert isinstance(by_kind["we"], Error)
     assert _value(by_kind["db"]) == pytest.approx(0.1)
     assert _value((await _judged(rule.model_copy(update={"by": ("host",)}), samples))["web-2"]) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "wrong"),
+    [
+        pytest.param({"we": ("0.1", "1", "+Inf"), "db": ("0.1", "0.5", "+Inf")}, [], id="each kind has its own buckets"),
+        pytest.param({"we": None, "db": ("0.1", "1", "+Inf")}, ["we"], id="hosts of one kind differ"),
+    ],
+)
+@pytest.mark.parametrize(
+    "query",
+    [
+        "histogram_quantile(0.5, sum by (le, kind) (rate(latency_bucket[10m])))",
+        "(1000 * histogram_quantile(0.5, sum without (host) (rate(latency_bucket[10m])))) > 0",
+    ],
+)
+async def test_e6_a_query_of_ones_own_that_merges_different_buckets_is_an_error(
+    query: str, kinds: Mapping[str, tuple[str, ...] | None], wrong: list[str]
+) -> None:
+    samples = MemorySamples()
+    for kind, bounds in kinds.items():
+        for host, own in (("1", bounds or ("0.1", "1", "+Inf")), ("2", bounds or ("0.1", "0.5", "+Inf"))):
+            for back, share in ((5, 0), (0, 1)):
+                for place, le in enumerate(own):
+                    labels = {"host": kind + host, "kind": kind, "le": le}
+                    samples.append("latency_bucket", labels, (50, 90, 100)[place] * share, to_ms(NOW - timedelta(minutes=back)))
+    rule = Rule.model_validate({"name": "slow", "expr": query, "critical": ">= 5000"})
+    told = await _judged(rule, samples, of="kind")
+    assert [kind for kind, verdict in told.items() if isinstance(verdict, Error)] == wrong
+    assert all("different buckets" in told[kind].why for kind in wrong)
+
+
+@pytest.mark.parametrize(
+    ("expr", "asked"),
+    [
+        pytest.param("histogram_quantile(0.9, sum(rate(x[5m])) by (le))", "count by (le) (rate(x[5m]))", id="by behind"),
+        pytest.param("histogram_quantile(0.9, sum by (le) (x)) / 60 > 2", "count by (le) (x)", id="with numbers"),
+        pytest.param("histogram_quantile(0.9, rate(x[5m]))", "", id="nothing is merged"),
+        pytest.param("max(histogram_quantile(0.9, sum by (le) (x)))", "", id="the result has other labels"),
+        pytest.param("histogram_quantile(0.9, sum by (le) (x)) > y", "", id="two vectors"),
+        pytest.param("histogram_quantile(0.9, avg by (le) (x))", "", id="no sum"),
+        pytest.param("sum(x)", "", id="no percentile"),
+    ],
+)
+def test_e6_what_tells_whether_buckets_are_alike_is_asked_only_where_it_can_be_told(expr: str, asked: str) -> None:
+    assert merged(expr) == asked
 
 
 def _noisy(count: int, last: float) -> list[float | None]:

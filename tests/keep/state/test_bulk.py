@@ -65,7 +65,9 @@ CHANGES = st.fixed_dictionaries(
         "threshold": NUMBERS,
     },
 )
-every_kind = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+every_kind = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 def _cleared(connection: Connection) -> None:

@@ -19,7 +19,7 @@ from gwanje.errors import GwanjeError
 from gwanje.judge.rules import anomalies
 from gwanje.judge.rules.found import Found, Known, judged
 from gwanje.judge.rules.looks import Anomaly, Ratio
-from gwanje.judge.rules.questions import counted, covered
+from gwanje.judge.rules.questions import counted, covered, merges
 from gwanje.judge.rules.spec import Rule
 from gwanje.judge.rules.summary import readable
 from gwanje.judge.rules.thresholds import Thresholds
@@ -31,6 +31,9 @@ _DIFFERENT_BUCKETS: Final = Because(
     "its histograms have different buckets, which cannot be merged; add a label to `by` that tells them apart",
     "different_buckets",
 )
+
+_BOUND: Final = "le"
+"""The label by which a bucket says its bound."""
 
 Column = NDArray[np.float64]
 
@@ -128,7 +131,7 @@ def _with_enough(look: _Look, answers: Sequence[Answer], known: Known, values: C
         for place, count in enumerate(samples):
             short[place] |= count < rule.min_samples
             notes[place] = _samples(count, rule)
-    mixed = _mixed(answers[-1], rule) if rule.percentile is not None else ()
+    mixed = _mixed(answers[-1]) if merges(rule) else ()
     for place, one in enumerate(known.asked):
         if _key(one) in mixed:
             values[place], short[place] = np.nan, False
@@ -150,11 +153,11 @@ def _samples(count: float, rule: Rule) -> Because:
     return Because(sentence, "samples", count=count, seconds=over.total_seconds(), needed=needed)
 
 
-def _mixed(answer: Answer, rule: Rule) -> set[Labels]:
+def _mixed(answer: Answer) -> set[Labels]:
     """The groups in which some histograms have buckets that others have not."""
     counts: dict[Labels, set[float]] = {}
     for labels, count in zip(*_results(answer), strict=True):
-        group = tuple(pair for pair in labels if pair[0] in rule.by)
+        group = tuple(pair for pair in labels if pair[0] != _BOUND)
         counts.setdefault(group, set()).add(float(count))
     return {group for group, found_ in counts.items() if len(found_) > 1}
 

@@ -8,6 +8,7 @@ from typing import Final, Literal
 import promql_parser
 from pydantic import Field, field_validator
 
+from gwanje.because import Because
 from gwanje.config import Duration, Settings
 from gwanje.errors import BadQuery, QueryLimit
 from gwanje.keep.promql import Limits
@@ -29,9 +30,9 @@ def checked_query(text: str) -> str:
 def checked_selector(text: str) -> str:
     """The text, when it is one selector without a range. Raises ValueError."""
     if not isinstance(tree(text), promql_parser.VectorSelector):
-        raise ValueError(  # noqa: TRY004 - pydantic turns only ValueError into a mistake
-            f"{text!r} is not a selector; write a metric and its labels: 'gwanje_fetch_total{{outcome=\"failed\"}}'"
-        )
+        sentence = f"{text!r} is not a selector; write a metric and its labels: 'gwanje_fetch_total{{outcome=\"failed\"}}'"
+        wrong = Because(sentence, "not_a_selector", text=text)
+        raise ValueError(wrong)  # noqa: TRY004 - pydantic turns only ValueError into a mistake
     return text
 
 
@@ -40,7 +41,7 @@ def tree(text: str) -> promql_parser.Expr:
     try:
         return parsed(text, Limits().query_length)
     except (BadQuery, QueryLimit) as error:
-        raise ValueError(f"not valid PromQL: {error}") from error
+        raise ValueError(Because(f"not valid PromQL: {error}", "not_promql", error=str(error))) from error
 
 
 class Ratio(Settings):
@@ -97,5 +98,5 @@ class Anomaly(Settings):
 def longer_than_nothing(time: timedelta) -> timedelta:
     """The time. Raises ValueError where it is none."""
     if time <= timedelta():
-        raise ValueError("must be longer than 0s")
+        raise ValueError(Because("must be longer than 0s", "lasts_nothing"))
     return time

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from gwanje.config import format_duration
+from gwanje.judge.rules.buckets import merged
 from gwanje.judge.rules.looks import Anomaly, Ratio
 from gwanje.judge.rules.narrow import narrowed
 from gwanje.judge.rules.spec import Rule
@@ -47,6 +48,11 @@ def counted(rule: Rule) -> bool:
     return rule.min_samples > 0
 
 
+def merges(rule: Rule) -> bool:
+    """Whether the last answer says how many series each bucket of the merged histograms has."""
+    return rule.percentile is not None or (rule.metric is None and bool(merged(rule.expr or "")))
+
+
 def covered(rule: Rule) -> bool:
     """Whether the last answer says which results had a sample before the stretch of time that must be a breach throughout."""
     return rule.metric is not None and rule.over is not None and rule.condition == "every" and rule.percentile is None
@@ -80,7 +86,10 @@ def _of_anomaly(rule: Rule, anomaly: Anomaly) -> tuple[Question, ...]:
 
 def _beside(rule: Rule) -> tuple[Question, ...]:
     """What rules need to know beside the value: how many samples, how many series of each bucket, what was measured before."""
-    if rule.metric is None or rule.over is None:
+    if rule.metric is None:
+        counts = merged(rule.expr or "")
+        return (Question(counts),) if counts else ()
+    if rule.over is None:
         return ()
     over, by = format_duration(rule.over), _by(rule)
     asked: list[Question] = []

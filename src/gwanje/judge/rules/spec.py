@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from gwanje.because import Because
 from gwanje.config import Duration, Settings, format_duration
 from gwanje.judge.rules import gotemplate, summary
 from gwanje.judge.rules.looks import Anomaly, Over, Ratio, checked_query, checked_selector, longer_than_nothing
@@ -111,7 +112,8 @@ class Rule(Settings):
     @classmethod
     def _interval(cls, interval: timedelta) -> timedelta:
         if interval < SHORTEST_INTERVAL:
-            raise ValueError(f"the shortest interval is {format_duration(SHORTEST_INTERVAL)}")
+            sentence = f"the shortest interval is {format_duration(SHORTEST_INTERVAL)}"
+            raise ValueError(Because(sentence, "interval_too_short", seconds=SHORTEST_INTERVAL.total_seconds()))
         return interval
 
     @field_validator("over")
@@ -129,7 +131,9 @@ class Rule(Settings):
     @classmethod
     def _labels(cls, labels: dict[str, str]) -> dict[str, str]:
         if "severity" in labels:
-            raise ValueError("'severity' cannot be a label; leave it to `warning` and `critical`")
+            raise ValueError(
+                Because("'severity' cannot be a label; leave it to `warning` and `critical`", "severity_is_no_label")
+            )
         checked_labels(dict.fromkeys(labels, ""))
         for name, text in labels.items():
             wrong = gotemplate.mistake_in_label(text)
@@ -148,7 +152,7 @@ class Rule(Settings):
     @model_validator(mode="after")
     def _whole(self) -> Rule:
         if [self.expr, self.ratio, self.metric].count(None) != 2:
-            raise ValueError("needs either `expr` or `ratio` or `metric`, and only one of them")
+            raise ValueError(Because("needs either `expr` or `ratio` or `metric`, and only one of them", "looks_at_one"))
         self._check_conditions()
         self._check_metric()
         self._check_annotations()
@@ -158,9 +162,10 @@ class Rule(Settings):
 
     def _check_conditions(self) -> None:
         if self.severity is not None and (self.warning or self.critical or self.clear or self.expr is None or self.anomaly):
-            raise ValueError("`severity` stands for a condition inside `expr`; leave out `warning`, `critical` and `clear`")
+            sentence = "`severity` stands for a condition inside `expr`; leave out `warning`, `critical` and `clear`"
+            raise ValueError(Because(sentence, "severity_stands_alone"))
         if not self.conditions:
-            raise ValueError("needs `warning` or `critical`, for example critical: '>= 0.95'")
+            raise ValueError(Because("needs `warning` or `critical`, for example critical: '>= 0.95'", "condition_needed"))
         for severity, condition in self.conditions:
             check_clear(severity, condition, self.clear)
 
@@ -229,9 +234,10 @@ def checked_labels(labels: dict[str, str]) -> dict[str, str]:
     """The labels, when they can stand on every series of a rule. Raises ValueError."""
     for name, value in labels.items():
         if not _LABEL.fullmatch(name):
-            raise ValueError(f"{name!r} cannot be a label; use letters, digits and _")
+            raise ValueError(Because(f"{name!r} cannot be a label; use letters, digits and _", "not_a_label", name=name))
         if "{{" in value or "{%" in value:
-            raise ValueError(f"label {name!r} holds a template; a label is part of the identity and may not change")
+            sentence = f"label {name!r} holds a template; a label is part of the identity and may not change"
+            raise ValueError(Because(sentence, "label_is_template", name=name))
     return labels
 
 

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from pydantic import GetPydanticSchema
 from pydantic_core import core_schema
 
+from gwanje.because import Because
+
 OPERATORS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     ">=": operator.ge,
     "<=": operator.le,
@@ -56,9 +58,8 @@ def parse_threshold(text: object) -> Threshold:
         return text
     match = _CONDITION.fullmatch(str(text))
     if match is None:
-        raise ValueError(
-            f"{text!r} is not a condition; write an operator and a number: '>= 0.85' (operators: {', '.join(OPERATORS)})"
-        )
+        sentence = f"{text!r} is not a condition; write an operator and a number: '>= 0.85' (operators: {', '.join(OPERATORS)})"
+        raise ValueError(Because(sentence, "not_a_condition", text=str(text)))
     return Threshold(match[1], float(match[2]))
 
 
@@ -87,7 +88,8 @@ def clears(fire: Threshold, clear: Threshold) -> bool:
 def check_clear(name: str, fire: Threshold, clear: Threshold | None) -> None:
     """Raise ValueError where `clear` lies on the wrong side of the condition of this name."""
     if clear is not None and not clears(fire, clear):
-        raise ValueError(
+        sentence = (
             f"`clear: {clear}` is on the wrong side of `{name}: {fire}`; "
             "with '>= 0.85' clear is below it ('< 0.80'), with '<= 10' above it ('> 12')"
         )
+        raise ValueError(Because(sentence, "clear_on_wrong_side", clear=str(clear), severity=name, condition=str(fire)))

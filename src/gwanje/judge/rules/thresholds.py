@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
+from gwanje.because import Because
 from gwanje.judge.rules.spec import Rule
 from gwanje.judge.rules.threshold import Threshold, clears, parse_threshold
 from gwanje.keep.said import Override
@@ -98,9 +99,10 @@ def mistake(rule: Rule, override: Override) -> str:
     """What is wrong with setting this apart; empty when nothing is. Asked before it is kept."""
     said = [(part, getattr(override, part)) for part in _PARTS if getattr(override, part) is not None]
     if not said:
-        return "needs `warning`, `critical` or `clear`"
+        return Because("needs `warning`, `critical` or `clear`", "threshold_needed")
     if rule.severity is not None:
-        return f"the rule {rule.name!r} has its condition inside `expr`, so no threshold can be set for it"
+        sentence = f"the rule {rule.name!r} has its condition inside `expr`, so no threshold can be set for it"
+        return Because(sentence, "condition_inside")
     try:
         parts = {part: parse_threshold(text) for part, text in said}
     except ValueError as error:
@@ -109,7 +111,9 @@ def mistake(rule: Rule, override: Override) -> str:
     for severity, condition in rule.conditions:
         counts = parts.get(str(severity), condition)
         if clear is not None and "clear" in parts and not clears(counts, clear):
-            return f"`clear: {clear}` is on the wrong side of `{severity}: {counts}`"
+            sentence = f"`clear: {clear}` is on the wrong side of `{severity}: {counts}`"
+            return Because(sentence, "clear_on_wrong_side", clear=str(clear), severity=str(severity), condition=str(counts))
         if rule.side and counts.operator[0] != condition.operator[0]:
-            return f"`{severity}: {counts}` looks the other way than the rule's own `{condition}`"
+            sentence = f"`{severity}: {counts}` looks the other way than the rule's own `{condition}`"
+            return Because(sentence, "looks_other_way", severity=str(severity), condition=str(counts), own=str(condition))
     return ""

@@ -1,24 +1,18 @@
-"""A rule as one text by itself, as people write it on the page: text → rule, with every mistake; and values → text.
-
-`${NAME}` stands for itself here: whoever may write rules may not read the environment by them.
-"""
+"""A rule as one text by itself, as people write it on the page: text → rule, with every mistake; and values → text."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
-import yaml
 from pydantic import ValidationError
 
-from gwanje.config import Reader, dump
+from gwanje.config import dump
 from gwanje.errors import Mistake
 from gwanje.judge.rules.spec import Rule
+from gwanje.written import opened
 
-LONGEST: Final = 20_000
-"""So many characters a rule's text may have."""
 _FILE: Final = "rule"
 _INTERVAL: Final = "interval"
 
@@ -34,15 +28,7 @@ class Text:
 
 def read(text: str) -> Text:
     """Read a rule's YAML. Never raises."""
-    reader = Reader(Path(), None)
-    if wrong := _unreadable(text):
-        reader.mistake(_FILE, 0, "", wrong)
-        return Text(None, {}, reader.mistakes)
-    try:
-        document = reader.written(_FILE, text)
-    except (RecursionError, ValueError) as error:
-        reader.mistake(_FILE, 0, "", f"not valid YAML: {type(error).__name__}: {error}"[:300])
-        return Text(None, {}, reader.mistakes)
+    reader, document = opened(text, _FILE)
     rule = None if reader.mistakes else reader.read(Rule, document)
     return Text(rule, document.values, reader.mistakes)
 
@@ -65,15 +51,3 @@ def _same(values: Mapping[str, Any], rule: Rule) -> bool:
         return Rule.model_validate(values) == rule
     except ValidationError:
         return False
-
-
-def _unreadable(text: str) -> str:
-    """Why a text is not even looked at."""
-    if len(text) > LONGEST:
-        return f"is longer than {LONGEST} characters"
-    try:
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=yaml.SafeLoader)):
-            return "an alias (`*name`) cannot be used here; write the value itself"
-    except yaml.YAMLError:
-        return ""  # said with its line when it is read
-    return ""

@@ -6,6 +6,7 @@ belongs together. Everything here is synchronous; doors call it in threads.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -19,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from gwanje.errors import GwanjeError, RetryLater, StoreFull
-from gwanje.keep.state.server import Server, place, said
+from gwanje.keep.state.server import LOCK_SECONDS, Server, place, said
 
 Migrating = Callable[[Connection], AbstractContextManager[None]]
 """What a kind does around a migration, so that of two processes that start at once one migrates."""
@@ -40,6 +41,7 @@ class State:
         self._server = server
         self._migrating = migrating or (lambda _connection: nullcontext())
         self._guard = guard
+        self._writing = threading.Lock()
 
     @property
     def shared(self) -> bool:
@@ -53,7 +55,7 @@ class State:
         StoreFull: nothing can be written now. RetryLater: the server cannot be reached now. Nothing was changed, unless the
         connection broke in the very moment of the commit.
         """
-        with self._explained(), self.engine.begin() as connection:
+        with self._explained(), self._alone(), self.engine.begin() as connection:
             if self._guard is not None:
                 self._guard(connection)
             yield connection
@@ -81,6 +83,19 @@ class State:
                 )
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One writer of this process at a time, where the engine has room for no second: it would find out by trying again."""
+        if self.shared:
+            yield
+            return
+        if not self._writing.acquire(timeout=LOCK_SECONDS):
+            raise RetryLater(f"another transaction writes for more than {LOCK_SECONDS} s; try later")
+        try:
+            yield
+        finally:
+            self._writing.release()
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -2,15 +2,18 @@
 
 SQLAlchemy works out the parameters of each row by itself. Here the statement is compiled once, each column's way into the
 database is looked up once, and a value that many rows share, such as the cause that all alerts of a rule have, is turned into
-JSON once.
+JSON once; so are times, for what begins together begins at the same one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import JSON, Connection, Table, insert
+from sqlalchemy import JSON, Connection, Dialect, Table, insert
+
+from gwanje.keep.state.tables import Instant
 
 _AT_ONCE: Final = 1000
 """How many rows are handed to the driver together, so that a hundred thousand do not stand in memory twice."""
@@ -23,10 +26,9 @@ def insert_all(connection: Connection, table: Table, rows: Sequence[Mapping[str,
     """Insert rows that all have the same columns."""
     if not rows:
         return
-    columns = list(rows[0])
-    compiled = insert(table).compile(dialect=connection.dialect, column_keys=columns)
+    columns = tuple(rows[0])
+    statement, order = _statement(connection.dialect, table, columns)
     ways = {name: _way(connection, table, name) for name in columns}
-    order: Sequence[str] | None = compiled.positiontup if compiled.positional else None
     for start in range(0, len(rows), _AT_ONCE):
         some = rows[start : start + _AT_ONCE]
         taken = {name: _taken(way, [row[name] for row in some]) for name, way in ways.items()}
@@ -34,14 +36,21 @@ def insert_all(connection: Connection, table: Table, rows: Sequence[Mapping[str,
             parameters: Any = [dict(zip(taken, values, strict=True)) for values in zip(*taken.values(), strict=True)]
         else:
             parameters = list(zip(*(taken[name] for name in order), strict=True))
-        connection.exec_driver_sql(compiled.string, parameters)
+        connection.exec_driver_sql(statement, parameters)
+
+
+@lru_cache(maxsize=64)
+def _statement(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> tuple[str, Sequence[str] | None]:
+    """The statement, and the order of its parameters; None where they go by their names."""
+    compiled = insert(table).compile(dialect=dialect, column_keys=columns)
+    return compiled.string, compiled.positiontup if compiled.positional else None
 
 
 def _way(connection: Connection, table: Table, name: str) -> Into | None:
-    """How values of a column go into the database; None where they go as they are. Values of JSON that are shared go once."""
+    """How values of a column go into the database; None where they go as they are. JSON and times that are shared go once."""
     kind = table.c[name].type
     into = kind.dialect_impl(connection.dialect).bind_processor(connection.dialect)
-    return _once(into) if into is not None and isinstance(kind, JSON) else into
+    return _once(into) if into is not None and isinstance(kind, JSON | Instant) else into
 
 
 def _taken(way: Into | None, values: list[Any]) -> list[Any]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, func, or_, select
 
@@ -51,6 +51,18 @@ class Lived:
     ended_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """An alert of some time ago, as far as others were inhibited by it; `severity` is its last."""
+
+    id: str
+    rule: str
+    labels: Mapping[str, str]
+    severity: Severity
+    fired_at: datetime
+    ended_at: datetime | None
+
+
 def steps_of(connection: Connection, ids: Iterable[str]) -> Mapping[str, Sequence[Step]]:
     """Every change of these episodes, oldest first."""
     found: dict[str, list[Step]] = {}
@@ -59,6 +71,36 @@ def steps_of(connection: Connection, ids: Iterable[str]) -> Mapping[str, Sequenc
         for row in connection.execute(wanted).mappings():
             found.setdefault(row["episode"], []).append(Step(**{**row, "severity": _severity(row["severity"])}))
     return found
+
+
+class Open(Protocol):
+    """An open alert, as far as a line of its story needs it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def severity(self) -> Severity: ...
+    @property
+    def value(self) -> float | None: ...
+
+
+def aside(episode: Open, at: datetime, because: str) -> dict[str, Any]:
+    """A line for an alert's story that tells of no change of state, as `alerts.add_transitions` takes it."""
+    same = {"before": episode.state, "after": episode.state, "severity": episode.severity, "value": episode.value}
+    return {"episode": episode.id, "at": at, **same, "because": because}
+
+
+def asides(connection: Connection) -> list[Step]:
+    """The lines about no change of state in the stories of alerts that fire, oldest first."""
+    wanted = (
+        select(transitions)
+        .join(episodes, episodes.c.id == transitions.c.episode)
+        .where(episodes.c.ended_at.is_(None), episodes.c.fired_at.is_not(None), transitions.c.before == transitions.c.after)
+        .order_by(transitions.c.id)
+    )
+    return [Step(**{**row, "severity": _severity(row["severity"])}) for row in connection.execute(wanted).mappings()]
 
 
 def steps_after(connection: Connection, number: int, chosen: Chosen, limit: int) -> list[Step]:
@@ -100,6 +142,14 @@ def lived(connection: Connection, since: datetime, until: datetime) -> list[Live
         or_(episodes.c.ended_at.is_(None), episodes.c.ended_at >= since),
     )
     return [Lived(**{**row, "severity": Severity(row["severity"])}) for row in connection.execute(wanted).mappings()]
+
+
+def fired(connection: Connection, since: datetime, until: datetime) -> Iterator[Fired]:
+    """The alerts that fired at some time between, by when they began."""
+    columns = [getattr(episodes.c, name) for name in Fired.__dataclass_fields__]
+    fires = (episodes.c.fired_at < until, or_(episodes.c.ended_at.is_(None), episodes.c.ended_at > since))
+    for row in connection.execute(select(*columns).where(*fires).order_by(episodes.c.id)).mappings():
+        yield Fired(**{**row, "severity": Severity(row["severity"])})
 
 
 def acknowledged_at(connection: Connection, ids: Iterable[str]) -> Mapping[str, datetime]:

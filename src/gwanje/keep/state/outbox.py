@@ -5,9 +5,26 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from gwanje.keep.state import accepted
 from gwanje.keep.state.bulk import insert_all
@@ -21,6 +38,9 @@ LATE_AFTER: Final = timedelta(minutes=1)
 MOST_TOGETHER: Final = 100
 LATER: Final = "later"
 """The outcome of an attempt after which the row waits for the next one."""
+
+Moment = datetime | BindParameter[datetime]
+"""A time, or the place of one in a statement that is put together once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +104,13 @@ def put(
         "tries": 0,
         "error": "",
     }
-    connection.execute(insert(outbox).values(row))
-    id_ = connection.execute(select(outbox.c.id).where(outbox.c.key == key)).scalar_one()
+    (id_,) = connection.execute(insert(outbox), row).inserted_primary_key or (None,)
     insert_all(connection, outbox_episodes, [{"outbox_id": id_, "episode": episode} for episode in dict.fromkeys(episodes)])
 
 
 def is_due(connection: Connection, receiver: str, now: datetime) -> bool:
     """Whether `claim` would look at a row: a cheap question before the database is locked for writing."""
-    return bool(connection.execute(select(exists().where(*_claimable(receiver, now)))).scalar())
+    return bool(connection.execute(_is_due(), {"to": receiver, "now": now}).scalar())
 
 
 def claim(
@@ -102,14 +121,12 @@ def claim(
     Order is kept within a group and for each episode: as long as an older message waits, a newer one is not due. When the
     oldest is late, the newer ones of its group come with it, to be told as one; never those whose reason stands in `alone`.
     """
-    due = select(outbox).where(*_claimable(receiver, now)).order_by(outbox.c.id).limit(1)
     # What another worker is taking just now is left to it; its group is not passed by, because it still waits.
-    row = connection.execute(due.with_for_update(skip_locked=True)).mappings().first()
+    row = connection.execute(_oldest_due(), {"to": receiver, "now": now}).mappings().first()
     if row is None:
         return None
     # Two workers may see the same row; the one whose UPDATE hits it sends.
-    mine = update(outbox).where(outbox.c.id == row["id"], *_free(now)).values(claimed_by=worker, claimed_until=until)
-    if connection.execute(mine).rowcount == 0:
+    if connection.execute(_mine(), {"this": row["id"], "now": now, "worker": worker, "until": until}).rowcount == 0:
         return None
     late = row["tries"] > 0 or now - row["created_at"] >= LATE_AFTER
     rows = [row, *(_following(connection, row, alone) if late and row["reason"] not in alone else ())]
@@ -229,11 +246,31 @@ def _reference(connection: Connection, receiver: str, group_key: str) -> str:
     return connection.execute(last).scalar() or ""
 
 
-def _free(now: datetime) -> tuple[Any, ...]:
+# --- questions asked for each message: put together once, because that costs more than their answers ------------------------
+
+
+@cache
+def _is_due() -> Select[tuple[bool]]:
+    return select(exists().where(*_claimable(bindparam("to"), bindparam("now"))))
+
+
+@cache
+def _oldest_due() -> Select[Any]:
+    due = select(outbox).where(*_claimable(bindparam("to"), bindparam("now"))).order_by(outbox.c.id).limit(1)
+    return due.with_for_update(skip_locked=True)
+
+
+@cache
+def _mine() -> Update:
+    free = update(outbox).where(outbox.c.id == bindparam("this"), *_free(bindparam("now")))
+    return free.values(claimed_by=bindparam("worker"), claimed_until=bindparam("until"))
+
+
+def _free(now: Moment) -> tuple[Any, ...]:
     return (outbox.c.state == WAITING, or_(outbox.c.claimed_until.is_(None), outbox.c.claimed_until <= now))
 
 
-def _claimable(receiver: str, now: datetime) -> tuple[Any, ...]:
+def _claimable(receiver: BindParameter[str], now: Moment) -> tuple[Any, ...]:
     # Scalar questions, which no planner turns into joins: of rows that are too fresh to have statistics it expects one, finds
     # that any order of joins will do, and reads all that waits once for each of them.
     older = outbox.alias("older")

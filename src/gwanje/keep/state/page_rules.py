@@ -5,16 +5,17 @@ Who changes a rule names the revision that was read: of two who change the same 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from gwanje.because import Because
 from gwanje.errors import Outdated
 from gwanje.keep.said import PageRule
-from gwanje.keep.state import people
+from gwanje.keep.state import people, thresholds
 from gwanje.keep.state.tables import page_rules, rules_off
 from gwanje.model import to_ms
 
@@ -38,7 +39,7 @@ def put(connection: Connection, name: str, text: str, *, enabled: bool, revision
     Raises Outdated when it was changed, removed or made since.
     """
     before = one(connection, name)
-    after = PageRule(name, text, enabled, _next(before, word), word.who, word.at)
+    after = PageRule(name, text, enabled, next_revision(before.revision if before else None, word), word.who, word.at)
     if revision is None:
         _insert(connection, after, before)
     else:
@@ -47,6 +48,21 @@ def put(connection: Connection, name: str, text: str, *, enabled: bool, revision
             raise _outdated(name, before)
     _note(connection, "rule changed" if before else "rule made", word, before, after)
     return after
+
+
+def rename(connection: Connection, name: str, after: PageRule, word: Word) -> PageRule:
+    """Keep a rule as `after` says, under its name, in the place of the one of this name as it was read (`after.revision`).
+
+    Thresholds that were set apart for it go along. Raises Outdated when it was changed or removed since, or the name is taken.
+    """
+    before = one(connection, name)
+    if not connection.execute(delete(page_rules).where(_as_read(name, after.revision))).rowcount:
+        raise _outdated(name, before)
+    kept = replace(after, revision=next_revision(after.revision, word), changed_by=word.who, changed_at=word.at)
+    _insert(connection, kept, one(connection, kept.name))
+    thresholds.rename(connection, name, kept.name)
+    _note(connection, "rule renamed", word, before, kept)
+    return kept
 
 
 def drop(connection: Connection, name: str, revision: int, word: Word) -> None:
@@ -110,9 +126,9 @@ def _insert(connection: Connection, rule: PageRule, before: PageRule | None) -> 
         raise _made(rule.name, "somebody else") from error
 
 
-def _next(before: PageRule | None, word: Word) -> int:
-    """Milliseconds: a rule that is removed and made again has no revision that it had before."""
-    return max(to_ms(word.at), before.revision + 1 if before else 0)
+def next_revision(before: int | None, word: Word) -> int:
+    """Milliseconds: what is removed and made again has no revision that it had before."""
+    return max(to_ms(word.at), 0 if before is None else before + 1)
 
 
 def _as_read(name: str, revision: int) -> ColumnElement[bool]:
@@ -120,13 +136,16 @@ def _as_read(name: str, revision: int) -> ColumnElement[bool]:
 
 
 def _made(name: str, who: str) -> Outdated:
-    return Outdated(f"a rule named {name!r} was made by {who}; open that one, or choose another name", where="name")
+    sentence = f"a rule named {name!r} was made by {who}; open that one, or choose another name"
+    return Outdated(Because(sentence, "made_meanwhile", name=name, who=who), where="name")
 
 
 def _outdated(name: str, before: PageRule | None) -> Outdated:
     if before is None:
-        return Outdated(f"the rule {name!r} was removed meanwhile; save it as a new one to have it back")
-    return Outdated(f"{before.changed_by} changed the rule {name!r} meanwhile; open it again and make your change there")
+        sentence = f"the rule {name!r} was removed meanwhile; save it as a new one to have it back"
+        return Outdated(Because(sentence, "removed_meanwhile", name=name))
+    sentence = f"{before.changed_by} changed the rule {name!r} meanwhile; open it again and make your change there"
+    return Outdated(Because(sentence, "changed_meanwhile", name=name, who=before.changed_by))
 
 
 def _note(connection: Connection, what: str, word: Word, before: PageRule | None, after: PageRule | None) -> None:

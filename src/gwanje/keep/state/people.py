@@ -19,6 +19,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection, func, select, update
 
+from gwanje.because import Because
 from gwanje.errors import BadInput
 from gwanje.keep.state.tables import audit, invitations, keys, sessions, users
 
@@ -75,13 +76,14 @@ def any_user(connection: Connection) -> bool:
 def add_user(connection: Connection, name: str, password: str, role: Role, now: datetime) -> None:
     """Make a user. Raises BadInput for a name or password that will not do, and for a name that is taken."""
     if not re.fullmatch(r"[\w.@+-]{1,100}", name):
-        raise BadInput("a user's name is 1 to 100 letters, digits or . _ @ + -", where="name")
+        raise BadInput(Because("a user's name is 1 to 100 letters, digits or . _ @ + -", "user_name"), where="name")
     if len(password) < LEAST_PASSWORD:
-        raise BadInput(f"a password has at least {LEAST_PASSWORD} characters", where="password")
+        short = Because(f"a password has at least {LEAST_PASSWORD} characters", "password_too_short", count=LEAST_PASSWORD)
+        raise BadInput(short, where="password")
     if len(password) > 1000:
-        raise BadInput("a password has at most 1000 characters", where="password")
+        raise BadInput(Because("a password has at most 1000 characters", "password_too_long", count=1000), where="password")
     if connection.execute(select(users.c.id).where(users.c.name == name)).first():
-        raise BadInput(f"there is a user named {name!r} already", where="name")
+        raise BadInput(Because(f"there is a user named {name!r} already", "user_taken", name=name), where="name")
     connection.execute(users.insert().values(name=name, password_hash=_hasher.hash(password), role=role.value, created_at=now))
 
 

@@ -405,6 +405,19 @@ rules_off = Table(
 )
 """Rules of the folder's files that somebody switched off on the page."""
 
+page_settings = Table(
+    "page_settings",
+    metadata,
+    Column("kind", String(20), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("sealed", JSON, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("changed_by", String(120), nullable=False),
+    Column("changed_at", Instant, nullable=False),
+)
+"""Who can be told, and when, as people wrote it on the page. Secrets stand in `sealed` alone, encrypted."""
+
 # --- pipelines -----------------------------------------------------------------------------------------------------------
 
 runs = Table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from sqlalchemy import Connection, delete, insert, select
 
@@ -20,6 +20,14 @@ def drop(connection: Connection, rule: str, scope: str, name: str) -> bool:
     """End it; whether there was one."""
     of_this = (thresholds.c.rule == rule, thresholds.c.scope == scope, thresholds.c.name == name)
     return connection.execute(delete(thresholds).where(*of_this)).rowcount > 0
+
+
+def rename(connection: Connection, rule: str, to: str) -> None:
+    """Have those of a rule go on as another's, in the place of any that were left over of that name."""
+    for override in every(connection):
+        if override.rule == rule:
+            put(connection, replace(override, rule=to))
+            drop(connection, rule, override.scope, override.name)
 
 
 def every(connection: Connection) -> list[Override]:

@@ -26,6 +26,7 @@ class Settings(Speech):
     """Addresses in Apprise's spelling: `ntfy://topic`. Each may hold a key, so they are never shown."""
 
     needs: ClassVar = ("urls",)
+    own_connections: ClassVar = True
 
     @field_validator("urls")
     @classmethod

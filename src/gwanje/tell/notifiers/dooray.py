@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import aiohttp
 
@@ -25,6 +25,8 @@ class Settings(Speech):
     """The name under which messages appear."""
     icon: str = ""
     """Address of a picture that is shown beside the name."""
+
+    elsewhere: ClassVar = ("name", "icon")
 
 
 def create(settings: Settings, world: kinds.World) -> Dooray:

@@ -18,6 +18,7 @@ from pydantic import Field, field_validator, model_validator
 from gwanje import config, kinds
 from gwanje.config import Secret
 from gwanje.errors import Rejected, RetryLater
+from gwanje.reach import ForbiddenError, Reach
 from gwanje.tell.notifiers.base import Accepted, Notification
 from gwanje.tell.once import Once
 from gwanje.tell.post import without
@@ -48,6 +49,7 @@ class Settings(Speech):
     """The addresses that get messages. Empty: the sender's own."""
 
     needs: ClassVar = ("server",)
+    elsewhere: ClassVar = ("from", "to")
 
     @field_validator("to", mode="before", json_schema_input_type=str | tuple[str, ...])
     @classmethod
@@ -94,26 +96,31 @@ class Settings(Speech):
 
 
 def create(settings: Settings, world: kinds.World) -> Email:
-    return Email(settings, once=Once(world.state))
+    return Email(settings, once=Once(world.state), reach=world.reach)
 
 
 class Email:
-    def __init__(self, settings: Settings, tls: ssl.SSLContext | None = None, *, once: Once | None = None) -> None:
+    def __init__(
+        self, settings: Settings, tls: ssl.SSLContext | None = None, *, once: Once | None = None, reach: Reach | None = None
+    ) -> None:
         self._settings = settings
         self._tls = tls
         self._once = once or Once()
+        self._reach = reach
 
     async def send(self, notification: Notification) -> Accepted:
         settings = self._settings
         password = settings.password.get_secret_value()
         left = await self._once.left(notification.key, settings.addressees)
         try:
+            connection = await self._reach.connected(settings.host, settings.port) if self._reach else None
             refused, _ = await aiosmtplib.send(
                 message(notification, settings),
                 sender=settings.from_,
                 recipients=list(left),
                 hostname=settings.host,
-                port=settings.port,
+                port=None if connection else settings.port,
+                sock=connection,
                 use_tls=settings.security == "tls",
                 start_tls=settings.security == "starttls",
                 username=settings.username or None,
@@ -125,6 +132,8 @@ class Email:
             raise _judged(max(one.code for one in error.recipients), "every address was refused") from None
         except aiosmtplib.SMTPResponseException as error:
             raise _judged(error.code, without([password] if password else [], str(error.message))) from None
+        except ForbiddenError as error:
+            raise Rejected(f"the mail server is not spoken to: {error}") from None
         except (aiosmtplib.SMTPException, OSError) as error:
             raise RetryLater(
                 f"the mail server did not take the message ({type(error).__name__}); see `server` and `security`"

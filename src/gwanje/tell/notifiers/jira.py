@@ -59,6 +59,7 @@ class Settings(Speech):
     """Resolutions by which people say that nothing is done: such an issue is never opened again."""
 
     needs: ClassVar = ("url", "token", "project")
+    elsewhere: ClassVar = ("project", "issue_type", "labels", "close", "reopen", "reopen_within", "wont_fix")
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ class Settings(Speech):
     """Where KakaoWork's API is."""
 
     needs: ClassVar = ("app_key",)
+    elsewhere: ClassVar = ("conversation_id", "email")
 
     @model_validator(mode="after")
     def _one(self) -> Settings:

@@ -51,6 +51,7 @@ class Settings(Speech):
     auth_url: str = "https://auth.worksmobile.com/oauth2/v2.0"
     """Where tokens are given out."""
 
+    elsewhere: ClassVar = ("bot_id", "channel_id", "user_id")
     needs: ClassVar = ("bot_id", "client_id", "client_secret", "service_account", "private_key")
 
     @field_validator("private_key")

@@ -39,6 +39,7 @@ class Settings(Speech):
     """With `bot_token`: where Slack's API is."""
 
     needs: ClassVar = ()
+    elsewhere: ClassVar = ("channel",)
 
     @property
     def absent(self) -> list[str]:

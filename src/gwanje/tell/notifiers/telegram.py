@@ -31,6 +31,7 @@ class Settings(Speech):
     """Where Telegram's Bot API is."""
 
     needs: ClassVar = ("bot_token", "chat_id")
+    elsewhere: ClassVar = ("chat_id", "thread_id")
 
 
 def create(settings: Settings, world: kinds.World) -> Telegram:
