@@ -245,6 +245,20 @@ def key_create(folder: Path, name: str, scope: str, host: str) -> int:
 
 
 @app.group()
+def secrets() -> None:
+    """Secrets that people wrote on the page, such as the addresses of receivers."""
+
+
+@secrets.command(name="rotate")
+@_folder
+def secrets_rotate(folder: Path) -> int:
+    """Seal every secret by a new key and forget the older ones. Works before and while gwanje runs."""
+    from gwanje.app import sealed
+
+    return sealed.rotate(folder)
+
+
+@app.group()
 def user() -> None:
     """People who sign in."""
 

@@ -23,6 +23,7 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, SecretStr, ValidationError
 
 from gwanje import kinds
+from gwanje.because import Because
 from gwanje.errors import ConfigErrors, GwanjeError, Mistake
 
 MAIN_FILE: Final = "gwanje.yaml"
@@ -51,7 +52,7 @@ def parse_duration(text: str) -> timedelta:
     if not parts or "".join(number + unit for number, unit in parts) != text:
         if text == "0":
             return timedelta()
-        raise ValueError(f"{text!r} is not a duration; write 30s, 5m, 1h30m, 15d")
+        raise ValueError(Because(f"{text!r} is not a duration; write 30s, 5m, 1h30m, 15d", "not_a_duration", text=text))
     return timedelta(milliseconds=sum(int(number) * _UNITS[unit] for number, unit in parts))
 
 
@@ -322,11 +323,14 @@ def _sentence(model: type[BaseModel], inner: Place, error: Any) -> str:
             allowed = _keys(model, inner[:-1])
             close = difflib.get_close_matches(str(inner[-1]), allowed, n=1)
             hint = f"did you mean {close[0]!r}? " if close else ""
-            return f"unknown key; {hint}allowed: {', '.join(allowed)}" if allowed else "unknown key"
+            sentence = f"unknown key; {hint}allowed: {', '.join(allowed)}" if allowed else "unknown key"
+            return Because(sentence, "unknown_key", meant=", ".join(close))
         case "missing":
-            return "is missing; " + (_description(model, inner) or "it must be set")
+            return Because("is missing; " + (_description(model, inner) or "it must be set"), "missing")
         case "value_error":
-            return str(error["msg"]).removeprefix("Value error, ")
+            checked = error["ctx"]["error"]
+            sentence = checked.args[0] if checked.args else ""
+            return sentence if isinstance(sentence, Because) else str(error["msg"]).removeprefix("Value error, ")
         case _:
             text = str(error["msg"])
             return text[:1].lower() + text[1:]

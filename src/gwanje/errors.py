@@ -11,7 +11,14 @@ from datetime import timedelta
 
 
 class GwanjeError(Exception):
-    """Any failure that this program describes itself."""
+    """Any failure that this program describes itself.
+
+    `said` is the sentence without the place. Where it is a `Because`, whoever shows it words it in the reader's language.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message)
+        self.said = message
 
 
 class RetryLater(GwanjeError):
@@ -39,6 +46,7 @@ class BadInput(GwanjeError):
 
     def __init__(self, message: str, *, where: str = "") -> None:
         super().__init__(f"{message} ({where})" if where else message)
+        self.said = message
         self.where = where
 
 

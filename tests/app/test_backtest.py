@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -11,8 +12,11 @@ from gwanje.errors import GwanjeError
 from gwanje.keep.said import Override, Silence
 from gwanje.keep.state import silences, sqlite, thresholds
 from gwanje.kinds import World
+from gwanje.model import to_ms
 from gwanje.show.api.saying import shown as shown_silence
 from gwanje.show.thresholds import shown as shown_threshold
+from gwanje.tell.inhibition import Inhibition
+from gwanje.tell.policy import Policy
 
 MAIN = 'rules: [{name: cpu high, expr: "vector(0.95)", critical: "> 0.9"}, {name: cpu odd, expr: "vector(1)", critical: "> 2"}]'
 
@@ -51,6 +55,14 @@ def test_what_cannot_be_asked_says_what_to_mend(folder: Path, last: str, rule: s
 
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
 APART = Override("cpu high", "host", "web-1", None, ">= 0.99", "< 0.5", "kim", DAY)
+SWITCH: dict[str, object] = {
+    "id": "e2",
+    "rule": "switch down",
+    "labels": {},
+    "severity": "critical",
+    "fired_at": to_ms(DAY),
+    "ended_at": None,
+}
 QUIET = Silence("s", 'host="web-1"', DAY, DAY + timedelta(days=1), "moving", "kim", DAY, DAY)
 
 
@@ -70,19 +82,27 @@ def test_h2_thresholds_and_silences_of_people_count(folder: Path, capsys: pytest
     assert backtest.run(folder, "10m", "", "1m") == 0
     apart, silenced, firing = capsys.readouterr().out.splitlines()
     assert apart.startswith("cpu high: would have fired 0 times")
-    assert silenced.endswith("told 0, muted 1")
-    assert firing.endswith("told: nobody (silenced)")
+    assert silenced.endswith("told 0, muted 1 (silenced 1)")
+    assert firing.endswith("told: nobody (silenced by kim)")
 
 
 async def test_h2_what_people_said_is_read_of_the_running_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     async def answered(_path: Path, _method: str, where: str, _given: object) -> dict[str, object]:
         if where == "/api/v1/thresholds":
             return {"overrides": [{**shown_threshold(APART), "kept": True}, {**shown_threshold(APART), "kept": False}]}
-        return {"silences": [shown_silence(QUIET, QUIET.ends_at)]}
+        if where == "/api/v1/silences":
+            return {"silences": [shown_silence(QUIET, QUIET.ends_at)]}
+        first = cast("dict[str, str]", _given)["before"] == ""
+        return {
+            "episodes": [SWITCH if first else {**SWITCH, "id": "e1"}, {**SWITCH, "fired_at": None}],
+            "next": "e2" if first else "",
+        }
 
     monkeypatch.setattr(backtest, "ask", answered)
-    said = await backtest.of_process(tmp_path)
+    speaks = Inhibition.model_validate({"source": 'rule="switch down"', "target": 'severity="warning"'})
+    said = await backtest.of_process(tmp_path, Policy(inhibitions=[speaks]), (DAY, DAY + timedelta(days=1)))
     assert (said.overrides, said.silences) == ([APART], [QUIET])
+    assert [(one.id, one.fired_at, one.ended_at) for one in said.fired] == [("e2", DAY, None), ("e1", DAY, None)]
 
 
 async def test_h2_the_answers_of_the_running_process_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

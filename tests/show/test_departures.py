@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from gwanje.app.clock import now
+from gwanje.keep.said import Departure
 from gwanje.keep.state.people import Role, Scope
 from gwanje.keep.state.tables import audit
+from gwanje.model import to_ms
+from gwanje.show.absences import with_away
+from gwanje.show.machines import Container, Fleet, Host
 
 from .conftest import Site
 
@@ -71,3 +78,54 @@ async def test_who_only_looks_says_nothing(site: Site) -> None:
     async with site.with_key(Scope.READ) as client:
         assert (await client.post(PATH, json=REBOOT)).status_code == 403
         assert (await client.get(PATH)).status_code == 200
+
+
+async def test_n5_what_is_away_on_purpose_is_shown_as_away_and_not_as_without_data(site: Site) -> None:
+    for host, age in (("web-1", 60.0), ("web-2", 60.0), ("web-3", 0.0), ("web-4", 60.0)):
+        await site.store(("node_time_seconds", {"host": host}, to_ms(now()) / 1000 - age, age))
+    async with site.signed_in(Role.OPERATOR) as kim:
+        await kim.post(PATH, json=REBOOT)
+        await kim.post(PATH, json=REBOOT | {"name": "long-gone"})
+        for gone in ("web-2", "web-3"):
+            await kim.post(PATH, json={"name": gone, "removed": True, "why": "sold"})
+        told = (await kim.get("/api/v1/overview")).json()
+        one = (await kim.get("/api/v1/hosts/web-1")).json()
+        unseen = (await kim.get("/api/v1/hosts/long-gone")).json()
+    states = {host["host"]: host["state"] for host in told["hosts"]}
+    assert states == {"web-1": "away", "web-2": "away", "web-3": "ok", "web-4": "no_data", "long-gone": "away"}
+    assert (one["away"]["by"], one["away"]["why"]) == ("operator", "reboot")
+    assert one["away"]["until"] - one["away"]["since"] == pytest.approx(2 * 3_600_000, abs=1000)
+    assert {host["host"]: host["away"] and host["away"]["until"] for host in told["hosts"]}["web-2"] is None
+    assert unseen["last_seen"] is None
+
+
+def _host(name: str) -> Host:
+    unknown: dict[str, Any] = {one.name: None for one in fields(Host)}
+    return Host(**{**unknown, "host": name, "state": "ok", "containers": 1, "alerts": 0})
+
+
+def _nginx(host: str) -> Container:
+    unknown: dict[str, Any] = {one.name: None for one in fields(Container)}
+    return Container(**{**unknown, "host": host, "name": "nginx", "image": "", "id": "1", "state": "ok", "last_seen": 0})
+
+
+def test_n5_groups_containers_and_times_mean_what_rules_take_them_to_mean() -> None:
+    at = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+
+    def said(scope: str, name: str, hours: int, *, starts: int = 0) -> Departure:
+        begins, ends = at + timedelta(hours=starts), at + timedelta(hours=hours)
+        return Departure("d", scope, name, begins, ends, removed=False, who="kim", why="move", said_at=at)
+
+    fleet = Fleet([_host("db-1"), _host("web-1")], [_nginx("db-1"), _nginx("web-1")])
+
+    def states(*departures: Departure) -> list[str]:
+        found = with_away(fleet, departures, {"dbs": ("db-.*",)}, at)
+        return [host.state for host in found.hosts] + [box.state for box in found.containers]
+
+    assert states(said("group", "dbs", 1)) == ["away", "ok", "away", "ok"]
+    assert states(said("container", "web-1/nginx", 1)) == ["ok", "ok", "ok", "away"]
+    assert states(said("container", "nginx", 1)) == ["ok", "ok", "away", "away"]
+    assert states(said("host", "db-1", 2, starts=1)) == ["ok"] * 4
+    longest = with_away(fleet, [said("host", "db-1", 1), said("group", "dbs", 3)], {"dbs": ("db-.*",)}, at).hosts[0].away
+    assert longest is not None
+    assert longest.until == to_ms(at + timedelta(hours=3))

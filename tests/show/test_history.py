@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,12 +14,14 @@ from zoneinfo import ZoneInfo
 from gwanje.app.clock import now
 from gwanje.keep.said import OutsideAlert
 from gwanje.keep.state import alerts
+from gwanje.keep.state import history as steps
 from gwanje.keep.state.history import Chosen, Step
 from gwanje.keep.state.people import Role, Scope
 from gwanje.model import Severity, to_ms
 from gwanje.show import history
 from gwanje.show.changes import follow
 from gwanje.show.rooms import Rooms
+from gwanje.tell.muted import Muter, changes
 from gwanje.watch.outside import take
 
 from .conftest import Site
@@ -110,6 +113,39 @@ async def test_h1_a_csv_that_spreadsheets_read_and_run_nothing_of(site: Site) ->
     ]
 
 
+async def test_who_kept_an_alert_from_being_told_stands_with_it_in_the_story_the_list_and_the_csv(site: Site) -> None:
+    _keep(site, row("1"))
+    kim = Muter("silenced", "s-1", "kim", "=moving", BEGAN + timedelta(hours=1))
+    said = [(5, ((), (kim,))), (10, ((kim,), ()))]
+    with site.house.state.write() as connection:
+        episode = replace(alerts.episode_page(connection, alerts.Wanted()).episodes[0], state="firing")
+        begun = {**steps.aside(episode, BEGAN, "0.97 is >= 0.9"), "before": "ok", "after": "firing"}
+        told = [steps.aside(episode, BEGAN + timedelta(minutes=at), why) for at, turn in said for why in changes(*turn)]
+        alerts.add_transitions(connection, [begun, *told])
+    expected = {
+        "what": "silenced",
+        "name": "s-1",
+        "who": "kim",
+        "why": "=moving",
+        "receiver": "",
+        "from": to_ms(BEGAN) + 300_000,
+        "to": to_ms(BEGAN) + 600_000,
+        "until": to_ms(BEGAN) + 3_600_000,
+    }
+    params = {"date": "2026-03-02", "tz": "Asia/Seoul"}
+    async with site.with_key(Scope.READ) as client:
+        story = (await client.get("/api/v1/episodes/1")).json()
+        (found,) = (await client.get("/api/v1/exceedances", params=params)).json()["exceedances"]
+        ko = await client.get("/api/v1/exceedances", params={**params, "format": "csv"})
+        en = await client.get("/api/v1/exceedances", params={**params, "format": "csv", "language": "en"})
+    assert story["mutings"] == found["muted"] == [expected]
+    rows = [list(csv.reader(io.StringIO(one.content.decode("utf-8-sig"))))[1] for one in (ko, en)]
+    assert [[row[6], *row[11:]] for row in rows] == [
+        ["심각", "해제", "무음 2026-03-02 01:05:00/2026-03-02 01:10:00 (kim: =moving)"],
+        ["critical", "resolved", "silenced 2026-03-02 01:05:00/2026-03-02 01:10:00 (kim: =moving)"],
+    ]
+
+
 async def test_statistics_say_how_long_people_and_alerts_took(site: Site) -> None:
     _keep(site, row("1"), row("2", "db-1", minutes=10), row("3", minutes=None))
     async with site.signed_in(Role.OPERATOR) as client:
@@ -118,6 +154,16 @@ async def test_statistics_say_how_long_people_and_alerts_took(site: Site) -> Non
     assert (found["fired"], found["open"], found["acknowledged"], found["seconds_to_resolve"]) == (3, 1, 1, 1200)
     assert found["by_host"] == [{"name": "web-1", "fired": 2}, {"name": "db-1", "fired": 1}]
     assert found["seconds_to_acknowledge"] > 0
+
+
+async def test_hours_in_which_alerts_began_are_those_of_the_users_clock(site: Site) -> None:
+    _keep(site, row("1"), row("2", began=BEGAN + timedelta(minutes=29)), row("3", began=BEGAN + timedelta(minutes=31)))
+    async with site.signed_in(Role.OPERATOR) as client:
+        days = [{"date": "2026-03-02", "tz": "Asia/Seoul"}, {"date": "2026-03-01", "tz": "Asia/Kolkata"}]
+        seoul, kolkata = [(await client.get("/api/v1/statistics/alerts", params=day)).json()["by_hour"] for day in days]
+    assert seoul == [{"at": to_ms(BEGAN), "fired": 3}]
+    half = 1_800_000
+    assert kolkata == [{"at": to_ms(BEGAN) - half, "fired": 2}, {"at": to_ms(BEGAN) + half, "fired": 1}]
 
 
 async def test_a_stretch_that_ends_before_it_begins_and_a_zone_that_is_none_are_refused(site: Site) -> None:
@@ -157,7 +203,7 @@ async def test_changes_go_on_where_they_stopped_and_leave_none_out(site: Site) -
 
 async def _changes(rooms: Rooms, chosen: Chosen, number: int) -> tuple[int, dict[str, Any]]:
     """The first change after a number."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         async for change in follow(rooms, chosen, number, timedelta(seconds=5)):
             if change is not None:
                 return change[0], json.loads(change[1])

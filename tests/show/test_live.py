@@ -47,7 +47,7 @@ async def test_a_host_that_fell_silent_is_shown_as_no_data_and_does_not_vanish(s
     await a_host(site, ages=(1210, 1205, 1200))
     (host,) = (await site.live.overview()).hosts
     assert (host.host, host.state, host.cpu_used_ratio) == ("web-1", "no_data", None)
-    assert abs(to_ms(now()) - host.last_seen - 1_200_000) < 10_000
+    assert abs(to_ms(now()) - (host.last_seen or 0) - 1_200_000) < 60_000
 
 
 async def test_a_host_nobody_knows_is_not_found(site: Site) -> None:
@@ -71,7 +71,7 @@ async def test_a_stream_begins_with_a_full_look_and_goes_on_when_something_chang
         name, data = await anext(stream)
         assert (name, msgspec.json.decode(data)["numbers"]["hosts"]) == ("overview", 0)
         await a_host(site)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             async for name, data in stream:
                 if name == "overview" and msgspec.json.decode(data)["numbers"]["hosts"] == 1:
                     break
@@ -86,7 +86,7 @@ async def test_stopping_ends_every_stream(site: Site) -> None:
     waiting = asyncio.ensure_future(anext(stream, None))
     await asyncio.sleep(0)
     site.live.stop()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert await waiting is None
 
 

@@ -317,7 +317,7 @@ async def test_what_most_series_have_is_counted(site: Site) -> None:
         found = await _data(client, "status/tsdb", limit="2")
     head = found.pop("headStats")
     assert (head["numSeries"], head["numLabelPairs"]) == (3, 5)
-    assert head["maxTime"] == pytest.approx(at_ms, abs=5000)
+    assert at_ms - 1 <= head["maxTime"] <= now().timestamp() * 1000
     assert head["minTime"] == head["maxTime"] - 7_200_000
     assert found == {
         "seriesCountByMetricName": [{"name": "up", "value": 2}, {"name": "load", "value": 1}],

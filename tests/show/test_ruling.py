@@ -196,6 +196,17 @@ async def test_a_rule_that_is_set_aside_can_be_read_and_removed(site: Site) -> N
         assert [one["file"] for one in (await client.get(PATH)).json()["rules"]] == ["rules/heat.yaml"] * 2
 
 
+async def test_what_is_wrong_with_a_text_has_its_code_and_values(site: Site) -> None:
+    text = "name: x\nexpr: up\ncritical: 0.9\nfor: soon\nseverty: critical\n"
+    async with site.signed_in(Role.OPERATOR) as client:
+        mistakes = (await client.post(f"{PATH}/check", json={"text": text})).json()["mistakes"]
+    assert {one["key"]: one["reason"] for one in mistakes} == {
+        "critical": {"code": "not_a_condition", "values": {"text": "0.9"}},
+        "for": {"code": "not_a_duration", "values": {"text": "soon"}},
+        "severty": {"code": "unknown_key", "values": {"meant": "severity"}},
+    }
+
+
 async def test_a_preview_says_how_often_the_rule_would_have_fired_and_keeps_nothing(site: Site) -> None:
     hours = [
         ("heat", {"host": "web-1"}, 95.0 if hour % 5 == 0 else 1.0, hour * 3600.0 + minute * 60)
@@ -220,14 +231,6 @@ async def test_a_preview_that_takes_too_long_says_so(site: Site, monkeypatch: py
     assert (answer.status_code, "try 24h" in answer.json()["error"]["what"]) == (503, True)
 
 
-async def test_a_changed_rule_keeps_its_name(site: Site) -> None:
-    async with site.signed_in(Role.OPERATOR) as client:
-        made = (await _put(client, HOT)).json()
-        renamed = {"text": yaml.safe_dump({**HOT, "name": "cold"}), "revision": made["revision"], "rule": "hot"}
-        answer = await client.put(PATH, json=renamed)
-        assert (answer.status_code, "make a copy" in answer.json()["error"]["what"]) == (400, True)
-
-
 @pytest.mark.parametrize("request_", [("PUT", PATH), ("PUT", f"{PATH}/enabled"), ("DELETE", PATH), ("POST", f"{PATH}/preview")])
 async def test_who_may_only_look_changes_no_rule(site: Site, request_: tuple[str, str]) -> None:
     async with site.signed_in(Role.VIEWER) as client:
@@ -243,3 +246,47 @@ async def test_changes_of_others_reach_a_process_within_a_second(site: Site) -> 
         await _put(client, HOT)
     await asyncio.to_thread(site.house.rulebook.read, site.house.state)
     assert "hot" in {rule.name for rule in site.house.rulebook}
+
+
+async def test_a_rule_under_another_name_ends_its_alerts_begins_anew_and_takes_its_thresholds_along(site: Site) -> None:
+    await site.store(("heat", {"host": "web-1"}, 95.0, 1))
+    at = now()
+    apart = {"rule": "hot", "scope": "host", "name": "web-1", "critical": "> 80"}
+    async with site.signed_in(Role.OPERATOR) as client:
+        made = (await _put(client, HOT)).json()
+        assert (await client.put("/api/v1/thresholds", json=apart)).is_success
+        await site.house.round.once(at)
+        body = {"text": yaml.safe_dump({**HOT, "name": "hotter"}), "revision": made["revision"], "rule": "hot"}
+        renamed = await client.put(PATH, json=body)
+        assert (renamed.status_code, renamed.json()["name"]) == (200, "hotter")
+        await site.house.round.once(at + timedelta(seconds=1))
+        judged = (await client.get("/api/v1/judging", params={"rule": "hotter"})).json()
+        taken = {"text": yaml.safe_dump({**HOT, "name": "of a file"}), "revision": renamed.json()["revision"], "rule": "hotter"}
+        assert "choose another name" in (await client.put(PATH, json=taken)).text
+        late = await client.put(PATH, json=body)
+    assert (late.status_code, "was removed meanwhile" in late.text) == (409, True)
+    assert judged["results"][0]["thresholds"]["critical"].startswith("> 80")
+    assert set(_ended(site)) >= {("hot", "rule removed"), ("hotter", None)}
+
+
+async def test_rules_of_the_page_are_downloaded_as_a_file_that_says_the_same(site: Site, tmp_path: Path) -> None:
+    said = {"summary": {"en": "cost $5, ${HOME} and $$"}}
+    written: list[dict[str, Any]] = [
+        {**HOT, "annotations": said},
+        {"name": "온도 'x': # 1", "expr": "heat", "warning": "> 1", "for": "1m"},
+    ]
+    async with site.signed_in(Role.OPERATOR) as client:
+        made = [(await _put(client, values)).json() for values in written]
+        off = {"rule": "hot", "enabled": False, "revision": made[0]["revision"]}
+        await client.put(f"{PATH}/enabled", json=off)
+        answer = await client.get(f"{PATH}/export")
+        alone = await client.get(f"{PATH}/export", params={"rule": "hot"})
+        assert (await client.get(f"{PATH}/export", params={"rule": "of a file"})).status_code == 404
+    assert answer.headers["content-disposition"] == 'attachment; filename="rules.yaml"'
+    folder = tmp_path / "another"
+    (folder / "rules").mkdir(parents=True)
+    (folder / "rules" / "page.yaml").write_bytes(answer.content)
+    of_page = {rule.name: rule for rule in site.house.rulebook if rule.name not in site.house.rulebook.files}
+    of_file = {rule.name: rule for rule in folders.read(folder).rules}
+    assert of_file == of_page
+    assert [rule["name"] for rule in yaml.safe_load(alone.text)["rules"]] == ["hot"]

@@ -156,3 +156,16 @@ async def test_amtools_silence_is_the_same_as_the_pages(site: Site) -> None:
         assert (await client.get("/api/v2/silence/nobody")).status_code == 404
         held = await client.get("/api/v1/silences", params={"from": to_ms(now() - timedelta(minutes=1)), "to": to_ms(now())})
         assert [one["id"] for one in held.json()["silences"]] == [made]
+
+
+async def test_a_refusal_says_its_code_and_values_so_that_the_page_can_word_it(site: Site) -> None:
+    asked = {"matchers": 'host="web-1"', "ends_at": (now() + timedelta(days=400)).isoformat(), "comment": "x"}
+    async with site.signed_in(Role.OPERATOR) as client:
+        long = await client.post("/api/v1/silences", json=asked)
+        wrong = await client.post("/api/v1/silences", json={**asked, "ends_at": "soon"})
+        nowhere = await client.get("/api/v1/hosts/nobody")
+        plain = await client.get("/api/v1/nothing")
+    assert long.json()["error"]["reason"] == {"code": "silence_too_long", "values": {"seconds": 90 * 86_400.0}}
+    assert (wrong.status_code, wrong.json()["error"]["reason"]) == (422, {"code": "not_valid", "values": {"field": "ends_at"}})
+    assert nowhere.json()["error"]["reason"] == {"code": "no_host", "values": {"name": "nobody"}}
+    assert "reason" not in plain.json()["error"]

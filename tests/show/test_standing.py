@@ -88,7 +88,7 @@ async def test_the_stream_carries_counts_and_the_page_that_is_looked_at(site: Si
     running = asyncio.create_task(site.live.run())
     stream = site.live.stream(frozenset({"alerts", "standing:text=web-00299"}))
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             sent = dict([await anext(stream), await anext(stream)])
             assert msgspec.json.decode(sent["tally"])["tally"]["critical"] == 300
             listed = msgspec.json.decode(sent["standing"])

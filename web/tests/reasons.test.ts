@@ -44,3 +44,10 @@ test('no text of a language asks for what its other language does not', () => {
     expect(names[0]).toEqual(names[1]);
   }
 });
+
+test('a silence is said with who made it, why, and until when in the zone of the reader', () => {
+  const until = new Date(2026, 2, 1, 19, 5).getTime();
+  const silenced: Reason = { code: 'silenced', values: { name: 's-1', who: '김운영', why: '이전 작업', until } };
+  expect(inWords('', silenced, 'ko', STATES)).toBe('김운영 님이 2026-03-01 19:05까지 무음: 이전 작업');
+  expect(inWords('', silenced, 'en', STATES)).toBe('silenced by 김운영 until 2026-03-01 19:05: 이전 작업');
+});

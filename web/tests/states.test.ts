@@ -1,6 +1,18 @@
 import { expect, test } from 'vitest';
 import type { Alert, Host } from '../src/lib/api';
-import { grouped, markOfAlert, markOfTally, openIn, shade, subject, worstFirst } from '../src/lib/states';
+import {
+  awayUntil,
+  grouped,
+  markOfAlert,
+  markOfHost,
+  markOfTally,
+  openIn,
+  shade,
+  subject,
+  worstFirst,
+  worstHostsFirst,
+} from '../src/lib/states';
+import { ko } from '../src/texts/ko';
 
 function alert(id: string, changes: Partial<Alert>): Alert {
   return {
@@ -80,8 +92,9 @@ test('an alert is about its host, its pipeline, or its first label', () => {
   expect(subject(alert('c', { host: null, labels: {} }))).toEqual({ where: 'memory high', rest: [] });
 });
 
+const host = (name: string, state: Host['state'] = 'ok') => ({ host: name, state, cpu_used_ratio: 0.5 }) as Host;
+
 test('hosts that differ by their number stand together, groups with trouble first', () => {
-  const host = (name: string, state: Host['state'] = 'ok') => ({ host: name, state, cpu_used_ratio: 0.5 }) as Host;
   const groups = grouped(
     [host('k8s-1'), host('k8s-2'), host('web-1.example.com'), host('db-3', 'critical'), host('mail')],
     'cpu',
@@ -91,4 +104,14 @@ test('hosts that differ by their number stand together, groups with trouble firs
 
 test('five greys from light to heavy', () => {
   expect([0, 0.2, 0.5, 0.99, 1, null].map(shade)).toEqual(['a', 'b', 'c', 'e', 'e', 'a']);
+});
+
+test('what is away on purpose stands with what is well, with its own mark, and says until when', () => {
+  const at = new Date(2026, 2, 1, 9, 0).getTime();
+  const away = { by: 'kim', why: 'move', since: at, until: at + 3_600_000 };
+  const hosts = [host('web-2', 'away'), host('web-1'), host('web-3', 'no_data')];
+  expect(worstHostsFirst(hosts, 'cpu').map((one) => one.host)).toEqual(['web-3', 'web-1', 'web-2']);
+  expect(markOfHost('away')).toBe('pause');
+  expect(awayUntil(away, ko, at)).toBe('kim: 10:00까지 자리 비움');
+  expect(awayUntil({ ...away, until: null }, ko, at)).toBe('kim: 09:00에 없앰');
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { Attempt, Transition } from '../src/lib/api';
+import type { Attempt, Muted, Transition } from '../src/lib/api';
 import { failRates } from '../src/lib/fetching';
-import { byReceiver, chapters, stretches, storyWindow } from '../src/lib/story';
+import { byReceiver, chapters, mutedLanes, stretches, storyWindow } from '../src/lib/story';
 
 const M = 60_000;
 const change = (at: number, before: string, after: string, severity: Transition['severity']): Transition => ({
@@ -73,4 +73,57 @@ test('the fail rate counts the fetches of its span, without the cancelled ones',
     { at: 16 * M, outcome: 'succeeded', latency_ms: 1 },
   ] as const;
   expect(failRates(recent, 15 * M)).toEqual([1, 0.5, 0]);
+});
+
+test('what mutes at the same time lies in lanes of its own, and what lasts reaches the edge', () => {
+  const muted = (what: Muted['what'], from: number, to: number | null): Muted => ({
+    what,
+    from: from * M,
+    to: to === null ? null : to * M,
+    name: '',
+    who: '',
+    why: '',
+    receiver: '',
+    until: null,
+  });
+  const lanes = mutedLanes(
+    [muted('silenced', 12, 20), muted('inhibited', 15, null), muted('maintenance', 20, 25), muted('flapping', 5, 12)],
+    { start: 600, end: 1800, step: 5 },
+  );
+  expect(lanes.map((lane) => lane.map((one) => [one.muted.what, one.left, one.width]))).toEqual([
+    [
+      ['flapping', 0, 10],
+      ['silenced', 10, 40],
+      ['maintenance', 50, 25],
+    ],
+    [['inhibited', 25, 75]],
+  ]);
+});
+
+test('an attempt stands under what caused it, not under a silence that began meanwhile', () => {
+  const line = (at: number, code: string): Transition => ({
+    ...change(at, 'firing', 'firing', 'warning'),
+    reason: { code, values: {} },
+  });
+  const began = change(20 * M, 'ok', 'firing', 'warning');
+  const told = [attempt(31 * M, 'ops', 'sent'), line(30 * M, 'silenced_over')];
+  const found = chapters([...told, attempt(21 * M, 'ops', 'sent'), line(20 * M, 'silenced'), began]);
+  expect(found.map(({ attempts }) => attempts.length)).toEqual([1, 0, 1]);
+});
+
+test('what changes no state divides neither the lane nor hides what came before it in the same moment', () => {
+  const aside = { ...change(20 * M, 'firing', 'firing', 'warning'), because: 'silenced by kim' };
+  const begun = change(20 * M, 'ok', 'firing', 'warning');
+  const later = { ...aside, at: 25 * M };
+  const newestFirst = [later, aside, begun];
+  const lane = stretches(newestFirst, { start: 600, end: 1800, step: 5 }, 20 * M);
+  expect(lane.map(({ width, state }) => [width, state])).toEqual([
+    [50, 'ok'],
+    [50, 'firing'],
+  ]);
+  expect(chapters(newestFirst).map(({ before, after }) => `${before} ${after}`)).toEqual([
+    'warning warning',
+    'warning warning',
+    'ok warning',
+  ]);
 });

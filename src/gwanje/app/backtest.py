@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,13 +26,17 @@ from gwanje.judge.rules.summary import readable
 from gwanje.judge.rules.thresholds import Thresholds, joined
 from gwanje.keep.said import Override, Silence
 from gwanje.keep.samples.base import Answer, Labels, Matrix, Queryable, Scalar, Text, Vector
-from gwanje.keep.state import silences
+from gwanje.keep.state import history, silences
 from gwanje.keep.state import thresholds as set_apart
 from gwanje.keep.state.base import State
-from gwanje.model import from_ms, to_ms
-from gwanje.watch.backtest import Backtest, Firing, backtest
+from gwanje.keep.state.history import Fired
+from gwanje.model import Severity, from_ms, to_ms
+from gwanje.tell.muted import INHIBITED, Muter, words
+from gwanje.tell.policy import Policy
+from gwanje.watch.backtest import Backtest, Firing, Then, backtest, speaking
 from gwanje.watch.instants import floor
 
+_PAGE: Final = 500
 _PARTS: Final = ("warning", "critical", "clear")
 SHOWN: Final = 20
 """How many firings of a rule are written out."""
@@ -46,7 +51,7 @@ def run(path: Path, last: str, name: str, step: str) -> int:
     if not rules:
         known = ", ".join(rule.name for rule in folder.rules) or "none"
         raise GwanjeError(f"there is no rule named {name!r}; known: {known}" if name else "no rule is configured")
-    asked = _Asked(folder, rules, _positive("--last", last), _positive("--step", step))
+    asked = _Asked(folder, rules, _positive("--last", last), _positive("--step", step), now())
     if lock.is_held(path):
         found = asyncio.run(_running(asked, path))
     else:
@@ -65,32 +70,57 @@ class _Asked:
     rules: Sequence[Rule]
     last: timedelta
     step: timedelta
+    until: datetime
+
+    @property
+    def span(self) -> tuple[datetime, datetime]:
+        """The first and the last step."""
+        end = floor(self.until, self.step)
+        return floor(end - self.last, self.step), end
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What people said of thresholds and silences."""
+    """What people said of thresholds and silences, and other alerts."""
 
     overrides: Sequence[Override] = ()
     silences: Sequence[Silence] = ()
+    fired: Sequence[Fired] = ()
+    """The alerts of that time that may speak for others."""
 
 
 async def _alone(asked: _Asked) -> list[Backtest]:
     async with open_house(asked.folder) as house:
-        return await _all(asked, house.samples, await asyncio.to_thread(_of_state, house.state))
+        return await _all(asked, house.samples, await asyncio.to_thread(_of_state, house.state, asked))
 
 
-def _of_state(state: State) -> Said:
+def _of_state(state: State, asked: _Asked) -> Said:
     with state.read() as connection:
-        return Said(set_apart.every(connection), silences.every(connection))
+        fired = speaking(history.fired(connection, *asked.span), asked.folder.policy)
+        return Said(set_apart.every(connection), silences.every(connection), fired)
 
 
-async def of_process(path: Path) -> Said:
+async def of_process(path: Path, policy: Policy, span: tuple[datetime, datetime]) -> Said:
     """As the process that holds the folder says it."""
     apart = (await ask(path, "GET", "/api/v1/thresholds", {}))["overrides"]
     ever = {"from": "0", "to": str(to_ms(now()))}
     quiet = (await ask(path, "GET", "/api/v1/silences", ever))["silences"]
-    return Said([_override(one) for one in apart if one["kept"]], [_silence(one) for one in quiet])
+    fired = speaking([one async for one in _fired(path, span)], policy) if policy.inhibitions else []
+    return Said([_override(one) for one in apart if one["kept"]], [_silence(one) for one in quiet], fired)
+
+
+async def _fired(path: Path, span: tuple[datetime, datetime]) -> AsyncIterator[Fired]:
+    asked = {"from": str(to_ms(span[0])), "to": str(to_ms(span[1])), "limit": str(_PAGE), "before": ""}
+    while True:
+        page = await ask(path, "GET", "/api/v1/episodes", asked)
+        for one in page["episodes"]:
+            if one["fired_at"] is not None:
+                ended = None if one["ended_at"] is None else from_ms(one["ended_at"])
+                severity = Severity(one["severity"])
+                yield Fired(one["id"], one["rule"], one["labels"], severity, from_ms(one["fired_at"]), ended)
+        if not page["next"]:
+            return
+        asked["before"] = page["next"]
 
 
 def _override(shown: Mapping[str, Any]) -> Override:
@@ -107,16 +137,15 @@ def _silence(shown: Mapping[str, Any]) -> Silence:
 
 
 async def _running(asked: _Asked, path: Path) -> list[Backtest]:
-    return await _all(asked, OverSocket(path), await of_process(path))
+    return await _all(asked, OverSocket(path), await of_process(path, asked.folder.policy, asked.span))
 
 
 async def _all(asked: _Asked, samples: Queryable, people: Said) -> list[Backtest]:
-    end = floor(now(), asked.step)
-    span = floor(end - asked.last, asked.step), end
+    then = Then(people.silences, people.fired)
     overrides = joined(asked.folder.inventory.overrides, people.overrides)
     thresholds = Thresholds(overrides, asked.folder.inventory.groups)
     return [
-        await backtest(rule, samples, asked.folder.policy, span, asked.step, thresholds=thresholds, silences=people.silences)
+        await backtest(rule, samples, asked.folder.policy, asked.span, asked.step, thresholds=thresholds, then=then)
         for rule in asked.rules
     ]
 
@@ -136,7 +165,9 @@ def _written(one: Backtest, rule: Rule, asked: _Asked) -> list[str]:
     looks = f"in the last {format_duration(asked.last)}, looked at every {format_duration(asked.step)}"
     told = sum(bool(firing.told) for firing in one.firings)
     quiet = sum(bool(firing.muted) and not firing.told for firing in one.firings)
-    lines = [f"{one.rule}: would have fired {times} {looks}; told {told}, muted {quiet}"]
+    by = Counter(word for firing in one.firings if not firing.told for word in words(firing.muted))
+    muted = f"{quiet} ({', '.join(f'{word} {count}' for word, count in by.most_common())})" if quiet else "0"
+    lines = [f"{one.rule}: would have fired {times} {looks}; told {told}, muted {muted}"]
     if one.failed:
         lines.append(f"  not every evaluation found something: {one.failed}")
     lines += [f"  {_line(firing, rule)}" for firing in one.firings[:SHOWN]]
@@ -148,9 +179,15 @@ def _written(one: Backtest, rule: Rule, asked: _Asked) -> list[str]:
 def _line(firing: Firing, rule: Rule) -> str:
     ended = f"for {format_duration(firing.ended - firing.began)}" if firing.ended else "and still fires"
     peak = f", peak {readable(firing.peak, rule.value_unit)}" if firing.peak is not None else ""
-    muted = f" ({', '.join(firing.muted)})" if firing.muted else ""
+    muted = f" ({', '.join(map(_by, firing.muted))})" if firing.muted else ""
     told = (", ".join(firing.told) or "nobody") + muted
     return f"{_local(firing.began)} {ended} {firing.severity} {said(firing.labels)}{peak}, told: {told}"
+
+
+def _by(muter: Muter) -> str:
+    """`silenced by kim`, `inhibited by switch down · seoul`, `maintenance patch`."""
+    by = muter.who or (muter.why if muter.what == INHIBITED else "")
+    return f"{muter.what} by {by}" if by else f"{muter.what} {muter.name}".rstrip()
 
 
 def _local(instant: datetime) -> str:

@@ -16,10 +16,11 @@ from gwanje.app import lock
 from gwanje.app.clock import now
 from gwanje.app.folder import Folder
 from gwanje.errors import GwanjeError, StoreFull
+from gwanje.keep.sealing import FILE as SEALING_KEY
 
 _ABOUT = "backup.json"
 _UNFINISHED = ".unfinished"
-_CONFIGURATION = ("*.yaml", ".env", "rules", "pipelines", "dashboards")
+_CONFIGURATION = ("*.yaml", ".env", SEALING_KEY, "rules", "pipelines", "dashboards")
 _STATE = Path("state", "state.db")
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, IPvAnyNetwork
 
 from gwanje import config, kinds
 from gwanje.act import spec as act
@@ -163,6 +163,9 @@ class Main(config.Settings):
 
     flapping: Flapping = Flapping()
     """When an alert counts as coming and going."""
+
+    page_reaches: tuple[IPvAnyNetwork, ...] = ()
+    """Networks, beside the public internet, that addresses entered on the page may lead to: `[10.0.0.0/8, 127.0.0.1/32]`."""
 
     messages_a_minute: Annotated[int, Field(ge=1, le=10_000)] = storm.MOST
     """So many messages a minute for one receiver; the rest is one digest."""

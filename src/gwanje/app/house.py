@@ -35,12 +35,17 @@ from gwanje.errors import GwanjeError
 from gwanje.judge.rules.spec import REMOTE_DELAY, unhurried
 from gwanje.keep.events.base import Events
 from gwanje.keep.samples.base import Samples
+from gwanje.keep.sealing import Sealing
 from gwanje.keep.state.base import State
 from gwanje.kinds import World
 from gwanje.model import to_ms
+from gwanje.reach import Reach
 from gwanje.show.dashboards import files as dashboards
 from gwanje.show.rooms import OwnSamples, Rooms
 from gwanje.tell.delivery import Delivery
+from gwanje.tell.policy import Telling
+from gwanje.watch.policybook import Policybook
+from gwanje.watch.receivers import Receivers
 from gwanje.watch.recorder import Recorder
 from gwanje.watch.reports import Reports
 from gwanje.watch.round import Places, Round
@@ -78,7 +83,9 @@ class House:
     rulebook: Rulebook
     round: Round
     recorder: Recorder
+    policybook: Policybook
     delivery: Delivery
+    receivers: Receivers
     worker: Worker
     reports: Reports
     started: datetime
@@ -134,10 +141,10 @@ class House:
             inventory=self.folder.inventory,
             recordings=self.folder.recordings,
             recorded=self.recorder.latest,
-            policy=self.folder.policy,
+            policybook=self.policybook,
+            sealing=Sealing(self.folder.path),
             sns_topics=frozenset(self.folder.main.sns.topics),
             http=self.world.http,
-            receiver_kinds={name: chosen.name for name, chosen in self.folder.receivers.items()},
             longest_silence=self.folder.main.longest_silence,
             dashboards=dashboards.together(self.folder.dashboards),
             scraper=self.scraper,
@@ -192,6 +199,11 @@ async def open_house(folder: Folder) -> AsyncIterator[House]:
         stack.push_async_callback(transport.close)
         prepared = [declared.prepare(world) for declared in folder.pipelines]
         receivers = {name: chosen.create(replace(world, state=state)) for name, chosen in folder.receivers.items()}
+        reach = Reach(folder.main.page_reaches)
+        abroad = replace(world, state=state, http=await stack.enter_async_context(http.open_session(reach=reach)), reach=reach)
+        policybook = Policybook(Telling(folder.receivers, folder.policy), Sealing(folder.path).open)
+        await asyncio.to_thread(policybook.read, state)
+        delivery = Delivery(state, receivers, updates, worker_id=worker, clock=now)
         turns = _turns(state, holder, stack)
         hands = replace(world, state=state, pipelines=frozenset(one.name for one in prepared))
         doers = {declared.action.name: declared.kind.create(hands) for declared in folder.actions}
@@ -202,7 +214,7 @@ async def open_house(folder: Folder) -> AsyncIterator[House]:
             rulebook,
             samples,
             turns.state if turns else state,
-            folder.policy,
+            policybook,
             updates,
             clock=now,
             page_url=folder.url,
@@ -227,7 +239,9 @@ async def open_house(folder: Folder) -> AsyncIterator[House]:
             rulebook=rulebook,
             round=round_,
             recorder=Recorder(folder.recordings, samples, ingest, clock=now),
-            delivery=Delivery(state, receivers, updates, worker_id=worker, clock=now),
+            policybook=policybook,
+            delivery=delivery,
+            receivers=Receivers(policybook, delivery, files=receivers, create=lambda chosen: chosen.create(abroad)),
             worker=Worker(state, doers, updates, worker_id=worker, clock=now),
             reports=_reports(folder, state, updates, round_),
             started=now(),

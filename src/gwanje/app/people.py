@@ -35,7 +35,7 @@ def create_key(path: Path, name: str, scopes: list[str], host: str) -> int:
             people.note(connection, now(), "command", "key made", name, after={"scopes": sorted(wanted), "host": host})
             return key
 
-    key = _with_state(path, make)
+    key = with_state(path, make)
     print(f"key {name!r} may {', '.join(sorted(wanted))}; it is shown this once:")
     print(key)
     return 0
@@ -53,12 +53,12 @@ def create_user(path: Path, name: str, role: str) -> int:
             people.add_user(connection, name, password, known[role], now())
             people.note(connection, now(), "command", "user made", name, after={"role": role})
 
-    _with_state(path, make)
+    with_state(path, make)
     print(f"{name} can sign in as {role}")
     return 0
 
 
-def _with_state(path: Path, work: Callable[[State], Given]) -> Given:
+def with_state(path: Path, work: Callable[[State], Given]) -> Given:
     """Work on the folder's state; the database itself lets several processes in, so a running gwanje is no hindrance."""
     if not (path / MAIN_FILE).exists():
         with lock.hold(path, "gwanje"):

@@ -81,6 +81,7 @@ async def _loops(house: House, live: Live) -> AsyncIterator[None]:
         "rounds": house.round.run(),
         "recorder": house.in_turns("recording", house.recorder.run),
         "delivery": house.delivery.run(),
+        "receivers": house.receivers.run(),
         "actions": house.worker.run(),
         "reports": house.reports.run(),
         "schedule": house.schedule.run(),

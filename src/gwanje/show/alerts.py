@@ -16,6 +16,7 @@ from gwanje.keep.state import deeds
 from gwanje.keep.state.alerts import Attempt, Change, Episode, Wanted
 from gwanje.model import to_ms
 from gwanje.show.rooms import Rooms
+from gwanje.tell.muted import Muted, mutings
 
 UNKNOWN: Final = "unknown"
 """How an open alert stands while its evaluator is down."""
@@ -97,8 +98,10 @@ def story(rooms: Rooms, id_: str) -> dict[str, Any] | None:
         lost = evaluator_is_lost(rooms, connection)
     if found is None:
         return None
+    told = [entry for entry in reversed(found.entries) if isinstance(entry, Change)]
     return {
         **asdict(shown(found.episode, unknown=lost)),
+        "mutings": [muted(one) for one in mutings(told, found.episode.ended_at)],
         "annotations": found.episode.annotations,
         "for_seconds": found.episode.for_.total_seconds(),
         "story": [_entry(entry) for entry in found.entries],
@@ -135,6 +138,13 @@ def shown(episode: Episode, *, unknown: bool = False) -> Alert:
         acknowledged=_acknowledged(episode.acknowledged),
         told=[Told(one.receiver, one.reason, one.state, one.tries, _ms(one.at), one.error) for one in episode.told],
     )
+
+
+def muted(one: Muted) -> dict[str, Any]:
+    """A stretch in which nobody was told, or one receiver was not; times in milliseconds, `to` null while it lasts."""
+    muter = one.muter
+    said = {name: getattr(muter, name) for name in ("what", "name", "who", "why", "receiver")}
+    return {**said, "from": to_ms(one.begins), "to": _ms(one.ends), "until": _ms(muter.until)}
 
 
 def evaluator_is_lost(rooms: Rooms, connection: Connection) -> bool:

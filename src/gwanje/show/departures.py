@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from gwanje.because import Because
 from gwanje.carry.updates.base import Update
 from gwanje.errors import BadInput, NotFound
 from gwanje.keep.said import Departure
 from gwanje.keep.state import departures
 from gwanje.model import to_ms
 from gwanje.show.rooms import Rooms
-from gwanje.show.saying import TOPIC, By
+from gwanje.show.saying import TOPIC, By, too_long
 
 REMOVED_FOR: Final = timedelta(days=1)
 """How long the word counts that something was removed; nothing remembers it longer than that."""
@@ -61,16 +62,21 @@ def take_back(rooms: Rooms, id_: str, by: By) -> None:
     """It is back, or never went. Raises NotFound for one that is not there or over."""
     with rooms.state.write() as connection:
         if not departures.take_back(connection, id_, rooms.now(), by.name, address=by.address):
-            raise NotFound(f"there is no departure {id_!r} that goes on")
+            raise NotFound(Because(f"there is no departure {id_!r} that goes on", "no_departure"))
     rooms.updates.publish(Update(TOPIC))
 
 
 def listed(rooms: Rooms, host: str = "") -> list[dict[str, Any]]:
     """Those that hold now or will; of one host, those that mean it or a container of it."""
-    with rooms.state.read() as connection:
-        found = departures.not_over(connection, rooms.now())
+    found = not_over(rooms)
     groups = {name for name in rooms.inventory.groups if host and rooms.inventory.holds(name, host)}
     return [shown(one, rooms.now()) for one in found if not host or _means(one, host, groups)]
+
+
+def not_over(rooms: Rooms) -> list[Departure]:
+    """Those that hold now or will."""
+    with rooms.state.read() as connection:
+        return departures.not_over(connection, rooms.now())
 
 
 def shown(said: Departure, now: datetime) -> dict[str, Any]:
@@ -99,17 +105,19 @@ def _means(said: Departure, host: str, groups: set[str]) -> bool:
 
 def _check(rooms: Rooms, asked: DepartureAsked, starts_at: datetime, ends_at: datetime) -> None:
     if not asked.name.strip() or len(asked.name) > _LONGEST_NAME:
-        raise BadInput(f"say which {asked.scope} goes away, in at most {_LONGEST_NAME} characters", where="name")
+        sentence = f"say which {asked.scope} goes away, in at most {_LONGEST_NAME} characters"
+        raise BadInput(Because(sentence, "name_needed", count=_LONGEST_NAME), where="name")
     if asked.scope == "group" and asked.name not in rooms.inventory.groups:
         known = ", ".join(rooms.inventory.groups) or "none; groups of hosts stand under `groups` in gwanje.yaml"
-        raise BadInput(f"no group is named {asked.name!r}; known: {known}", where="name")
+        raise BadInput(Because(f"no group is named {asked.name!r}; known: {known}", "no_group", name=asked.name), where="name")
     if asked.scope == "container" and asked.ends_at is None:
-        raise BadInput("a container is away until a time; say until when", where="ends_at")
+        raise BadInput(Because("a container is away until a time; say until when", "container_for_good"), where="ends_at")
     if ends_at <= starts_at:
-        raise BadInput("the end must lie after the beginning, and not in the past", where="ends_at")
+        raise BadInput(Because("the end must lie after the beginning, and not in the past", "ends_in_the_past"), where="ends_at")
     if ends_at - starts_at > LONGEST:
-        raise BadInput(f"something is away for at most {LONGEST.days} days; what does not come back was removed", where="ends_at")
+        sentence = f"something is away for at most {LONGEST.days} days; what does not come back was removed"
+        raise BadInput(Because(sentence, "away_too_long", count=LONGEST.days), where="ends_at")
     if not asked.why.strip():
-        raise BadInput("say why, for whoever wonders why nothing is told of it", where="why")
+        raise BadInput(Because("say why, for whoever wonders why nothing is told of it", "why_needed"), where="why")
     if len(asked.why) > _LONGEST_TEXT:
-        raise BadInput(f"the reason is longer than {_LONGEST_TEXT} characters", where="why")
+        raise BadInput(too_long("the reason", _LONGEST_TEXT), where="why")

@@ -1,9 +1,7 @@
-"""Exceedances by day and machine, and figures about alerts: for the page, for spreadsheets, for the review on Monday."""
+"""Exceedances by day and machine, and figures about alerts: for the page, and for the review on Monday."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,32 +12,15 @@ from zoneinfo import ZoneInfo
 
 from gwanje.keep.state import alerts, history
 from gwanje.keep.state.alerts import Episode, Wanted
-from gwanje.keep.state.history import Step
+from gwanje.keep.state.history import Lived, Step
 from gwanje.model import to_ms
+from gwanje.show.alerts import muted
 from gwanje.show.rooms import Rooms
+from gwanje.tell.muted import Muted, mutings
 
 _BEYOND: Final = frozenset({"pending", "firing"})
 _PAGE: Final = 500
 _MOST: Final = 100_000
-BOM: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
-"""First in a CSV, so that spreadsheets read its Korean."""
-_COLUMNS: Final = {
-    "ko": ("시작", "끝", "지속(초)", "기계", "컨테이너", "규칙", "심각도", "최고값", "한도", "알림", "받은 곳", "끝난 까닭"),
-    "en": (
-        "start",
-        "end",
-        "seconds",
-        "host",
-        "container",
-        "rule",
-        "severity",
-        "highest value",
-        "threshold",
-        "told",
-        "receivers",
-        "ended because",
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +44,8 @@ class Exceedance:
     told: tuple[str, ...]
     """The receivers that were told."""
     ended_because: str
+    muted: tuple[Muted, ...] = ()
+    """When nobody was told of it, or one receiver was not, and by whose word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +111,7 @@ def stretches(episode: Episode, steps: Sequence[Step]) -> list[Exceedance]:
         told=tuple(dict.fromkeys(told.receiver for told in episode.told if told.state == "sent")),
         ended_because=episode.ended_because or "",
     )
+    quiet = mutings(steps, episode.ended_at)
     found: list[Exceedance] = []
     began: datetime | None = episode.began_at if steps and steps[0].after in _BEYOND else None
     for step in steps:
@@ -138,7 +122,7 @@ def stretches(episode: Episode, steps: Sequence[Step]) -> list[Exceedance]:
             began = None
     if began is not None:
         found.append(replace(whole, start=began, end=episode.ended_at))
-    return found or [whole]
+    return [replace(one, muted=tuple(stretch for stretch in quiet if _meet(one, stretch))) for one in found or [whole]]
 
 
 def plain(one: Exceedance) -> dict[str, Any]:
@@ -158,34 +142,15 @@ def plain(one: Exceedance) -> dict[str, Any]:
         "fired": one.fired,
         "told": one.told,
         "ended_because": one.ended_because,
+        "muted": [muted(stretch) for stretch in one.muted],
     }
 
 
-def as_csv(found: Iterable[Exceedance], zone: ZoneInfo, language: str) -> Iterator[str]:
-    """A CSV for spreadsheets, line by line; times in the zone. What a sheet would take for a formula is made a text."""
-    yield BOM + _line(_COLUMNS["ko" if language == "ko" else "en"])
-    for one in found:
-        end = one.end.astimezone(zone) if one.end else None
-        yield _line(
-            (
-                one.start.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S"),
-                end.strftime("%Y-%m-%d %H:%M:%S") if end else "",
-                f"{(one.end - one.start).total_seconds():.0f}" if one.end else "",
-                _text(one.host),
-                _text(one.container),
-                _text(one.rule),
-                one.severity,
-                "" if one.peak is None else f"{one.peak:g}",
-                _text(one.threshold) if one.threshold[:1] == "=" else one.threshold,
-                "1" if one.told else "0",
-                _text(", ".join(one.told)),
-                one.ended_because,
-            )
-        )
+def statistics(rooms: Rooms, since: datetime, until: datetime, zone: ZoneInfo) -> dict[str, Any]:
+    """How many alerts fired, where, in which hour of a zone's clock, and how long it took to take them over and to end them.
 
-
-def statistics(rooms: Rooms, since: datetime, until: datetime) -> dict[str, Any]:
-    """How many alerts fired, where, and how long it took to take them over and to end them (medians, in seconds)."""
+    Lengths are medians, in seconds; an hour in which none fired is left out.
+    """
     with rooms.state.read() as connection:
         found = history.lived(connection, since, until)
         taken = history.acknowledged_at(connection, [one.id for one in found])
@@ -203,18 +168,17 @@ def statistics(rooms: Rooms, since: datetime, until: datetime) -> dict[str, Any]
         "by_severity": dict(Counter(str(one.severity) for one in fired)),
         "by_rule": _most(one.rule for one in fired),
         "by_host": _most(one.host or "" for one in fired),
+        "by_hour": [{"at": at, "fired": count} for at, count in sorted(Counter(_hour(one, zone) for one in fired).items())],
     }
+
+
+def _hour(one: Lived, zone: ZoneInfo) -> int:
+    return to_ms(one.fired_at.astimezone(zone).replace(minute=0, second=0, microsecond=0))
+
+
+def _meet(one: Exceedance, stretch: Muted) -> bool:
+    return (one.end is None or stretch.begins < one.end) and (stretch.ends is None or stretch.ends > one.start)
 
 
 def _most(names: Iterable[str]) -> list[dict[str, Any]]:
     return [{"name": name, "fired": count} for name, count in Counter(names).most_common(20)]
-
-
-def _text(value: str) -> str:
-    return f"'{value}" if value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value
-
-
-def _line(values: Sequence[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(values)
-    return line.getvalue()

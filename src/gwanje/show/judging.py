@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from gwanje.because import plain
+from gwanje.because import Because, plain
 from gwanje.errors import NotFound
 from gwanje.judge.rules.found import BETWEEN, CLEARED, ERROR, INSUFFICIENT, STALE, Found
 from gwanje.judge.rules.questions import curve
@@ -38,7 +38,7 @@ def of_rule(rooms: Rooms, name: str) -> dict[str, Any]:
     """One rule, with why its last evaluation came to what it came to, label set by label set. Raises NotFound."""
     rule = next((one for one in rooms.rules if one.name == name), None)
     if rule is None:
-        raise NotFound(f"no rule is named {name!r}")
+        raise NotFound(Because(f"no rule is named {name!r}", "no_rule", name=name))
     found = sorted(rooms.why(name), key=_badness)
     return {
         **_rule(rooms, rule, rooms.latest().get(name)),

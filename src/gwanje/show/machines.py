@@ -65,6 +65,16 @@ Figures = Mapping[str, float | None]
 
 
 @dataclass(frozen=True, slots=True)
+class Absence:
+    """Somebody's word that a host is away on purpose; `until` is null where it was removed."""
+
+    by: str
+    why: str
+    since: int
+    until: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Filesystem:
     mountpoint: str
     device: str
@@ -95,11 +105,11 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One host as it is now. Null is "not known"; `state` is ok, pending, warning, critical or no_data."""
+    """One host as it is now. Null is "not known"; `state` is ok, pending, warning, critical, no_data or away."""
 
     host: str
     state: str
-    last_seen: int
+    last_seen: int | None
     cpu_used_ratio: float | None
     memory_used_ratio: float | None
     memory_bytes: float | None
@@ -116,6 +126,7 @@ class Host:
     cpus: int | None
     containers: int
     alerts: int = 0
+    away: Absence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +138,8 @@ class Fleet:
     filesystems: Mapping[str, Sequence[Filesystem]] = field(default_factory=dict)
 
 
-async def look(samples: Queryable, at_ms: int, seen: Mapping[str, int]) -> Fleet:
-    """Ask the store for everything at `at_ms`. `seen` holds hosts that spoke within a day, with their last time."""
+async def look(samples: Queryable, at_ms: int, seen: Mapping[str, int | None]) -> Fleet:
+    """Ask the store for everything at `at_ms`. `seen` holds hosts that are known though silent, with their last time."""
     hosts, filesystems, containers = await asyncio.gather(
         _ask(samples, at_ms, _HOST, ("host",)),
         _ask(samples, at_ms, _FILESYSTEM, ("host", "mountpoint", "device", "fstype")),
@@ -140,7 +151,7 @@ async def look(samples: Queryable, at_ms: int, seen: Mapping[str, int]) -> Fleet
     for box in boxes:
         count[box.host] += 1
     silent: dict[tuple[str, ...], Figures] = {
-        (host,): {"last_seen": float(at)} for host, at in seen.items() if (host,) not in hosts
+        (host,): {"last_seen": None if at is None else float(at)} for host, at in seen.items() if (host,) not in hosts
     }
     everyone = {**silent, **hosts}
     return Fleet(
@@ -169,13 +180,13 @@ async def devices(samples: Queryable, host: str, at_ms: int) -> dict[str, list[d
 def with_alerts(
     fleet: Fleet, worst: Mapping[str, str], count: Mapping[str, int], by_container: Mapping[tuple[str, str], str]
 ) -> Fleet:
-    """The fleet with the worst state that open alerts give each host and container. A silent host stays `no_data`."""
+    """The fleet with the worst state that open alerts give each host and container. What is silent or away stays that."""
     hosts = [
-        replace(host, alerts=count.get(host.host, 0), state=host.state if host.state == "no_data" else worst.get(host.host, "ok"))
+        replace(host, alerts=count.get(host.host, 0), state=worst.get(host.host, "ok") if host.state == "ok" else host.state)
         for host in fleet.hosts
     ]
     containers = [
-        replace(box, state=box.state if box.state == "no_data" else by_container.get((box.host, box.name), "ok"))
+        replace(box, state=by_container.get((box.host, box.name), "ok") if box.state == "ok" else box.state)
         for box in fleet.containers
     ]
     return replace(fleet, hosts=hosts, containers=containers)
@@ -217,10 +228,10 @@ def _filesystems(rows: Mapping[tuple[str, ...], Figures]) -> dict[str, list[File
 
 def _host(name: str, figures: Figures, filesystems: Sequence[Filesystem], containers: int, at_ms: int) -> Host:
     fullest = max(filesystems, key=lambda one: one.used_ratio or 0, default=None)
-    last_seen = _whole(figures.get("last_seen")) or 0
+    last_seen = _whole(figures.get("last_seen"))
     return Host(
         host=name,
-        state="no_data" if at_ms - last_seen > NO_DATA_AFTER_MS else "ok",
+        state="no_data" if at_ms - (last_seen or 0) > NO_DATA_AFTER_MS else "ok",
         last_seen=last_seen,
         cpu_used_ratio=_ratio(figures.get("cpu_used_ratio")),
         memory_used_ratio=_ratio(figures.get("memory_used_ratio")),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from gwanje.keep.samples.base import Queryable, Vector
 from gwanje.keep.state.standing import Chosen, OfHost
 from gwanje.model import to_ms
-from gwanje.show import collection, machines
+from gwanje.show import absences, collection, departures, machines
 from gwanje.show.alerts import Alert
 from gwanje.show.machines import Container, Filesystem, Fleet, Host
 from gwanje.show.rooms import Rooms
@@ -82,12 +83,11 @@ async def overview(rooms: Rooms, seen: Mapping[str, int], alerts: OpenNow) -> Ov
     now = rooms.now()
     at_ms = to_ms(now)
     fleet, pipelines, rate, series = await asyncio.gather(
-        machines.look(rooms.samples, at_ms, seen),
+        _fleet(rooms, now, seen, alerts),
         collection.pipelines(rooms, now),
         _one(rooms.samples, "sum(rate(gwanje_samples_received_total[1m]))", at_ms),
         _one(rooms.samples, "sum(gwanje_store_series)", at_ms),
     )
-    fleet = _coloured(fleet, alerts.hosts)
     tally = alerts.tally
     numbers = Numbers(
         samples_per_second=rate,
@@ -119,11 +119,10 @@ async def host_detail(rooms: Rooms, host: str, seen: Mapping[str, int], alerts: 
     now = rooms.now()
     at_ms = to_ms(now)
     fleet, own, devices = await asyncio.gather(
-        machines.look(rooms.samples, at_ms, seen),
+        _fleet(rooms, now, seen, alerts),
         asyncio.to_thread(standing, rooms, Asked(Chosen(host=host), limit=_MOST_OF_A_HOST)),
         machines.devices(rooms.samples, host, at_ms),
     )
-    fleet = _coloured(fleet, alerts.hosts)
     found = next((one for one in fleet.hosts if one.host == host), None)
     if found is None:
         return None
@@ -136,6 +135,13 @@ async def host_detail(rooms: Rooms, host: str, seen: Mapping[str, int], alerts: 
         alerts_list=own.alerts,
         thresholds=thresholds(rooms),
     )
+
+
+async def _fleet(rooms: Rooms, now: datetime, seen: Mapping[str, int], alerts: OpenNow) -> Fleet:
+    """All hosts and containers, with what is wrong with them, and which of them are away on purpose."""
+    said = await asyncio.to_thread(departures.not_over, rooms)
+    fleet = await machines.look(rooms.samples, to_ms(now), {**absences.expected(said), **seen})
+    return absences.with_away(_coloured(fleet, alerts.hosts), said, rooms.inventory.groups, now)
 
 
 def thresholds(rooms: Rooms) -> list[Threshold]:
@@ -172,7 +178,7 @@ def _coloured(fleet: Fleet, trouble: Sequence[OfHost]) -> Fleet:
 
 
 def _badness(state: str) -> int:
-    return ("critical", "warning", "no_data", "pending", "ok").index(state)
+    return ("critical", "warning", "no_data", "pending", "ok", absences.AWAY).index(state)
 
 
 async def _one(samples: Queryable, query: str, at_ms: int) -> float | None:

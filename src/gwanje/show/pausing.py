@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
+from gwanje.because import Because
 from gwanje.carry.updates.base import Update
 from gwanje.collect import pausing
 from gwanje.collect.pipelines.spec import Prepared
@@ -12,8 +13,9 @@ from gwanje.collect.schedule import PAUSES
 from gwanje.errors import BadInput, NotFound
 from gwanje.keep.said import Pause
 from gwanje.keep.state import pauses
+from gwanje.model import to_ms
 from gwanje.show.rooms import Rooms
-from gwanje.show.saying import By
+from gwanje.show.saying import By, too_long
 
 _LONGEST_TEXT: Final = 2000
 
@@ -26,11 +28,11 @@ def pause(rooms: Rooms, name: str, why: str, until: datetime | None, by: By) -> 
     known(rooms, name)
     now = rooms.now()
     if not why.strip():
-        raise BadInput("say why, for whoever wonders why nothing comes in", where="why")
+        raise BadInput(Because("say why, for whoever wonders why nothing comes in", "why_needed"), where="why")
     if len(why) > _LONGEST_TEXT:
-        raise BadInput(f"the reason is longer than {_LONGEST_TEXT} characters", where="why")
+        raise BadInput(too_long("the reason", _LONGEST_TEXT), where="why")
     if until is not None and until <= now:
-        raise BadInput("the end lies in the past", where="until")
+        raise BadInput(Because("the end lies in the past", "ends_in_the_past"), where="until")
     said = Pause(name, by.name[:120], why.strip(), now, until)
     with rooms.state.write() as connection:
         pauses.put(connection, said, address=by.address)
@@ -46,7 +48,7 @@ def resume(rooms: Rooms, name: str, by: By) -> None:
         if found is None or not pausing.resume(
             connection, found, prepared.pipeline, rooms.now(), by.name[:120], address=by.address
         ):
-            raise NotFound(f"{name!r} is not paused")
+            raise NotFound(Because(f"{name!r} is not paused", "not_paused", name=name))
     rooms.updates.publish(Update(PAUSES, name))
 
 
@@ -59,7 +61,9 @@ def now_paused(rooms: Rooms, now: datetime) -> dict[str, Pause]:
 def sentence(pause: Pause) -> str:
     """A pause in words: `collect is paused by kim until 2026-03-01 18:00 UTC: the site moves`."""
     until = f"until {pause.until:%Y-%m-%d %H:%M} UTC" if pause.until else "until somebody resumes it"
-    return f"{pause.pipeline} is paused by {pause.who} {until}: {pause.why}"
+    sentence = f"{pause.pipeline} is paused by {pause.who} {until}: {pause.why}"
+    said: dict[str, Any] = {"name": pause.pipeline, "who": pause.who, "why": pause.why}
+    return Because(sentence, "is_paused", **said, **({"until": to_ms(pause.until)} if pause.until else {}))
 
 
 def known(rooms: Rooms, name: str) -> Prepared:
@@ -67,5 +71,5 @@ def known(rooms: Rooms, name: str) -> Prepared:
     found = next((one for one in rooms.pipelines if one.name == name), None)
     if found is None:
         names = ", ".join(sorted(one.name for one in rooms.pipelines)) or "none"
-        raise NotFound(f"no pipeline named {name!r}; known: {names}")
+        raise NotFound(Because(f"no pipeline named {name!r}; known: {names}", "no_pipeline", name=name))
     return found

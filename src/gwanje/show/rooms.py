@@ -20,11 +20,13 @@ from gwanje.judge.rules.recording import Recording
 from gwanje.judge.rules.spec import Rule
 from gwanje.keep.events.base import Events
 from gwanje.keep.samples.base import Queryable
+from gwanje.keep.sealing import Sealing
 from gwanje.keep.state.base import State
 from gwanje.model import to_ms
 from gwanje.show.dashboards.files import Named
 from gwanje.tell.policy import Policy
 from gwanje.watch.book import Evaluation
+from gwanje.watch.policybook import Policybook
 from gwanje.watch.recorder import Recorded
 from gwanje.watch.rulebook import Rulebook
 from gwanje.watch.why import Why
@@ -81,10 +83,10 @@ class Rooms:
     """The ready dashboards and the folder's own, by name."""
     scraper: Scraper | None = None
     """What is scraped; None in a process that scrapes nothing."""
-    policy: Policy = field(default_factory=Policy)
-    """Who is told what and when."""
-    receiver_kinds: Mapping[str, str] = field(default_factory=dict)
-    """The type of each receiver, by its name."""
+    policybook: Policybook = field(default_factory=Policybook)
+    """Who can be told, and who is told what and when."""
+    sealing: Sealing | None = None
+    """Seals the secrets of receivers of the page; None in a process that keeps none."""
     sns_topics: frozenset[str] = frozenset()
     """Topics of Amazon SNS that may tell alerts, by ARN; without any, that door is shut."""
     http: aiohttp.ClientSession | None = None
@@ -96,6 +98,11 @@ class Rooms:
     body_bytes: int = 32 << 20
     bodies_in_flight: int = 8
     query_seconds: float = 30.0
+
+    @property
+    def policy(self) -> Policy:
+        """Who is told what and when, now."""
+        return self.policybook.policy
 
     def now_ms(self) -> int:
         return to_ms(self.now())

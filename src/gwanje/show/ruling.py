@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from sqlalchemy import Connection
+
+from gwanje.because import Because
 from gwanje.carry.updates.base import Update
 from gwanje.config import format_duration
 from gwanje.errors import BadInput, Mistake, NotFound, RetryLater
@@ -19,15 +22,17 @@ from gwanje.judge.rules.questions import curve
 from gwanje.judge.rules.spec import Rule
 from gwanje.judge.rules.thresholds import Thresholds, joined
 from gwanje.judge.trouble import RULE_ERROR
-from gwanje.keep.said import PageRule, Silence
-from gwanje.keep.state import page_rules, silences
+from gwanje.keep.said import PageRule
+from gwanje.keep.state import history, page_rules, silences
 from gwanje.keep.state import thresholds as set_apart
 from gwanje.keep.state.page_rules import Word
 from gwanje.model import to_ms
+from gwanje.show.mistakes import shown_mistake
 from gwanje.show.rooms import Rooms
 from gwanje.show.saying import TOPIC, By
 from gwanje.show.thresholds import shown_rule
-from gwanje.watch.backtest import Backtest, Firing, backtest
+from gwanje.tell.muted import words
+from gwanje.watch.backtest import Backtest, Firing, Then, backtest, speaking
 from gwanje.watch.instants import floor
 
 SPANS: Final[Mapping[str, timedelta]] = {"24h": timedelta(hours=24), "7d": timedelta(days=7)}
@@ -46,7 +51,7 @@ class Asked:
     enabled: bool
     revision: int | None
     rule: str | None = None
-    """The name that was read: a rule keeps it."""
+    """The name that was read, of a rule that is changed; another one in the text renames it."""
 
 
 def listed(rooms: Rooms) -> dict[str, Any]:
@@ -72,7 +77,7 @@ def one(rooms: Rooms, name: str, *, of_page: bool = False) -> dict[str, Any]:
         rule = rooms.rulebook.files[name]
         return {**_of_file(rooms, rule, off), **check_values(written.values_of(rule))}
     if kept is None:
-        raise NotFound(f"no rule is named {name!r}")
+        raise NotFound(Because(f"no rule is named {name!r}", "no_rule", name=name))
     return {**_of_page(rooms, kept), **check_text(kept.text)}
 
 
@@ -88,16 +93,15 @@ def check_values(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def save(rooms: Rooms, asked: Asked, by: By) -> dict[str, Any]:
-    """Keep a rule; it counts from the next round on.
+    """Keep a rule; it counts from the next round on. Under another name than was read, what is open of it ends with `rule
+    removed` and begins anew, for alerts are known by their rule's name; thresholds that were set apart go along.
 
     Raises BadInput for a text with mistakes and a name that is taken, Outdated when somebody changed the rule since.
     """
     rule = _right(asked.text)
     _check_name(rooms, rule.name, asked)
     with rooms.state.write() as connection:
-        kept = page_rules.put(
-            connection, rule.name, asked.text, enabled=asked.enabled, revision=asked.revision, word=_word(rooms, by)
-        )
+        kept = _put(connection, rule.name, asked, _word(rooms, by))
     _taken_over(rooms)
     return _of_page(rooms, kept)
 
@@ -111,7 +115,9 @@ def switch(rooms: Rooms, name: str, revision: int | None, by: By, *, on: bool) -
     if name in rooms.rulebook.files:
         rule = rooms.rulebook.files[name]
         if not rule.enabled:
-            raise BadInput(f"{rooms.rulebook.said(name)} says `enabled: false`; change it there", where="enabled")
+            place = rooms.rulebook.said(name)
+            off = Because(f"{place} says `enabled: false`; change it there", "off_in_file", place=place)
+            raise BadInput(off, where="enabled")
         with rooms.state.write() as connection:
             page_rules.switch(connection, name, word, on=on)
         _taken_over(rooms)
@@ -119,7 +125,7 @@ def switch(rooms: Rooms, name: str, revision: int | None, by: By, *, on: bool) -
     with rooms.state.write() as connection:
         before = page_rules.one(connection, name)
         if before is None:
-            raise NotFound(f"no rule is named {name!r}")
+            raise NotFound(Because(f"no rule is named {name!r}", "no_rule", name=name))
         read = before.revision if revision is None else revision
         kept = page_rules.put(connection, name, before.text, enabled=on, revision=read, word=word)
     _taken_over(rooms)
@@ -131,8 +137,10 @@ def drop(rooms: Rooms, name: str, revision: int, by: By) -> None:
     with rooms.state.write() as connection:
         if page_rules.one(connection, name) is None:
             if name in rooms.rulebook.files:
-                raise BadInput(f"this rule stands in {rooms.rulebook.said(name)}; remove it there, or switch it off here")
-            raise NotFound(f"no rule of the page is named {name!r}")
+                place = rooms.rulebook.said(name)
+                sentence = f"this rule stands in {place}; remove it there, or switch it off here"
+                raise BadInput(Because(sentence, "rule_of_file", place=place))
+            raise NotFound(Because(f"no rule of the page is named {name!r}", "no_rule", name=name))
         page_rules.drop(connection, name, revision, _word(rooms, by))
     _taken_over(rooms)
 
@@ -147,13 +155,14 @@ async def preview(rooms: Rooms, text: str, last: str) -> dict[str, Any]:
     end = floor(rooms.now(), step)
     span = end - SPANS[last], end
     thresholds = await asyncio.to_thread(_thresholds, rooms)
-    quiet = await asyncio.to_thread(_silences, rooms, span)
+    then = await asyncio.to_thread(_then, rooms, span)
     try:
         async with asyncio.timeout(_PATIENCE.total_seconds()):
-            found = await backtest(rule, rooms.samples, rooms.policy, span, step, thresholds=thresholds, silences=quiet)
+            found = await backtest(rule, rooms.samples, rooms.policy, span, step, thresholds=thresholds, then=then)
     except TimeoutError as error:
         hint = "try 24h" if last != "24h" else "look at fewer series, or use: gwanje rules backtest"
-        raise RetryLater(f"the rehearsal was not done within {format_duration(_PATIENCE)}; {hint}") from error
+        sentence = f"the rehearsal was not done within {format_duration(_PATIENCE)}; {hint}"
+        raise RetryLater(Because(sentence, "rehearsal_too_long", seconds=_PATIENCE.total_seconds())) from error
     return {
         "from": to_ms(span[0]),
         "to": to_ms(span[1]),
@@ -166,7 +175,13 @@ async def preview(rooms: Rooms, text: str, last: str) -> dict[str, Any]:
 
 def _found(found: Backtest) -> dict[str, Any]:
     firings = sorted(found.firings, key=lambda firing: firing.began)
-    return {"count": len(firings), "failed": found.failed, "firings": [_firing(one) for one in firings[-SHOWN:]]}
+    return {
+        "count": len(firings),
+        "told": sum(bool(one.told) for one in firings),
+        "muted": sum(bool(one.muted) and not one.told for one in firings),
+        "failed": found.failed,
+        "firings": [_firing(one) for one in firings[-SHOWN:]],
+    }
 
 
 def _firing(firing: Firing) -> dict[str, Any]:
@@ -177,13 +192,14 @@ def _firing(firing: Firing) -> dict[str, Any]:
         "ended": to_ms(firing.ended) if firing.ended else None,
         "peak": firing.peak,
         "told": firing.told,
-        "muted": firing.muted,
+        "muted": words(firing.muted),
+        "muted_by": [{name: getattr(one, name) for name in ("what", "name", "who", "why")} for one in firing.muted],
     }
 
 
 def _checked(rule: Rule | None, mistakes: Sequence[Mistake]) -> dict[str, Any]:
     return {
-        "mistakes": [{"key": one.key, "line": one.line, "message": one.message} for one in mistakes],
+        "mistakes": [shown_mistake(one) for one in mistakes],
         "looks_at": curve(rule, {}) if rule else "",
         "rule": shown_rule(rule) if rule else None,
     }
@@ -199,13 +215,21 @@ def _right(text: str) -> Rule:
     return found.rule
 
 
+def _put(connection: Connection, name: str, asked: Asked, word: Word) -> PageRule:
+    if asked.rule is not None and asked.rule != name and asked.revision is not None:
+        after = PageRule(name, asked.text, asked.enabled, asked.revision, word.who, word.at)
+        return page_rules.rename(connection, asked.rule, after, word)
+    return page_rules.put(connection, name, asked.text, enabled=asked.enabled, revision=asked.revision, word=word)
+
+
 def _check_name(rooms: Rooms, name: str, asked: Asked) -> None:
-    if asked.rule not in {None, name}:
-        raise BadInput(f"alerts are known by their rule's name: {asked.rule!r} keeps it; make a copy for another", where="name")
+    renamed = asked.rule not in {None, name}
     if name == RULE_ERROR.name:
-        raise BadInput(f"the name {name!r} is gwanje's own; choose another", where="name")
-    if name in rooms.rulebook.files and asked.revision is None:
-        raise BadInput(f"{rooms.rulebook.said(name)} has a rule named {name!r}; choose another name", where="name")
+        raise BadInput(Because(f"the name {name!r} is gwanje's own; choose another", "name_is_ours", name=name), where="name")
+    if name in rooms.rulebook.files and (asked.revision is None or renamed):
+        place = rooms.rulebook.said(name)
+        sentence = f"{place} has a rule named {name!r}; choose another name"
+        raise BadInput(Because(sentence, "rule_name_taken", place=place, name=name), where="name")
 
 
 def _of_file(rooms: Rooms, rule: Rule, off: frozenset[str]) -> dict[str, Any]:
@@ -242,9 +266,9 @@ def _taken_over(rooms: Rooms) -> None:
     rooms.updates.publish(Update(TOPIC))
 
 
-def _silences(rooms: Rooms, span: tuple[datetime, datetime]) -> Sequence[Silence]:
+def _then(rooms: Rooms, span: tuple[datetime, datetime]) -> Then:
     with rooms.state.read() as connection:
-        return silences.between(connection, *span)
+        return Then(silences.between(connection, *span), speaking(history.fired(connection, *span), rooms.policy))
 
 
 def _thresholds(rooms: Rooms) -> Thresholds:

@@ -15,7 +15,7 @@ from gwanje.carry.updates.base import Update
 from gwanje.config import format_duration
 from gwanje.errors import BadInput, NotFound
 from gwanje.keep.said import Acknowledgement, Silence
-from gwanje.keep.state import acknowledgements, alerts, people, silences
+from gwanje.keep.state import acknowledgements, alerts, history, people, silences
 from gwanje.model import Severity, to_ms
 from gwanje.show.rooms import Rooms
 from gwanje.show.standing import matching
@@ -78,7 +78,7 @@ def save_silence(rooms: Rooms, asked: SilenceAsked, by: By) -> Silence:
     with rooms.state.write() as connection:
         before = silences.one(connection, asked.id) if asked.id else None
         if asked.id and before is None:
-            raise NotFound(f"there is no silence {asked.id!r}")
+            raise NotFound(_no_silence(asked.id))
         silence = Silence(
             id=str(uuid.uuid4()),
             matchers=", ".join(map(str, asked.matchers)),
@@ -108,7 +108,7 @@ def end_silence(rooms: Rooms, id_: str, by: By) -> Silence:
     with rooms.state.write() as connection:
         before = silences.one(connection, id_)
         if before is None:
-            raise NotFound(f"there is no silence {id_!r}")
+            raise NotFound(_no_silence(id_))
         after = _ended(before, now) if before.ends_at > now else before
         silences.put(connection, after)
         people.note(
@@ -129,7 +129,7 @@ def acknowledge(rooms: Rooms, episodes: Sequence[str], word: Word) -> list[str]:
     with rooms.state.write() as connection:
         known = {one.id: one for one in alerts.fired_or_named(connection, wanted, fired=False) if one.ended_at is None}
         if missing := next((id_ for id_ in wanted if id_ not in known), None):
-            raise NotFound(f"there is no open alert {missing!r}; what is over needs nobody")
+            raise NotFound(Because(f"there is no open alert {missing!r}; what is over needs nobody", "no_open_alert"))
         _take(connection, [known[id_] for id_ in wanted], word, now)
         for id_ in wanted:
             after = {"why": word.why}
@@ -146,7 +146,7 @@ def acknowledge_matching(rooms: Rooms, matchers: Sequence[Matcher], word: Word) 
     with rooms.state.write() as connection:
         found = matching(connection, matchers)
         if not found:
-            raise NotFound("no open alert matches; what is over needs nobody")
+            raise NotFound(Because("no open alert matches; what is over needs nobody", "none_matches"))
         _take(connection, [Taking(row["id"], row["state"], Severity(row["severity"]), row["value"]) for row in found], word, now)
         said = ", ".join(map(str, matchers))
         after = {"matchers": said, "alerts": len(found), "why": word.why}
@@ -161,8 +161,8 @@ def give_back(rooms: Rooms, episode: str, by: By) -> None:
     with rooms.state.write() as connection:
         found = alerts.episode(connection, episode)
         if found is None or not acknowledgements.drop(connection, [episode]):
-            raise NotFound(f"the alert {episode!r} is not acknowledged")
-        alerts.add_transitions(connection, [_line(found, now, f"acknowledgement ended by {by.name}")])
+            raise NotFound(Because(f"the alert {episode!r} is not acknowledged", "not_acknowledged"))
+        alerts.add_transitions(connection, [history.aside(found, now, _given_back(by.name))])
         people.note(connection, now, by.name, "acknowledgement ended", episode, address=by.address)
     rooms.updates.publish(Update(TOPIC, episode))
 
@@ -178,28 +178,30 @@ def matchers_of(silence: Silence) -> tuple[Matcher, ...]:
 
 def _check(asked: SilenceAsked, now: datetime, longest: timedelta) -> None:
     if not asked.matchers:
-        raise BadInput("a silence needs a matcher; without one it would mute everything", where="matchers")
+        none = Because("a silence needs a matcher; without one it would mute everything", "matcher_needed")
+        raise BadInput(none, where="matchers")
     if all(matcher.matches({}) for matcher in asked.matchers):
-        raise BadInput(
-            "at least one matcher must not match the empty value; this silence would mute everything", where="matchers"
-        )
+        every = "at least one matcher must not match the empty value; this silence would mute everything"
+        raise BadInput(Because(every, "matches_everything"), where="matchers")
     if asked.ends_at <= asked.starts_at:
-        raise BadInput("the end must lie after the beginning", where="ends_at")
+        raise BadInput(Because("the end must lie after the beginning", "ends_before_start"), where="ends_at")
     if asked.ends_at <= now:
-        raise BadInput("the end lies in the past", where="ends_at")
+        raise BadInput(Because("the end lies in the past", "ends_in_the_past"), where="ends_at")
     if asked.ends_at - max(asked.starts_at, now - _SKEW) > longest:
-        raise BadInput(f"a silence lasts at most {format_duration(longest)} (`longest_silence`)", where="ends_at")
+        sentence = f"a silence lasts at most {format_duration(longest)} (`longest_silence`)"
+        raise BadInput(Because(sentence, "silence_too_long", seconds=longest.total_seconds()), where="ends_at")
     if not asked.comment.strip():
-        raise BadInput("say in the comment why, for whoever looks at three in the morning", where="comment")
+        why = Because("say in the comment why, for whoever looks at three in the morning", "why_needed")
+        raise BadInput(why, where="comment")
     if len(asked.comment) > _LONGEST_TEXT:
-        raise BadInput(f"the comment is longer than {_LONGEST_TEXT} characters", where="comment")
+        raise BadInput(too_long("the comment", _LONGEST_TEXT), where="comment")
 
 
 def _check_word(word: Word) -> None:
     if word.lasts is not None and word.lasts <= timedelta():
-        raise BadInput("an acknowledgement lasts longer than 0s", where="for")
+        raise BadInput(Because("an acknowledgement lasts longer than 0s", "lasts_nothing"), where="for")
     if len(word.why) > _LONGEST_TEXT:
-        raise BadInput(f"the reason is longer than {_LONGEST_TEXT} characters", where="why")
+        raise BadInput(too_long("the reason", _LONGEST_TEXT), where="why")
 
 
 def _take(connection: Connection, taken: Sequence[alerts.Episode | Taking], word: Word, now: datetime) -> None:
@@ -208,7 +210,20 @@ def _take(connection: Connection, taken: Sequence[alerts.Episode | Taking], word
     sentence = f"acknowledged by {word.by.name}" + (f": {word.why}" if word.why else "")
     said = Because(sentence, "acknowledged", who=word.by.name, why=word.why[:200])
     acknowledgements.put_all(connection, [Acknowledgement(one.id, who, now, word.why, until, one.severity) for one in taken])
-    alerts.add_transitions(connection, [_line(one, now, said) for one in taken])
+    alerts.add_transitions(connection, [history.aside(one, now, said) for one in taken])
+
+
+def too_long(what: str, most: int) -> Because:
+    """What is said of a text over its limit."""
+    return Because(f"{what} is longer than {most} characters", "text_too_long", count=most)
+
+
+def _no_silence(id_: str) -> Because:
+    return Because(f"there is no silence {id_!r}", "no_silence")
+
+
+def _given_back(who: str) -> Because:
+    return Because(f"acknowledgement ended by {who}", "acknowledgement_ended_by", who=who)
 
 
 def _same_life(before: Silence, after: Silence, now: datetime) -> bool:
@@ -228,8 +243,3 @@ def _plain(silence: Silence | None) -> dict[str, Any] | None:
     if silence is None:
         return None
     return {name: to_ms(value) if isinstance(value, datetime) else value for name, value in asdict(silence).items()}
-
-
-def _line(episode: alerts.Episode | Taking, now: datetime, because: str) -> alerts.Row:
-    same = {"before": episode.state, "after": episode.state, "severity": episode.severity, "value": episode.value}
-    return {"episode": episode.id, "at": now, **same, "because": because}

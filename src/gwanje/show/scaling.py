@@ -14,13 +14,14 @@ from typing import Any, Final
 
 from gwanje.act.scaling.holding import in_effect, planned, replaced
 from gwanje.act.worker import HOLDS
+from gwanje.because import Because
 from gwanje.carry.updates.base import Update
 from gwanje.errors import BadInput, NotFound
 from gwanje.keep.said import Hold
 from gwanje.keep.state import holds
 from gwanje.model import to_ms
 from gwanje.show.rooms import Rooms
-from gwanje.show.saying import By
+from gwanje.show.saying import By, too_long
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./\-]{0,199}")
 _LONGEST_TEXT: Final = 2000
@@ -108,8 +109,8 @@ def _check(asked: HoldAsked, now: datetime) -> None:
     if (asked.size is None) == (not asked.stop):
         raise BadInput("say either the size to stay at, or the direction that stops", where="size")
     if asked.ends_at <= max(asked.starts_at or now, now):
-        raise BadInput("the end must lie after the beginning, and not in the past", where="ends_at")
+        raise BadInput(Because("the end must lie after the beginning, and not in the past", "ends_in_the_past"), where="ends_at")
     if not asked.why.strip():
-        raise BadInput("say why, for whoever wonders why nothing is scaled", where="why")
+        raise BadInput(Because("say why, for whoever wonders why nothing is scaled", "why_needed"), where="why")
     if len(asked.why) > _LONGEST_TEXT:
-        raise BadInput(f"the reason is longer than {_LONGEST_TEXT} characters", where="why")
+        raise BadInput(too_long("the reason", _LONGEST_TEXT), where="why")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from gwanje.because import Because
 from gwanje.carry.updates.base import Update
 from gwanje.config import format_duration
 from gwanje.errors import NotFound
@@ -42,7 +43,7 @@ def overview(rooms: Rooms, start: datetime | None = None) -> dict[str, Any]:
     begin = start or now
     end, policy = begin + _AHEAD, rooms.policy
     return {
-        "receivers": [{"name": name, "type": kind} for name, kind in rooms.receiver_kinds.items()],
+        "receivers": [{"name": name, "type": chosen.name} for name, chosen in rooms.policybook.receivers.items()],
         "windows": [
             {
                 "name": window.name,
@@ -90,9 +91,10 @@ def overview(rooms: Rooms, start: datetime | None = None) -> dict[str, Any]:
 
 async def send_test(rooms: Rooms, receiver: str, by: By, patience: timedelta) -> Tested:
     """Send a test the way every message goes, and wait a while for what becomes of it. Raises NotFound."""
-    if receiver not in rooms.receiver_kinds:
-        known = ", ".join(rooms.receiver_kinds) or "none"
-        raise NotFound(f"there is no receiver {receiver!r}; known: {known}")
+    rooms.policybook.read(rooms.state)
+    if receiver not in rooms.policybook.receivers:
+        known = ", ".join(rooms.policybook.receivers) or "none"
+        raise NotFound(Because(f"there is no receiver {receiver!r}; known: {known}", "no_receiver", name=receiver))
     key = f"{TEST}:{uuid.uuid4().hex}"
     await asyncio.to_thread(_put, rooms, receiver, key, by)
     rooms.updates.publish(Update("outbox"))

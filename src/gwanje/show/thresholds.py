@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from gwanje.because import Because
 from gwanje.carry.updates.base import Update
 from gwanje.errors import BadInput, NotFound
 from gwanje.judge.rules.spec import Rule
@@ -153,7 +154,7 @@ def _condition(threshold: Threshold | None, origin: str = "") -> dict[str, Any] 
 def _rule(rooms: Rooms, name: str) -> Rule:
     found = next((rule for rule in rooms.rules if rule.name == name), None)
     if found is None:
-        raise NotFound(f"no rule is named {name!r}")
+        raise NotFound(Because(f"no rule is named {name!r}", "no_rule", name=name))
     return found
 
 
@@ -169,7 +170,8 @@ def _check_place(rooms: Rooms, override: Override) -> None:
         raise BadInput(f"which {override.scope}? its name is empty", where="name")
     if override.scope == _OF_A_GROUP and override.name not in rooms.inventory.groups:
         known = ", ".join(rooms.inventory.groups) or "none; groups of hosts stand under `groups` in gwanje.yaml"
-        raise BadInput(f"no group is named {override.name!r}; known: {known}", where="name")
+        sentence = f"no group is named {override.name!r}; known: {known}"
+        raise BadInput(Because(sentence, "no_group", name=override.name), where="name")
 
 
 def _wrong(rule: Rule | None, override: Override) -> str:

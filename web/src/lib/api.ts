@@ -1,9 +1,10 @@
 /** The server's HTTP contract in types, and one function a path. */
 
 import { pointsOf, type InstantData } from './panels';
+import type { SettingKind, TypeField } from './settings';
 
 export type Role = 'viewer' | 'operator' | 'admin';
-export type HostState = 'ok' | 'pending' | 'warning' | 'critical' | 'no_data';
+export type HostState = 'ok' | 'pending' | 'warning' | 'critical' | 'no_data' | 'away';
 export type Severity = 'critical' | 'warning' | 'info';
 export type AlertState =
   'pending' | 'firing' | 'recovering' | 'resolved' | 'no_data' | 'error' | 'insufficient' | 'unknown';
@@ -41,6 +42,15 @@ export interface Host {
   memory_bytes: number | null;
   containers: number;
   alerts: number;
+  away: Absence | null;
+}
+
+/** Somebody's word that a machine is away on purpose; `until` is null where it was removed. */
+export interface Absence {
+  by: string;
+  why: string;
+  since: number;
+  until: number | null;
 }
 
 export interface Container {
@@ -191,6 +201,41 @@ export interface Tested {
   error: string;
 }
 
+/** A setting of who is told and when, as a list shows it. */
+export interface ListedSetting {
+  kind: SettingKind;
+  name: string;
+  /** The type of a receiver; empty for the others. */
+  type: string;
+  of_file: boolean;
+  revision: number | null;
+  changed_by: string | null;
+  changed_at: number | null;
+  /** Why it does not count; empty where it does. */
+  aside: string;
+  named_by: { kind: SettingKind; name: string }[];
+}
+
+/** What a text says; `secrets` are the places of what is shown as `***`. */
+export interface CheckedSetting {
+  text: string;
+  values: Readonly<Record<string, unknown>>;
+  mistakes: Mistake[];
+  secrets: string[];
+}
+
+export type PageSetting = ListedSetting & CheckedSetting;
+
+/** What a text would do; each kind has its own. */
+export interface SettingAhead {
+  now: number;
+  zone?: string;
+  holds?: boolean;
+  times?: Between[];
+  turns?: (Between & { person: string | null })[];
+  steps?: { after: string; receiver: string | null; duty: string | null; person: string | null }[];
+}
+
 /** `>= 0.85`; `from` says where it comes from, empty for the rule's own. */
 export interface Condition {
   operator: string;
@@ -260,6 +305,8 @@ export interface Mistake {
   /** From 1; 0 where it is about the whole text. */
   line: number;
   message: string;
+  /** What the message says, for saying it in another language. */
+  reason?: Reason | null;
 }
 
 /** A rule's text, its values, and what is wrong with it. */
@@ -294,6 +341,9 @@ export interface Previewed extends Pick<Judged, 'name' | 'unit' | 'own'> {
   step_seconds: number;
   looks_at: string;
   count: number;
+  /** Of how many somebody would have been told, and of how many nobody, because something muted them. */
+  told: number;
+  muted: number;
   failed: string;
   firings: {
     labels: Record<string, string>;
@@ -302,6 +352,7 @@ export interface Previewed extends Pick<Judged, 'name' | 'unit' | 'own'> {
     ended: number | null;
     peak: number | null;
     told: string[];
+    muted_by: Pick<Muted, 'what' | 'name' | 'who' | 'why'>[];
   }[];
 }
 
@@ -375,6 +426,29 @@ export interface AlertStory extends Alert {
   story: (Transition | Attempt)[];
   for_seconds: number;
   deeds: Deed[];
+  /** Oldest first. */
+  mutings: Muted[];
+}
+
+/** How many alerts began to fire in an hour that began then. */
+export interface AlertHour {
+  at: number;
+  fired: number;
+}
+
+/** A stretch in which nobody was told of an alert, or, with `receiver`, that one was not. */
+export interface Muted {
+  what: 'silenced' | 'maintenance' | 'inhibited' | 'mute window' | 'flapping';
+  /** The silence, the window, or the alert that speaks for it. */
+  name: string;
+  who: string;
+  why: string;
+  receiver: string;
+  from: number;
+  /** Null while it lasts. */
+  to: number | null;
+  /** When it was meant to end. */
+  until: number | null;
 }
 
 /** What was done about an alert without asking anybody. */
@@ -629,12 +703,16 @@ export class Refusal extends Error {
     readonly where = '',
     readonly todo = '',
     readonly retryAfterSeconds: number | null = null,
+    /** What `what` says, for saying it in another language; null where nobody has worded it. */
+    readonly reason: Reason | null = null,
   ) {
     super(what);
   }
 }
 
 type Query = Record<string, string | number | null | undefined>;
+
+const SETTINGS = '/api/v1/page-settings';
 
 let signedOut: () => void = () => {};
 
@@ -672,9 +750,30 @@ export const api = {
   },
   silence: (asked: SilenceAsked) => ask<Silence>('POST', '/api/v1/silences', asked),
   endSilence: (id: string) => ask<Silence>('DELETE', `/api/v1/silences/${encodeURIComponent(id)}`),
+  alertHours: async (query: Query, signal?: AbortSignal) =>
+    (await ask<{ by_hour: AlertHour[] }>('GET', withQuery('/api/v1/statistics/alerts', query), undefined, signal))
+      .by_hour,
   exceedancesUrl: (query: Query) => withQuery('/api/v1/exceedances', query),
   telling: (signal?: AbortSignal) => ask<Telling>('GET', '/api/v1/telling', undefined, signal),
   testReceiver: (name: string) => ask<Tested>('POST', `/api/v1/receivers/${encodeURIComponent(name)}/test`),
+  pageSettings: async (signal?: AbortSignal) =>
+    (await ask<{ settings: ListedSetting[] }>('GET', SETTINGS, undefined, signal)).settings,
+  pageSetting: (kind: SettingKind, name: string, signal?: AbortSignal) =>
+    ask<PageSetting>('GET', withQuery(SETTINGS, { kind, name }), undefined, signal),
+  checkSetting: (
+    asked: { kind: SettingKind; name: string | null; text?: string; values?: Readonly<Record<string, unknown>> },
+    signal?: AbortSignal,
+  ) => ask<CheckedSetting>('POST', `${SETTINGS}/check`, asked, signal),
+  settingAhead: (kind: SettingKind, text: string, signal?: AbortSignal) =>
+    ask<SettingAhead>('POST', `${SETTINGS}/ahead`, { kind, text }, signal),
+  saveSetting: (asked: { kind: SettingKind; text: string; revision: number | null; name: string | null }) =>
+    ask<PageSetting>('PUT', SETTINGS, asked),
+  dropSetting: (kind: SettingKind, name: string, revision: number) =>
+    ask<void>('DELETE', withQuery(SETTINGS, { kind, name, revision })),
+  receiverTypes: async (signal?: AbortSignal) =>
+    (await ask<{ types: string[] }>('GET', `${SETTINGS}/types`, undefined, signal)).types,
+  fieldsOfType: async (type: string, signal?: AbortSignal) =>
+    (await ask<{ fields: TypeField[] }>('GET', withQuery(`${SETTINGS}/types`, { type }), undefined, signal)).fields,
   judging: async (signal?: AbortSignal) =>
     (await ask<{ rules: Judged[] }>('GET', '/api/v1/judging', undefined, signal)).rules,
   judgingOf: (rule: string, signal?: AbortSignal) =>
@@ -691,6 +790,7 @@ export const api = {
     ask<WrittenRule>('PUT', '/api/v1/written-rules', asked),
   switchRule: (rule: string, enabled: boolean, revision: number | null) =>
     ask<WrittenRule>('PUT', '/api/v1/written-rules/enabled', { rule, enabled, revision }),
+  exportUrl: (rule: string | null = null) => withQuery('/api/v1/written-rules/export', { rule }),
   dropRule: (rule: string, revision: number) =>
     ask<void>('DELETE', withQuery('/api/v1/written-rules', { rule, revision })),
   thresholds: (signal?: AbortSignal) => ask<SetApart>('GET', '/api/v1/thresholds', undefined, signal),
@@ -789,20 +889,21 @@ async function ask<T>(method: string, path: string, body?: unknown, signal?: Abo
 async function refusalOf(response: Response, path: string): Promise<Refusal> {
   const wait = response.headers.get('Retry-After');
   const seconds = wait && /^\d+$/.test(wait) ? Number(wait) : null;
-  const { what, where, todo } = said(await response.json().catch(() => null));
+  const { what, where, todo, reason } = said(await response.json().catch(() => null));
   return new Refusal(
     response.status,
     what || `HTTP ${response.status}`,
     where || path.replace(/\?.*/s, ''),
     todo,
     seconds,
+    reason,
   );
 }
 
 /** Our own form of an error is an object; Prometheus's, and that of `/collect`, is a sentence. */
-function said(body: unknown): { what: string; where: string; todo: string } {
+function said(body: unknown): { what: string; where: string; todo: string; reason: Reason | null } {
   const error = (body as { error?: unknown } | null)?.error;
-  if (typeof error === 'string') return { what: error, where: '', todo: '' };
-  const parts = (error ?? {}) as Partial<Record<'what' | 'where' | 'todo', string>>;
-  return { what: parts.what ?? '', where: parts.where ?? '', todo: parts.todo ?? '' };
+  if (typeof error === 'string') return { what: error, where: '', todo: '', reason: null };
+  const parts = (error ?? {}) as Partial<Record<'what' | 'where' | 'todo', string> & { reason: Reason }>;
+  return { what: parts.what ?? '', where: parts.where ?? '', todo: parts.todo ?? '', reason: parts.reason ?? null };
 }

@@ -48,6 +48,7 @@ export const to = {
     withQuery(`/machines/${encodeURIComponent(host)}`, query),
   alerts: (query: Record<string, string> = {}) => withQuery('/alerts', query),
   silences: '/silences',
+  setting: (query: Record<string, string>) => withQuery('/silences', query),
   rules: (query: Record<string, string> = {}) => withQuery('/rules', query),
   alert: (id: string) => `/alerts/${encodeURIComponent(id)}`,
   collection: '/collection',

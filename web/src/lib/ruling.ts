@@ -4,7 +4,9 @@ export type Values = Readonly<Record<string, unknown>>;
 export type Kind = 'simple' | 'promql' | 'ratio' | 'anomaly';
 export const KINDS: readonly Kind[] = ['simple', 'promql', 'ratio', 'anomaly'];
 
-type Type = 'text' | 'mono' | 'number' | 'list' | 'pairs' | readonly string[];
+/** `rows` are lines, each with these columns between commas. */
+type Rows = { readonly rows: readonly string[] };
+type Type = 'text' | 'mono' | 'number' | 'list' | 'pairs' | 'flag' | Rows | readonly string[];
 export interface FieldOf {
   /** Where the value stands: `ratio.failed`. */
   key: string;
@@ -12,7 +14,17 @@ export interface FieldOf {
   hint?: string;
 }
 
-const mono = (key: string, hint = ''): FieldOf => ({ key, type: 'mono', hint });
+const FLAGS = ['', 'true', 'false'];
+/** Whether one of several is chosen. */
+export function isOptions(type: Type): type is 'flag' | readonly string[] {
+  return type === 'flag' || Array.isArray(type);
+}
+/** What can be chosen. */
+export function optionsOf(type: 'flag' | readonly string[]): readonly string[] {
+  return type === 'flag' ? FLAGS : type;
+}
+
+export const mono = (key: string, hint = ''): FieldOf => ({ key, type: 'mono', hint });
 const SIMPLE: readonly FieldOf[] = [
   mono('metric', 'node_load1'),
   mono('where', 'host="web-1", device!~"loop.*"'),
@@ -122,6 +134,7 @@ export function shownAt(values: Values, { key, type }: FieldOf): string {
           .map(([name, text]) => `${name}=${String(text)}`)
           .join('\n')
       : '';
+  if (isRows(type)) return Array.isArray(value) ? value.map((row) => lineOf(row, type.rows)).join('\n') : String(value);
   return isMap(value) ? '' : String(value);
 }
 
@@ -143,7 +156,25 @@ function valueOf(type: Type, typed: string): unknown {
         return [name.trim(), rest.join('=').trim()];
       }),
     );
+  if (type === 'flag') return text === 'true';
+  if (isRows(type)) return parts(text, '\n').map((line) => rowOf(line, type.rows));
   return typed;
+}
+
+function isRows(type: Type): type is Rows {
+  return typeof type === 'object' && 'rows' in type;
+}
+
+function lineOf(row: unknown, columns: readonly string[]): string {
+  const cells = columns.map((column) => (isMap(row) ? String(row[column] ?? '') : ''));
+  return cells.join(', ').replace(/(, )+$/, '');
+}
+
+function rowOf(line: string, columns: readonly string[]): Record<string, string> {
+  const cells = line.split(',').map((cell) => cell.trim());
+  return Object.fromEntries(
+    columns.flatMap((column, index) => (cells[index] ? [[column, cells[index]] as const] : [])),
+  );
 }
 
 function parts(text: string, between: string): string[] {

@@ -1,11 +1,23 @@
 /** Marks and order of states: which shape says it, and what is worse than what. */
 
-import type { Alert, AlertState, Container, Host, HostState, Tally } from './api';
+import type { Absence, Alert, AlertState, Container, Host, HostState, Tally } from './api';
+import type { Texts } from '../texts/ko';
+import { clock } from './times';
 
 export type MarkName =
   'ok' | 'crit' | 'warn' | 'pend' | 'recov' | 'none' | 'err' | 'few' | 'run' | 'wait' | 'pause' | 'ack' | 'sil';
 
-const BADNESS: Record<string, number> = { critical: 0, warning: 1, no_data: 2, pending: 3, running: 4, ok: 4, gone: 5 };
+// What is away on purpose is no worse than what is well.
+const BADNESS: Record<string, number> = {
+  critical: 0,
+  warning: 1,
+  no_data: 2,
+  pending: 3,
+  running: 4,
+  ok: 4,
+  away: 4,
+  gone: 5,
+};
 
 export function markOfHost(state: Container['state']): MarkName {
   const marks: Record<Container['state'], MarkName> = {
@@ -15,9 +27,16 @@ export function markOfHost(state: Container['state']): MarkName {
     warning: 'warn',
     critical: 'crit',
     no_data: 'none',
+    away: 'pause',
     gone: 'none',
   };
   return marks[state];
+}
+
+/** Return by whom and until when a machine is away: "kim: 18:00까지 자리 비움". */
+export function awayUntil({ by, since, until }: Absence, texts: Texts, now: number): string {
+  const at = (time: number) => clock(time, now, { seconds: false });
+  return until === null ? texts.away.removed(by, at(since)) : texts.away.now(by, at(until));
 }
 
 /** An ended episode keeps the mark of what it was: its severity if it fired, else pending. */

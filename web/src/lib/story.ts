@@ -1,6 +1,6 @@
 /** An alert's story on one time axis: the window of its curve, and the lanes that lie under it. */
 
-import type { Attempt, Transition } from './api';
+import type { Attempt, Muted, Transition } from './api';
 import { fixedWindow, type Window } from './series';
 
 const LEAST_BEFORE = 10 * 60_000;
@@ -21,7 +21,9 @@ export interface Stretch {
 
 /** Return the stretches between transitions, oldest first; before the first one all was well. */
 export function stretches(story: readonly (Transition | Attempt)[], window: Window, since: number): Stretch[] {
-  const changes = story.filter((entry) => entry.kind === 'transition').toSorted((a, b) => a.at - b.at);
+  const changes = oldestFirst(story)
+    .filter((entry) => entry.kind === 'transition')
+    .filter(({ before, after, severity }, index, all) => before !== after || severity !== all[index - 1]?.severity);
   const first = { at: window.start * 1000, state: 'ok', severity: null as string | null };
   const marks = [first, ...changes.map(({ at, after, severity }) => ({ at, state: after, severity }))];
   if (changes.length === 0) marks.push({ at: since, state: 'pending', severity: null });
@@ -36,6 +38,35 @@ export function stretches(story: readonly (Transition | Attempt)[], window: Wind
       };
     })
     .filter(({ width }) => width > 0);
+}
+
+export interface MutedStretch {
+  left: number;
+  width: number;
+  muted: Muted;
+}
+
+/** Return when an alert was muted, in as few lanes as hold that without overlap. */
+export function mutedLanes(mutings: readonly Muted[], window: Window): MutedStretch[][] {
+  const lanes: { until: number; stretches: MutedStretch[] }[] = [];
+  for (const muted of mutings.toSorted((a, b) => a.from - b.from)) {
+    const to = muted.to ?? Infinity;
+    const left = percentOf(muted.from, window);
+    const width = (muted.to === null ? 100 : percentOf(muted.to, window)) - left;
+    const free = lanes.find(({ until }) => until <= muted.from);
+    if (free) {
+      free.until = to;
+      free.stretches.push({ left, width, muted });
+    } else lanes.push({ until: to, stretches: [{ left, width, muted }] });
+  }
+  return lanes.map(({ stretches }) => stretches);
+}
+
+/** Return the story (newest first) in the order in which it happened; what was told comes after what it tells of. */
+function oldestFirst(story: readonly (Transition | Attempt)[]): (Transition | Attempt)[] {
+  return story
+    .toReversed()
+    .toSorted((a, b) => a.at - b.at || Number(a.kind === 'attempt') - Number(b.kind === 'attempt'));
 }
 
 /** Return where an instant lies in the window, in percent, held inside it. */
@@ -58,20 +89,27 @@ export interface Chapter {
   attempts: Attempt[];
 }
 
+const MUTING = /^(?:silenced|maintenance|inhibited|mute_window|flapping)(_over)?$/;
+
+/** Return whether a line says that something begins or ends to mute the alert; null for any other line. */
+export function mutingOf(transition: Transition | null): 'begins' | 'ends' | null {
+  const match = MUTING.exec(transition?.reason?.code ?? '');
+  return match && (match[1] ? 'ends' : 'begins');
+}
+
 /** Return the story newest first; attempts stand under the transition that caused them. */
 export function chapters(story: readonly (Transition | Attempt)[]): Chapter[] {
   const found: Chapter[] = [];
   let severity: string | null = null;
   const said = (state: string) => (state === 'firing' && severity ? severity : state);
-  for (const entry of story.toSorted(
-    (a, b) => a.at - b.at || Number(a.kind === 'attempt') - Number(b.kind === 'attempt'),
-  )) {
+  for (const entry of oldestFirst(story)) {
     const chapter = found.at(-1);
     if (entry.kind === 'transition') {
       const before = said(entry.before);
       severity = entry.severity;
       found.push({ at: entry.at, transition: entry, before, after: said(entry.after), attempts: [] });
-    } else if (chapter) chapter.attempts.push(entry);
+    } else if (chapter)
+      (found.findLast((one) => mutingOf(one.transition) !== 'begins') ?? chapter).attempts.push(entry);
     else found.push({ at: entry.at, transition: null, before: '', after: '', attempts: [entry] });
   }
   return found.reverse();

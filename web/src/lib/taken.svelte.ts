@@ -2,6 +2,8 @@
 
 import { api, type Matched } from './api';
 import { Asked } from './asked.svelte';
+import { choice, t } from './choice.svelte';
+import { inOneLine } from './refusals';
 
 const SOON = 250;
 
@@ -32,6 +34,6 @@ export class Taken {
 
   /** What is wrong with the matchers. */
   get error(): string {
-    return this.#asked.error?.what ?? '';
+    return this.#asked.error ? inOneLine(this.#asked.error, choice.lang, t()) : '';
   }
 }

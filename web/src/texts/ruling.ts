@@ -80,6 +80,7 @@ const ko = {
   every: (step: string) => `${step}마다 평가한 결과`,
   outdated: '시험한 뒤에 규칙이 바뀌었습니다.',
   still: '아직 발생 중',
+  toldAndMuted: (told: string, muted: string) => `알림 ${told}번, 억제 ${muted}번`,
   nobody: '알릴 곳 없음',
   told: (who: string) => `알림: ${who}`,
   more: (count: string) => `이전 ${count}건은 보이지 않습니다`,
@@ -94,6 +95,9 @@ const ko = {
   remove: '삭제',
   removeSure: '삭제할까요? 열린 알림은 “규칙 삭제됨”으로 끝납니다.',
   removeYes: '삭제합니다',
+  renames: (before: string) =>
+    `이름을 바꾸면 “${before}”의 열린 알림은 “규칙 삭제됨”으로 끝나고 새 이름으로 다시 시작합니다. 장소별 임계값은 새 이름을 따라갑니다.`,
+  download: 'YAML 내려받기',
   copy: '사본 만들기',
   copyOf: (name: string) => `${name} 사본`,
   inFile: (place: string) =>
@@ -181,6 +185,7 @@ const en: typeof ko = {
   every: (step) => `evaluated every ${step}`,
   outdated: 'The rule has changed since this test.',
   still: 'still firing',
+  toldAndMuted: (told, muted) => `told ${told}, muted ${muted}`,
   nobody: 'nobody is told',
   told: (who) => `told: ${who}`,
   more: (count) => `${count} earlier ones are not shown`,
@@ -195,6 +200,9 @@ const en: typeof ko = {
   remove: 'Delete',
   removeSure: 'Delete it? Open alerts end with “rule removed”.',
   removeYes: 'Yes, delete',
+  renames: (before) =>
+    `Under another name, open alerts of “${before}” end with “rule removed” and begin anew. Thresholds of places go along.`,
+  download: 'Download as YAML',
   copy: 'Copy',
   copyOf: (name) => `${name} (copy)`,
   inFile: (place) => `This rule stands in ${place}; its text is changed there. Here it can be switched off or copied.`,

@@ -78,7 +78,7 @@ def routes(rooms: Rooms) -> APIRouter:
     @router.get("/api/v2/receivers", dependencies=[needs(Scope.READ)])
     async def get_receivers() -> Response:
         """The names of all receivers."""
-        return answer([{"name": name} for name in rooms.receiver_kinds])
+        return answer([{"name": name} for name in rooms.policybook.receivers])
 
     @router.get("/api/v2/status", dependencies=[needs(Scope.READ)])
     async def get_status() -> Response:

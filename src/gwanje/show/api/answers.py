@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
+from gwanje.because import plain
 from gwanje.errors import (
     BadInput,
     BadQuery,
@@ -38,9 +39,16 @@ def answer(value: Any, status: int = 200, headers: dict[str, str] | None = None)
     return Response(msgspec.json.encode(value), status, {"Cache-Control": "no-store", **(headers or {})}, "application/json")
 
 
-def problem(status: int, what: str, *, where: str = "", todo: str = "", headers: dict[str, str] | None = None) -> Response:
-    """An error answer: what happened, where, what to do."""
-    return answer({"error": {"what": what, "where": where, "todo": todo}}, status, headers)
+def problem(
+    status: int, what: str, *, where: str = "", todo: str = "", headers: dict[str, str] | None = None, said: str = ""
+) -> Response:
+    """An error answer: what happened, where, what to do; and its code and values, where it has them or `said` has.
+
+    The page words it by these in the reader's language.
+    """
+    reason = plain(said or what)
+    error = {"what": str(what), "where": where, "todo": todo}
+    return answer({"error": {**error, "reason": reason} if reason else error}, status, headers)
 
 
 def status_of(error: GwanjeError) -> int:
@@ -53,4 +61,4 @@ def of_error(error: GwanjeError) -> Response:
     status = status_of(error)
     where = error.where if isinstance(error, BadInput) else ""
     retry = {"Retry-After": "5"} if status in {503, 507} else None
-    return problem(status, str(error), where=where, headers=retry)
+    return problem(status, str(error), where=where, headers=retry, said=error.said)

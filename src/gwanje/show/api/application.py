@@ -1,6 +1,9 @@
-"""The HTTP application: the gate, then one file of routes a noun, then the page."""
+"""The HTTP application: the gate, the short way for what is asked all the time, then one file of routes a noun, then the page."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import structlog
 from fastapi import FastAPI, HTTPException, Request
@@ -8,7 +11,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 
 from gwanje import __version__
+from gwanje.because import Because
 from gwanje.errors import GwanjeError
+from gwanje.keep.state.people import Scope
 from gwanje.show.api import (
     alertmanager,
     alertmanager_silences,
@@ -26,6 +31,7 @@ from gwanje.show.api import (
     looks,
     otlp,
     page,
+    page_settings,
     pausing,
     prometheus,
     query,
@@ -43,6 +49,7 @@ from gwanje.show.api import (
 from gwanje.show.api.answers import answer, of_error, problem, status_of
 from gwanje.show.api.door import Door
 from gwanje.show.api.gate import Gate
+from gwanje.show.api.short_way import ShortWay, Way
 from gwanje.show.live import Live
 from gwanje.show.rooms import Rooms
 
@@ -63,9 +70,10 @@ def application(rooms: Rooms, live: Live) -> FastAPI:
         redoc_url=None,
     )
     door = Door(rooms)
+    lines = influx.Lines(door)
     for router in (  # tried in this order: the busiest first
         write.routes(door),
-        influx.routes(door),
+        influx.routes(lines),
         query.routes(rooms),
         health.routes(rooms),
         session.routes(rooms),
@@ -84,6 +92,7 @@ def application(rooms: Rooms, live: Live) -> FastAPI:
         telling.routes(rooms),
         thresholds.routes(rooms),
         ruling.routes(rooms),
+        page_settings.routes(rooms),
         scaling.routes(rooms),
         alertmanager.routes(rooms),
         alertmanager_silences.routes(rooms),
@@ -99,8 +108,19 @@ def application(rooms: Rooms, live: Live) -> FastAPI:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(Exception, _ours)
+    app.add_middleware(ShortWay, ways=_ways(rooms, door, lines))
     app.add_middleware(Gate, rooms=rooms)
     return app
+
+
+def _ways(rooms: Rooms, door: Door, lines: influx.Lines) -> Mapping[tuple[str, str], Way]:
+    """What takes the short way, by method and path."""
+    taken = {**write.takers(door), **influx.takers(lines)}
+    asked = query.takers(rooms)
+    return {
+        **{("POST", path): Way(Scope.INGEST, take) for path, take in taken.items()},
+        **{(method, path): Way(Scope.READ, take) for path, take in asked.items() for method in ("GET", "POST")},
+    }
 
 
 async def _room_said(request: Request, error: Exception) -> Response:
@@ -118,9 +138,17 @@ async def _http(_request: Request, error: Exception) -> Response:
 async def _not_valid(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what this handler is registered for
     first = error.errors()[0]
-    return problem(422, str(first["msg"]), where=".".join(str(part) for part in first["loc"]))
+    where = ".".join(str(part) for part in first["loc"])
+    return problem(422, _said(first), where=where)
+
+
+def _said(mistake: Mapping[str, Any]) -> Because:
+    """What is wrong with a value, by the words of whoever checked it where those can be worded in other languages."""
+    checked = mistake.get("ctx", {}).get("error")
+    sentence = checked.args[0] if isinstance(checked, ValueError) and checked.args else ""
+    return sentence if isinstance(sentence, Because) else Because(mistake["msg"], "not_valid", field=str(mistake["loc"][-1]))
 
 
 async def _ours(request: Request, error: Exception) -> Response:
     log.error("a request failed of a mistake of ours", path=request.url.path, exc_info=error)
-    return problem(500, "this is a mistake of gwanje's; the log says more")
+    return problem(500, Because("this is a mistake of gwanje's; the log says more", "our_mistake"))

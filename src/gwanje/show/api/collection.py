@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from gwanje.because import Because
 from gwanje.collect.pipelines.spec import Prepared
 from gwanje.collect.schedule import run_now
 from gwanje.errors import RetryLater
@@ -70,7 +71,7 @@ def routes(rooms: Rooms) -> APIRouter:
                 rooms.state, rooms.updates, chosen.name, trigger=trigger, asked_by=who.name, clock=rooms.now, patience=patience
             )
         except RetryLater as error:
-            return problem(504, str(error))
+            return problem(504, str(error), said=error.said)
         return answer(ended(run))
 
     return router
@@ -94,9 +95,10 @@ def ended(run: Run) -> dict[str, Any]:
 def _chosen(rooms: Rooms, name: str) -> Prepared | Response:
     known = {prepared.name: prepared for prepared in rooms.pipelines}
     if not known:
-        return problem(404, "no pipeline is configured", todo="write one into pipelines/*.yaml")
+        return problem(404, Because("no pipeline is configured", "no_pipelines"), todo="write one into pipelines/*.yaml")
     if name:
-        return known.get(name) or problem(404, f"no pipeline named {name!r}", todo=f"known: {', '.join(sorted(known))}")
+        nowhere = Because(f"no pipeline named {name!r}", "no_pipeline", name=name)
+        return known.get(name) or problem(404, nowhere, todo=f"known: {', '.join(sorted(known))}")
     if len(known) > 1:
         return problem(400, "there are several pipelines", where="pipeline", todo=f"name one of {', '.join(sorted(known))}")
     return next(iter(known.values()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from gwanje.because import Because
 from gwanje.keep.state.people import Scope
 from gwanje.show.api.answers import answer, problem
 from gwanje.show.api.gate import needs
@@ -30,7 +31,8 @@ def routes(rooms: Rooms) -> APIRouter:
         """One dashboard with every default filled in; its panels' queries are asked on Prometheus's paths."""
         named = known.get(name)
         if named is None:
-            return problem(404, f"no dashboard named {name!r}", where="name", todo=f"known: {', '.join(known)}")
+            missing = Because(f"no dashboard named {name!r}", "no_dashboard", name=name)
+            return problem(404, missing, where="name", todo=f"known: {', '.join(known)}")
         return answer(as_json(named))
 
     return router

@@ -17,7 +17,7 @@ from gwanje.keep.state import history as steps
 from gwanje.keep.state.history import Chosen
 from gwanje.keep.state.people import Scope, Who
 from gwanje.model import from_ms
-from gwanje.show import changes, history
+from gwanje.show import changes, history, spreadsheet
 from gwanje.show.api.answers import answer
 from gwanje.show.api.gate import needs
 from gwanje.show.history import Asked
@@ -72,7 +72,7 @@ def routes(rooms: Rooms) -> APIRouter:
         asked = Asked(since, until, who.host or which.host, which.container, which.rule, which.severity)
         found = history.exceedances(rooms, asked)
         if which.format == "csv":
-            lines = history.as_csv(found, ZoneInfo(which.tz), which.language)
+            lines = spreadsheet.as_csv(found, ZoneInfo(which.tz), which.language)
             name = f'attachment; filename="exceedances-{since.astimezone(ZoneInfo(which.tz)):%Y-%m-%d}.csv"'
             headers = {"Content-Disposition": name, "Cache-Control": "no-store"}
             return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
@@ -83,7 +83,7 @@ def routes(rooms: Rooms) -> APIRouter:
     async def statistics(when: Annotated[When, Query()]) -> Response:
         """How many alerts fired, where, and how long it took until somebody had them and until they were over."""
         since, until = when.between(rooms.now())
-        return answer(await asyncio.to_thread(history.statistics, rooms, since, until))
+        return answer(await asyncio.to_thread(history.statistics, rooms, since, until, ZoneInfo(when.tz)))
 
     @router.get("/api/v1/exceedances/stream", response_class=StreamingResponse)
     async def stream(

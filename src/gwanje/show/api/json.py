@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
-import numpy as np
 
 from gwanje.keep.promql.names import names_of
 from gwanje.keep.samples.base import Answer, Labels, Matrix, Scalar, Text, Vector
 from gwanje.show.api import fixed
+from gwanje.show.api.shortest import texts
 from gwanje.wire.columns import Times, Values
 from gwanje.wire.exposition.encode import number
 
@@ -25,21 +25,6 @@ def pieces(answer: Answer, limit: int = 0) -> Iterator[bytes]:
     yield b'{"status":"success","data":'
     yield from _data(answer, limit)
     yield b"".join(b',"%b":%b' % (name.encode(), msgspec.json.encode(notes)) for name, notes in noted.items()) + b"}"
-
-
-def texts(values: Values) -> list[bytes]:
-    """Each number as the API writes it, as `number` does."""
-    if not len(values):
-        return []
-    size = np.abs(values)
-    whole = values == np.rint(values)
-    if (whole & (size < 1e15)).all() and not np.signbit(values[values == 0]).any():
-        return msgspec.json.encode(values.astype(np.int64).tolist())[1:-1].split(b",")
-    found = msgspec.json.encode(values.tolist())[1:-1].replace(b".0,", b",").split(b",")
-    found[-1] = found[-1].removesuffix(b".0")
-    for place in np.flatnonzero(~((size >= 1e-4) & (size < 1e15))).tolist():
-        found[place] = number(float(values[place])).encode() if values[place] else found[place]
-    return found
 
 
 def _series_of(answer: Answer) -> int:
@@ -79,39 +64,24 @@ def _matrix(matrix: Matrix, limit: int) -> Iterator[bytes]:
         end = start + 1
         while end < len(offsets) - 1 and offsets[end + 1] - offsets[start] <= _AT_ONCE:
             end += 1
-        rows = _Rows(matrix.times[offsets[start] : offsets[end]], matrix.values[offsets[start] : offsets[end]])
-        lines = [
-            b'%b,"values":[%b]}' % (named[row], rows.between(offsets[row] - offsets[start], offsets[row + 1] - offsets[start]))
-            for row in range(start, end)
-        ]
-        yield (b"," if start else b"") + b",".join(lines)
+        own = slice(offsets[start], offsets[end])
+        between = _between(matrix.times[own], matrix.values[own])
+        lines: list[bytes | memoryview] = []
+        for row in range(start, end):
+            samples = between(offsets[row] - offsets[start], offsets[row + 1] - offsets[start])
+            lines += [b"," if row else b"", named[row], b',"values":[', samples, b"]}"]
+        yield b"".join(lines)
         start = end
 
 
-class _Rows:
-    """The samples of several series, as text."""
-
-    def __init__(self, times: Times, values: Values) -> None:
-        self._times = times
-        words = fixed.samples(times, values)
-        self._fixed = words.tobytes() if words is not None else b""
-        self._width = len(self._fixed) // max(1, len(times))
-        self._values = texts(values) if words is None else []
-        self._form_of: Times = np.empty(0, np.int64)
-        self._form = b""
-
-    def between(self, low: int, high: int) -> bytes:
-        """Some neighbouring ones, without a comma at the end."""
-        if not self._values:
-            return self._fixed[low * self._width : max(low, high * self._width - 1)]
-        return self._formed(self._times[low:high]) % tuple(self._values[low:high])
-
-    def _formed(self, times: Times) -> bytes:
-        """Times with a place for each value; most series of an answer have the same ones."""
-        if not len(self._form_of) or not np.array_equal(times, self._form_of):
-            self._form_of = times
-            self._form = b",".join([b'[%b,"%%b"]' % one for one in map(_seconds, times.tolist())])
-        return self._form
+def _between(times: Times, values: Values) -> Callable[[int, int], bytes | memoryview]:
+    """Says the samples from one place to another as text, without a comma at the end."""
+    rows = fixed.samples(times, values)
+    if rows is None:
+        parts = [b'[%b,"%b"]' % pair for pair in zip(map(_seconds, times.tolist()), texts(values), strict=True)]
+        return lambda low, high: b",".join(parts[low:high])
+    text, width = rows.reshape(-1).data, rows.shape[1]
+    return lambda low, high: text[low * width : max(low * width, high * width - 1)]
 
 
 def _named(labels: Sequence[Labels]) -> list[bytes]:

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from gwanje.because import Because
 from gwanje.keep.state.alerts import Wanted
 from gwanje.keep.state.people import Scope
 from gwanje.model import from_ms
@@ -34,7 +35,8 @@ def routes(rooms: Rooms, live: Live) -> APIRouter:
     async def host(host: str) -> Response:
         """One host now, its own figures beside its file systems, interfaces, disks, containers, alerts and thresholds."""
         found = await live.host(host)
-        return answer(flat(found)) if found else problem(404, f"no host named {host!r} has spoken within a day")
+        silent = Because(f"no host named {host!r} has spoken within a day", "no_host", name=host)
+        return answer(flat(found)) if found else problem(404, silent)
 
     @router.get("/api/v1/episodes")
     async def episodes(  # noqa: PLR0917 - each is a parameter of the address
@@ -64,6 +66,6 @@ def routes(rooms: Rooms, live: Live) -> APIRouter:
     async def episode(episode: str) -> Response:
         """One alert's story: its changes of state and every attempt to tell somebody, newest first."""
         found = await asyncio.to_thread(alerts.story, rooms, episode)
-        return answer(found) if found else problem(404, f"there is no alert {episode!r}")
+        return answer(found) if found else problem(404, Because(f"there is no alert {episode!r}", "no_alert"))
 
     return router

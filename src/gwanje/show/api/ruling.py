@@ -9,14 +9,14 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
-from gwanje.judge.rules.written import LONGEST
 from gwanje.keep.state.people import Scope, Who
-from gwanje.show import ruling
+from gwanje.show import exporting, ruling
 from gwanje.show.api.answers import answer, problem
 from gwanje.show.api.gate import needs
-from gwanje.show.api.query import LeftError, while_there
 from gwanje.show.api.saying import by
+from gwanje.show.api.waiting import LeftError, while_there
 from gwanje.show.rooms import Rooms
+from gwanje.written import LONGEST
 
 _PATH = "/api/v1/written-rules"
 _Text = Annotated[str, Field(max_length=LONGEST)]
@@ -33,7 +33,7 @@ class RuleBody(BaseModel):
     revision: int | None = None
     """The revision that was read, to change a rule; without it, a new one is made."""
     rule: _Name | None = None
-    """The name of the rule that was read. A changed one keeps it."""
+    """The name of the rule that was read. Where the text says another, it is renamed: its open alerts end and begin anew."""
 
 
 class SwitchBody(BaseModel):
@@ -98,6 +98,13 @@ def routes(rooms: Rooms) -> APIRouter:
         """Remove a rule of the page. What is open of it ends with `rule removed`."""
         await asyncio.to_thread(ruling.drop, rooms, rule, revision, by(request, who))
         return Response(status_code=204)
+
+    @router.get(f"{_PATH}/export", dependencies=[needs(Scope.READ)])
+    async def export(rule: _Name | None = None) -> Response:
+        """The rules of the page, or one of them, as a file for the folder `rules`, which says the same when it is read."""
+        text = await asyncio.to_thread(exporting.rules, rooms, rule)
+        named = {"Content-Disposition": 'attachment; filename="rules.yaml"', "Cache-Control": "no-store"}
+        return Response(text, headers=named, media_type="application/yaml")
 
     _add_trials(router, rooms)
     return router

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
+from gwanje.because import Because
 from gwanje.config import Duration
 from gwanje.errors import BadInput
 from gwanje.keep.said import Silence
@@ -130,7 +131,7 @@ def by(request: Request, who: Who) -> By:
 async def _save(rooms: Rooms, asked: SilenceBody, id_: str, request: Request, who: Who) -> Response:
     starts_at = asked.starts_at or rooms.now()
     if (asked.ends_at is None) == (asked.for_ is None):
-        raise BadInput("say either until when or for how long", where="ends_at")
+        raise BadInput(Because("say either until when or for how long", "end_said_twice"), where="ends_at")
     ends_at = asked.ends_at or starts_at + (asked.for_ or rooms.longest_silence)
     wanted = SilenceAsked(asked.matchers, starts_at, ends_at, asked.comment, id_)
     silence = await asyncio.to_thread(saying.save_silence, rooms, wanted, by(request, who))

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from gwanje import __version__
+from gwanje.because import Because
 from gwanje.errors import BadInput
 from gwanje.keep.state import people
 from gwanje.show.api.answers import answer, problem
@@ -73,12 +74,13 @@ def routes(rooms: Rooms) -> APIRouter:
         now = rooms.now().timestamp()
         wait = max(tries.wait(f"address {address}", now), tries.wait(f"name {asked.name}", now))
         if wait:
-            return problem(429, f"too many wrong tries; try again in {wait} s", headers={"Retry-After": str(wait)})
+            what = Because(f"too many wrong tries; try again in {wait} s", "too_many_tries", seconds=wait)
+            return problem(429, what, headers={"Retry-After": str(wait)})
         session = await asyncio.to_thread(_sign_in, rooms, asked.name, asked.password, address)
         if not session:
             tries.failed(f"address {address}", now)
             tries.failed(f"name {asked.name}", now)
-            return problem(401, "name and password do not belong together")
+            return problem(401, Because("name and password do not belong together", "wrong_password"))
         return _signed(rooms, *session)
 
     @router.get("/api/session", response_model=Signed)
@@ -102,9 +104,10 @@ def routes(rooms: Rooms) -> APIRouter:
         try:
             session = await asyncio.to_thread(_first_user, rooms, asked, address)
         except BadInput as error:
-            return problem(422, str(error), where=error.where)
+            return problem(422, str(error), where=error.where, said=error.said)
         if not session:
-            return problem(403, "this link was used, has expired, or never was", todo="start gwanje again for a new link")
+            what = Because("this link was used, has expired, or never was", "link_used")
+            return problem(403, what, todo="start gwanje again for a new link")
         return _signed(rooms, *session)
 
     return router

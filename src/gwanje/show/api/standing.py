@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from gwanje.because import Because
 from gwanje.errors import BadInput
 from gwanje.keep.state.people import Scope
 from gwanje.keep.state.standing import Chosen
@@ -52,7 +53,7 @@ def routes(rooms: Rooms) -> APIRouter:
         try:
             parsed = parse_matchers(matchers)
         except ValueError as error:
-            raise BadInput(str(error), where="matchers") from error
+            raise BadInput(Because(str(error), "not_matchers"), where="matchers") from error
         return answer(await asyncio.to_thread(standing.matched, rooms, parsed))
 
     return router
