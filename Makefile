@@ -22,7 +22,7 @@ up: setup ## set up, then run all of gwanje here (FOLDER=gwanje-data)
 test: setup ## set up, bring what the tests need where root, run every test (TESTS=… for some)
 	@scripts/packages.sh tests
 	@$(PYTHON) scripts/page.py check
-	@$(PYTHON) -m pytest $(TESTS)
+	@$(PYTHON) scripts/side_by_side.py $(TESTS)
 
 .PHONY: check
 check: setup ## format, lint, types, import directions, page, tests without engines and browser

@@ -8,9 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get("CI", "") not in {"", "0", "false"}
+# A hundred starts of the program would each compile it and its libraries anew; `make clean` takes away what this leaves.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# How long an example takes says how busy the machine is.
+settings.register_profile(
+    "untimed", settings.get_profile("ci" if IN_CI else "default"), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("untimed")
 
 
 def _as_root(*programs: str) -> Callable[[], str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gwanje.because import Because, plain
+from gwanje.tell.muted import FLAPPING, INHIBITED, MAINTENANCE, MUTE_WINDOW, SILENCED
 
 ROOT = Path(__file__).resolve().parent.parent
 CROSSED = Because("0.95 is >= 0.9", "threshold_crossed", value=0.95, operator=">=", threshold=0.9)
@@ -43,7 +44,10 @@ def test_a_copy_has_the_same_code_and_values() -> None:
 
 
 def test_the_page_has_words_for_every_code() -> None:
-    words = set(re.findall(r"^  (\w+): \(", (ROOT / "web/src/texts/reasons.ts").read_text(encoding="utf-8"), re.MULTILINE))
+    texts = [ROOT / "web/src/texts" / name for name in ("reasons.ts", "refusals.ts")]
+    words = {word for file in texts for word in re.findall(r"^  (\w+): \(", file.read_text(encoding="utf-8"), re.MULTILINE)}
+    kinds = [kind.replace(" ", "_") for kind in (SILENCED, INHIBITED, MAINTENANCE, MUTE_WINDOW, FLAPPING)]
+    assert {*kinds, *(f"{kind}_over" for kind in kinds)} <= words
     made = {code for file in (ROOT / "src/gwanje").rglob("*.py") for code in _codes(file)}
     assert "held" in made
     assert made <= words

@@ -75,16 +75,16 @@ async def test_a_pause_counts_in_every_process_on_the_state_and_ends_once(stage:
 async def test_a_run_that_is_under_way_ends(stage: Stage) -> None:
     async with running(stage.schedule()):
         asking = asyncio.create_task(stage.ask())
-        await asyncio.wait_for(stage.site.next_request(), 5)
+        await asyncio.wait_for(stage.site.next_request(), 30)
         _pause(stage)
-        run = await asyncio.wait_for(asking, 5)
+        run = await asyncio.wait_for(asking, 30)
     assert run.outcome == "succeeded"
 
 
 async def test_what_is_asked_for_anyway_runs_while_paused(stage: Stage) -> None:
     _pause(stage)
     async with running(stage.schedule()):
-        run = await asyncio.wait_for(stage.ask(), 5)
+        run = await asyncio.wait_for(stage.ask(), 30)
     assert run.outcome == "succeeded"
     with stage.state.read() as connection:
         assert pauses.one(connection, "collect") is not None, "the pause goes on"

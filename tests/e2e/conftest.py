@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from gwanje.testing.web import SlackStandIn, WebServer
 
 from .program import Program
+
+expect.set_options(timeout=60_000)  # for a machine that has other things to do
 
 
 @pytest.fixture
@@ -27,6 +30,19 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Program]]:
     yield make
     for program in programs:
         program.end()
+
+
+@pytest.fixture(autouse=True)
+def _site_as_new(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A site that tests share has samples of now, however slow they are, and no page of the last one goes on drawing."""
+    if "site" not in request.fixturenames:
+        yield
+        return
+    site = request.getfixturevalue("site")
+    site.measure()
+    yield
+    for context in site.browser.contexts:
+        context.close()
 
 
 class Far:

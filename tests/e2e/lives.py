@@ -43,12 +43,20 @@ FORK.set_forkserver_preload([__name__])  # a life begins in milliseconds
 
 @dataclass(frozen=True)
 class Story:
-    """When each of the alerts begins and ends, in seconds after `began`; at least `shortest` seconds lie between."""
+    """When each of the alerts begins and ends, in seconds after `began`; at least `shortest` seconds lie between.
+
+    All but `began` is in seconds of a machine that does nothing else; on a slower one a second lasts `slowness` times as long.
+    """
 
     began: float
     seed: int
     seconds: float
     shortest: float
+    slowness: float = 1.0
+
+    @property
+    def ends(self) -> float:
+        return self.began + self.seconds * self.slowness
 
     def spans(self) -> list[tuple[float, float]]:
         chance = random.Random(self.seed)  # noqa: S311 - the same in every life
@@ -87,12 +95,12 @@ class _Told(MemorySamples):
 
     def __init__(self, story: Story) -> None:
         super().__init__()
-        self._began = story.began
+        self._story = story
         self._spans = story.spans()
 
     def fetch(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Selected:
         at_ms = math.floor(end_ms / _TICK_MS) * _TICK_MS
-        since = at_ms / 1000 - self._began
+        since = (at_ms / 1000 - self._story.began) / self._story.slowness
         values = np.array([float(begin <= since < end) for begin, end in self._spans])
         return Selected(
             labels=[tuple(sorted({METRIC: "broken", **labels(number)}.items())) for number in range(ALERTS)],

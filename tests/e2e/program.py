@@ -35,7 +35,7 @@ def command(*arguments: str | Path, env: Mapping[str, str] | None = None, stdin:
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 
@@ -80,14 +80,14 @@ class Program:
 
     def sign_in(self, name: str) -> None:
         """Later requests are this user's."""
-        answer = httpx.post(f"{self.url}/api/session", json={"name": name, "password": PASSWORD})
+        answer = httpx.post(f"{self.url}/api/session", json={"name": name, "password": PASSWORD}, timeout=30)
         assert answer.status_code == HTTPStatus.OK, answer.text
         self._cookies = answer.cookies
 
     def first_user(self) -> None:
         """Make the first user by the one-time link; later requests are theirs."""
         given = {"token": self.token(), "name": USER, "password": PASSWORD}
-        answer = httpx.post(f"{self.url}/api/first-user", json=given)
+        answer = httpx.post(f"{self.url}/api/first-user", json=given, timeout=30)
         assert answer.status_code == HTTPStatus.OK, answer.text
         self._cookies = answer.cookies
 
@@ -133,7 +133,7 @@ class Program:
         assert self._process is not None
         began = time.monotonic()
         self._process.send_signal(signal.SIGINT)
-        code = self._process.wait(20)
+        code = self._process.wait(60)
         self._close()
         return code, time.monotonic() - began
 

@@ -46,20 +46,20 @@ def test_what_an_agent_saw_while_the_server_was_away_arrives_with_its_time(start
     program.start()
     program.first_user()
     with _agent(tmp_path / "far", program, key) as process:
-        wait_until(lambda: program.value('node_load1{host="far-1"}') is not None, 30, "the agent's first look")
+        wait_until(lambda: program.value('node_load1{host="far-1"}') is not None, 60, "the agent's first look")
         assert [host["host"] for host in program.get("/api/v1/overview")["hosts"]].count("far-1") == 1
         program.kill()
         spool = tmp_path / "far" / "spool"
-        wait_until(lambda: len(list(spool.glob("*.batch"))) >= 5, 30, "batches that wait on the disk")
+        wait_until(lambda: len(list(spool.glob("*.batch"))) >= 5, 60, "batches that wait on the disk")
         process.kill()
         process.wait(10)
         program.start()
         assert program.value('node_load1{host="far-1"}') is not None
     with _agent_again(tmp_path / "far"):
-        wait_until(lambda: not list(spool.glob("*.batch")), 30, "an empty spool")
+        wait_until(lambda: not list(spool.glob("*.batch")), 60, "an empty spool")
         wait_until(
-            lambda: len(program.get("/api/v1/query", query='node_load1{host="far-1"}[1m]')["data"]["result"][0]["values"]) >= 7,
-            30,
+            lambda: len(program.get("/api/v1/query", query='node_load1{host="far-1"}[10m]')["data"]["result"][0]["values"]) >= 7,
+            60,
             "the looks of the time in which the server was away",
         )
 
@@ -70,7 +70,7 @@ def _agent_again(folder: Path) -> Iterator[None]:
     try:
         yield
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     finally:
         if process.poll() is None:
             process.kill()

@@ -58,7 +58,7 @@ def prometheus(folder: Path, program: Program, key: str) -> Iterator[Path]:
         yield rules
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def amtool(folder: Path, program: Program, key: str, *arguments: str) -> str:
@@ -92,11 +92,11 @@ def test_prometheus_alerts_and_amtool_silences(start: Callable[..., Program], tm
             tmp_path, program, key, "silence", "add", "alertname=TargetDown", "-c", "moving", "-a", "kim", "-d", "1h"
         ).strip()
         assert json.loads(amtool(tmp_path, program, key, "silence", "query", "-o", "json"))[0]["id"] == made
-        wait_until(lambda: alerts("-s", "TargetDown") != [], 20, "the silence to hold")
+        wait_until(lambda: alerts("-s", "TargetDown") != [], 60, "the silence to hold")
         assert alerts("-s", "TargetDown")[0]["status"]["silencedBy"] == [made]
         assert alerts("TargetDown") == []
         amtool(tmp_path, program, key, "silence", "expire", made)
-        wait_until(lambda: bool(alerts("TargetDown")), 20, "the silence to end")
+        wait_until(lambda: bool(alerts("TargetDown")), 60, "the silence to end")
         assert "moving" in amtool(tmp_path, program, key, "silence", "query", "--expired", "-o", "extended")
 
     assert "cluster" in amtool(tmp_path, program, key, "cluster", "show").lower()

@@ -17,6 +17,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, Route, expect, sync_playwright
 
 from .program import Program, wait_until
+from .settling import settle
 from .test_page import ARGUMENTS, CHROMIUM, SCREENS, SIZES, Watched
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine("chromium")]
@@ -161,6 +162,7 @@ class Boards:
         """A new browser window of the user's, with samples up to now."""
         self.measure()
         settings: dict[str, Any] = {"viewport": SIZES[size], "has_touch": size == "phone", "timezone_id": "Asia/Seoul"}
+        settings["reduced_motion"] = "reduce"
         context = self.browser.new_context(base_url=self.program.url, **settings)
         context.add_cookies(self._cookies)
         return context
@@ -181,7 +183,7 @@ def boards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boards]:
     program.first_user()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        expect.set_options(timeout=20_000)  # for a machine that has other things to do
+        expect.set_options()  # for a machine that has other things to do
         yield Boards(program, browser)
         browser.close()
     program.end()
@@ -217,7 +219,7 @@ def waited(page: Page, holds: Callable[[], Any], what: str) -> Any:
         page.wait_for_timeout(50)
         return holds()
 
-    return wait_until(look, 20, what)
+    return wait_until(look, 60, what)
 
 
 VIEWS = {
@@ -240,8 +242,7 @@ def test_every_view_is_whole_on_both_screens(boards: Boards, view: str, language
     page.goto(f"{VIEWS[view]}{'&' if '?' in VIEWS[view] else '?'}lang={language}&theme={theme}")
     expect(page.locator("h1").first).to_be_visible()
     page.set_viewport_size({"width": SIZES[size]["width"], "height": 3000})  # all panels are on the screen
-    expect(page.locator(".ghost")).to_have_count(0)
-    page.wait_for_timeout(500)  # for charts to be drawn
+    settle(page)
     if SCREENS:
         page.screenshot(path=Path(SCREENS) / f"{view}-{language}-{theme}-{size}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -480,7 +481,7 @@ def test_panels_ask_again_while_somebody_looks(boards: Boards, context: BrowserC
         page.wait_for_timeout(2500)
         return not seen
 
-    wait_until(quiet, 20, "after what was on its way nothing is asked")
+    wait_until(quiet, 60, "after what was on its way nothing is asked")
     page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
     waited(page, lambda: seen, "the tab in front again")
 

@@ -22,7 +22,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A program whose agent has told of its own host."""
     far = Far()
     with browsed(Program(tmp_path_factory.mktemp("departing") / "site", TARGET_URL=far.site.url), far) as site:
-        found = wait_until(lambda: site.program.get("/api/v1/overview")["hosts"], 30, "the host")
+        found = wait_until(lambda: site.program.get("/api/v1/overview")["hosts"], 60, "the host")
         site.host = found[0]["host"]
         yield site
 
@@ -62,6 +62,8 @@ def test_n5_a_person_says_that_a_machine_goes_away(  # noqa: PLR0917 - the colum
     if SCREENS:
         page.screenshot(path=Path(SCREENS) / f"departed-{size}.png")
     assert [(one["name"], one["by"], one["removed"]) for one in _said(site)] == [(site.host, "kim", end == "없앰")]
+    (shown,) = site.program.get("/api/v1/overview")["hosts"]
+    assert (shown["state"] == "away") is (end != "없앰"), "what was removed and goes on speaking is back"
     page.get_by_role("button", name=back).click()
     expect(page.locator(".note")).to_have_count(0)
     assert _said(site) == []

@@ -15,6 +15,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from .conftest import Far
 from .program import Program, wait_until
+from .settling import settle
 from .test_page import ARGUMENTS, CHROMIUM, SCREENS, SIZES, Site, Watched
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine("chromium")]
@@ -57,7 +58,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             said = {"level": "critical", "name": "disk full", "message": f"the disk of {host} is full", "host": host, "value": 97}
             answer = httpx.post(f"{program.url}/api/v1/alerts", json=said, headers={"Authorization": f"Bearer {key}"})
             assert answer.status_code == 202
-        wait_until(lambda: len(_open(site)) == len(HOSTS), 20, "the alerts")
+        wait_until(lambda: len(_open(site)) == len(HOSTS), 60, "the alerts")
         site.host, site.episode = HOSTS[0], _of(site, HOSTS[0])["id"]
         yield site
         browser.close()
@@ -83,37 +84,40 @@ def test_i_have_it_is_one_press_and_everybody_sees_it(site: Site) -> None:
     page = _page(site, f"/alerts/{site.episode}?lang=en", "phone")
     page.get_by_label("Reason").fill("growing the disk")
     page.locator(".act-bar").get_by_role("button", name="I have it").click()
-    expect(page.get_by_role("button", name=re.compile("Release"))).to_be_visible(timeout=15_000)
+    expect(page.get_by_role("button", name=re.compile("Release"))).to_be_visible()
     expect(page.locator("main")).to_contain_text("growing the disk")
     other = _page(site, "/alerts?lang=en")
-    expect(other.locator("main")).to_contain_text("kim has it", timeout=15_000)
-    wait_until(lambda: any("acknowledged" in str(message) for message in site.far.slack.messages), 20, "the word to Slack")
+    expect(other.locator("main")).to_contain_text("kim has it")
+    wait_until(lambda: any("acknowledged" in str(message) for message in site.far.slack.messages), 60, "the word to Slack")
     page.get_by_role("button", name=re.compile("Release")).click()
-    expect(page.locator(".act-bar").get_by_role("button", name="I have it")).to_be_visible(timeout=15_000)
+    expect(page.locator(".act-bar").get_by_role("button", name="I have it")).to_be_visible()
     assert _of(site, site.host)["acknowledged"] is None
 
 
 def test_a_silence_from_the_alerts_own_view_and_its_end(site: Site) -> None:
     host = HOSTS[1]
     page = _page(site, f"/alerts/{_of(site, host)['id']}?lang=en&do=silence")
-    expect(page.get_by_text("Matches 1 alerts now")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("Matches 1 alerts now")).to_be_visible()
     page.get_by_label("Reason").fill("moving the disk")
     page.get_by_role("button", name="1 h", exact=True).click()
     page.get_by_role("button", name="Start silence").click()
     expect(page.get_by_text(re.compile("silenced until"))).to_be_visible()
-    wait_until(lambda: _of(site, host)["muted"] == ["silenced"], 20, "the silence to hold")
+    wait_until(lambda: _of(site, host)["muted"] == ["silenced"], 60, "the silence to hold")
     assert [one["muted"] for one in _open(site) if one["host"] != host] == [[], [], []]
     listed = _page(site, "/silences?lang=en")
     expect(listed.locator(".g-silences")).to_contain_text("moving the disk")
     listed.get_by_role("button", name="End", exact=True).click()
     expect(listed.get_by_text("No silence", exact=True)).to_be_visible()
-    wait_until(lambda: _of(site, host)["muted"] == [], 20, "the silence to end")
+    expect(page.locator("ol.story")).to_contain_text("moving the disk")
+    expect(page.locator("ol.story")).to_contain_text("the silence by kim is over")
+    expect(page.locator(".muters")).to_contain_text("kim “moving the disk”")
+    wait_until(lambda: _of(site, host)["muted"] == [], 60, "the silence to end")
 
 
 def test_a_test_message_reaches_the_receiver(site: Site) -> None:
     page = _page(site, "/silences?lang=en")
     page.get_by_role("button", name="Send a test").click()
-    expect(page.get_by_text("arrived", exact=True)).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("arrived", exact=True)).to_be_visible()
     assert any("This is a test sent by kim." in str(message) for message in site.far.slack.messages)
 
 
@@ -128,7 +132,7 @@ def test_views_of_hands_are_whole_in_both_languages_on_both_screens(
     page = watched.page
     page.goto(f"{view.format(episode=site.episode)}?lang={language}&theme={theme}")
     expect(page.locator("h1").first).to_be_visible()
-    page.wait_for_timeout(1500)  # for what comes over the stream and for charts to be drawn
+    settle(page)
     if SCREENS:
         name = view.strip("/").replace("/", "-").replace("{episode}", "hand")
         page.screenshot(path=Path(SCREENS) / f"{name}-{language}-{theme}-{size}.png", full_page=size == "phone")

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,9 @@ pytestmark = pytest.mark.e2e
 
 KILLS = 50
 SEED = 11
+FIRST_WORD_SECONDS = 0.6
+"""So long after its beginning a life on a fresh folder tells its first alert, on a machine that does nothing else."""
+SLOWEST = 6.0
 _NUMBERS = itertools.count()
 
 
@@ -55,9 +59,46 @@ def _left(life: Life) -> tuple[int, int]:
     return len(over), len(waiting)
 
 
+Begin = Callable[[Life], BaseProcess]
+
+
+@pytest.fixture
+def begin() -> Iterator[Begin]:
+    """Begin lives that end with the test at the latest."""
+    begun: list[BaseProcess] = []
+
+    def one(life: Life) -> BaseProcess:
+        begun.append(life.begin())
+        return begun[-1]
+
+    yield one
+    for process in begun:
+        process.kill()
+        process.join()
+
+
+async def _slowness(begin: Begin, folder: Path) -> float:
+    """How many times as long as on a machine that does nothing else a life needs here and now until it does something."""
+    took = 0.0
+    async with far_end() as end:
+        for number in range(2):  # the first one also waits for what all lives are forked from
+            all_fire = Story(time.time() - 200, SEED, seconds=3600.0, shortest=3500.0)
+            life = Life("sqlite", "", folder / f"trial-{number}", end.url, all_fire, "w", "w")
+            life.folder.mkdir()
+            began, told = time.monotonic(), len(end.got)
+            process = await asyncio.to_thread(begin, life)
+            async with asyncio.timeout(120):
+                while len(end.got) == told:  # noqa: ASYNC110 - the far end has nothing to wait on
+                    await asyncio.sleep(0.02)
+            took = time.monotonic() - began
+            process.kill()
+            await asyncio.to_thread(process.join)
+    return min(max(1.0, took / FIRST_WORD_SECONDS), SLOWEST)
+
+
 async def _finished(life: Life, story: Story) -> None:
     """Wait until everything is over and told."""
-    await asyncio.sleep(max(0.0, story.began + story.seconds - time.time()))
+    await asyncio.sleep(max(0.0, story.ends - time.time()))
     async with asyncio.timeout(120):
         while await asyncio.to_thread(_left, life) != (ALERTS, 0):  # noqa: ASYNC110 - another process tells it by its state alone
             await asyncio.sleep(0.2)
@@ -84,18 +125,19 @@ def _new_life(before: Life) -> Life:
     return Life(**{**before.__dict__, "holder": f"{before.worker}-{next(_NUMBERS)}"})
 
 
-async def test_d1_fifty_kills_lose_no_message_and_double_none_under_another_key(tmp_path: Path) -> None:
+async def test_d1_fifty_kills_lose_no_message_and_double_none_under_another_key(begin: Begin, tmp_path: Path) -> None:
     chance = random.Random(SEED)  # noqa: S311 - moments to kill at
-    print(f"seed {SEED}")
+    slowness = await _slowness(begin, tmp_path)
+    print(f"seed {SEED}, {slowness:.1f} times as slow")
     async with far_end() as end:
-        story = Story(time.time(), SEED, seconds=34.0, shortest=4.0)
+        story = Story(time.time(), SEED, seconds=34.0, shortest=4.0, slowness=slowness)
         life = Life("sqlite", "", tmp_path, end.url, story, "w", "w")
         for _ in range(KILLS):
-            process = await asyncio.to_thread(life.begin)
-            await asyncio.sleep(chance.uniform(0.05, 0.9))
+            process = await asyncio.to_thread(begin, life)
+            await asyncio.sleep(chance.uniform(0.05, 0.9) * slowness)
             process.kill()
             await asyncio.to_thread(process.join)
-        last = life.begin()
+        last = begin(life)
         await _finished(life, story)
         last.kill()
         await asyncio.to_thread(last.join)
@@ -109,23 +151,24 @@ def server(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
         yield kind, url
 
 
-async def test_g2_two_processes_on_one_state_neither_miss_nor_double(server: Sequence[str], tmp_path: Path) -> None:
+async def test_g2_two_processes_on_one_state_neither_miss_nor_double(server: Sequence[str], begin: Begin, tmp_path: Path) -> None:
     """Now one and now the other is killed; the one that is left goes on, and the killed one comes back as another."""
     kind, url = server
     chance = random.Random(SEED)  # noqa: S311 - moments to kill at
-    print(f"seed {SEED}")
+    slowness = await _slowness(begin, tmp_path)
+    print(f"seed {SEED}, {slowness:.1f} times as slow")
     async with far_end() as end:
-        story = Story(time.time() + 2, SEED, seconds=22.0, shortest=5.0)
+        story = Story(time.time() + 2, SEED, seconds=22.0, shortest=5.0, slowness=slowness)
         lives = [_new_life(Life(kind, url, tmp_path, end.url, story, worker, worker)) for worker in ("a", "b")]
-        processes = [await asyncio.to_thread(life.begin) for life in lives]
+        processes = [await asyncio.to_thread(begin, life) for life in lives]
         for number in range(8):
-            await asyncio.sleep(chance.uniform(0.8, 2.5))
+            await asyncio.sleep(chance.uniform(0.8, 2.5) * slowness)
             which = number % 2
             processes[which].kill()
             await asyncio.to_thread(processes[which].join)
             lives[which] = _new_life(lives[which])
-            await asyncio.sleep(chance.uniform(0.0, 0.5))
-            processes[which] = await asyncio.to_thread(lives[which].begin)
+            await asyncio.sleep(chance.uniform(0.0, 0.5) * slowness)
+            processes[which] = await asyncio.to_thread(begin, lives[which])
         await _finished(lives[0], story)
         for process in processes:
             process.kill()

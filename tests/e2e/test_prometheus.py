@@ -52,7 +52,7 @@ def prometheus(folder: Path, program: Program, key: str) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def asked(url: str, query: str, **params: Any) -> list[dict[str, Any]]:
@@ -68,14 +68,14 @@ def test_prometheus_writes_through_a_kill_and_both_hold_the_same_samples(start: 
     program.start()
     program.first_user()
     with prometheus(tmp_path / "prometheus", program, key) as url:
-        wait_until(lambda: program.value('up{job="prometheus"}'), 30, "the first samples")
+        wait_until(lambda: program.value('up{job="prometheus"}'), 60, "the first samples")
         program.kill()
         program.start()
         after = httpx.get(f"{url}/api/v1/query", params={"query": "time()"}).json()["data"]["result"][0]
         wait_until(lambda: (program.value('max(timestamp(up{job="gwanje"}))') or 0) > after + 5, 60, "samples of after the kill")
         theirs = asked(url, 'up{job="prometheus"}[10m]')[0]["values"]
         last = theirs[-1][0]
-        wait_until(lambda: (program.value('timestamp(up{job="prometheus"})') or 0) >= last, 30, "what Prometheus held then")
+        wait_until(lambda: (program.value('timestamp(up{job="prometheus"})') or 0) >= last, 60, "what Prometheus held then")
         ours = program.get("/api/v1/query", query='up{job="prometheus"}[10m]')["data"]["result"][0]["values"]
         assert [pair for pair in ours if pair[0] <= last] == theirs
         # Each series goes through a queue of its own, and a queue may hold what it has for five seconds.
@@ -84,7 +84,7 @@ def test_prometheus_writes_through_a_kill_and_both_hold_the_same_samples(start: 
         # that began within the range back to its zero, however far that is; ours does both as version 3.
         at = last - 1.4
         for name in compared:
-            wait_until(lambda name=name: (program.value(f"min(timestamp({name}))") or 0) >= at, 30, f"{name} of both jobs")
+            wait_until(lambda name=name: (program.value(f"min(timestamp({name}))") or 0) >= at, 60, f"{name} of both jobs")
         for query in ("sum by (job) (scrape_samples_scraped)", "rate(prometheus_tsdb_head_samples_appended_total[5s])"):
             of_ours = program.get("/api/v1/query", query=query, time=str(at))["data"]["result"]
             assert sorted(map(str, of_ours)) == sorted(map(str, asked(url, query, time=str(at))))

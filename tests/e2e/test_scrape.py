@@ -55,7 +55,7 @@ def exporter(command: str, *flags: str, port: int) -> Iterator[subprocess.Popen[
         [command, f"--web.listen-address=127.0.0.1:{port}", *flags], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        wait_until(lambda: _answers(f"http://127.0.0.1:{port}/"), 30, command)
+        wait_until(lambda: _answers(f"http://127.0.0.1:{port}/"), 60, command)
         yield process
     finally:
         process.kill()
@@ -93,24 +93,24 @@ def test_it_scrapes_as_prometheus_does(start: Callable[..., Program], tmp_path: 
 
         both = (ours, of_theirs)
         wait_until(lambda: all(one("min(up) == 1 and count(up) == 2") for one in both), 60, "both jobs in both")
-        wait_until(lambda: names(both[0](SERIES)) == names(both[1](SERIES)) != [], 30, "the same series in both")
-        wait_until(lambda: valued(ours(STABLE)) == valued(of_theirs(STABLE)), 30, "the same values in both")
+        wait_until(lambda: names(both[0](SERIES)) == names(both[1](SERIES)) != [], 60, "the same series in both")
+        wait_until(lambda: valued(ours(STABLE)) == valued(of_theirs(STABLE)), 60, "the same values in both")
         assert {one["metric"]["team"] for one in both[0]("probe_success")} == {"ops"}
         for query in ('scrape_samples_scraped{job="node"}', 'scrape_samples_post_metric_relabeling{job="node"}'):
-            wait_until(lambda query=query: valued(ours(query)) == valued(of_theirs(query)) != [], 30, f"the same {query}")
+            wait_until(lambda query=query: valued(ours(query)) == valued(of_theirs(query)) != [], 60, f"the same {query}")
 
         def same_targets() -> bool:
             told = shown(program.get("/api/v1/targets")["data"])
             return told == shown(httpx.get(f"{theirs}/api/v1/targets").json()["data"]) != []
 
-        wait_until(same_targets, 30, "the same targets in both")
+        wait_until(same_targets, 60, "the same targets in both")
         about = program.get("/api/v1/metadata", metric="node_load1")["data"]
         assert about == httpx.get(f"{theirs}/api/v1/metadata", params={"metric": "node_load1"}).json()["data"]
 
         node.kill()
         node.wait()
-        wait_until(lambda: all(one('up{job="node"} == 0') for one in both), 30, "the exporter's end seen by both")
-        wait_until(lambda: all(one("probe_success == 0") for one in both), 30, "and by the prober")
+        wait_until(lambda: all(one('up{job="node"} == 0') for one in both), 60, "the exporter's end seen by both")
+        wait_until(lambda: all(one("probe_success == 0") for one in both), 60, "and by the prober")
         assert [one('{__name__=~"node_.*"}') for one in both] == [[], []]
         assert program.get("/api/v1/targets", state="active", scrapePool="node")["data"]["activeTargets"][0]["health"] == "down"
 

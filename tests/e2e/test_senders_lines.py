@@ -45,7 +45,7 @@ def written(folder: Path, text: str) -> None:
 def equal(program: Program, expected: dict[str, float]) -> None:
     """Wait until each query has its value."""
     for query, value in expected.items():
-        wait_until(lambda query=query, value=value: program.value(query) == value, 30, f"{query} = {value}")
+        wait_until(lambda query=query, value=value: program.value(query) == value, 60, f"{query} = {value}")
 
 
 def test_influxdbs_client_library_writes_in_batches(start: Callable[..., Program], tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def influxd(folder: Path) -> Iterator[str]:
         yield url
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def _answers(url: str) -> bool:

@@ -49,7 +49,7 @@ def agent(folder: Path, program: Program, key: str, command: list[str], more: st
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def said(url: str, metric: str) -> float:
@@ -86,7 +86,7 @@ def test_an_agents_scrapes_arrive_whole(start: Callable[..., Program], tmp_path:
         wait_until(lambda: program.value(whole), 60, "a whole scrape")
         assert program.value('prometheus_build_info{job="prometheus"}') == 1
         assert program.value('up{job="prometheus"}') == 1
-        wait_until(lambda: program.value('up{job="nobody"}') == 0, 30, "a target that does not answer")
+        wait_until(lambda: program.value('up{job="nobody"}') == 0, 60, "a target that does not answer")
         assert said(url, "prometheus_remote_storage_samples_total") > 0
         assert said(url, "prometheus_remote_storage_samples_failed_total") == 0
         assert said(url, "prometheus_remote_storage_samples_dropped_total") == 0

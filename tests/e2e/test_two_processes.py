@@ -55,7 +55,7 @@ def _stream(program: Program, topic: str) -> Iterator[queue.Queue[str]]:
 
 
 def _until(lines: queue.Queue[str], wanted: str) -> str:
-    while wanted not in (line := lines.get(timeout=30)):
+    while wanted not in (line := lines.get(timeout=60)):
         pass
     return line
 
@@ -74,7 +74,7 @@ def test_what_is_acknowledged_at_one_reaches_the_stream_of_the_other(start: Call
         told = {"name": "disk broken", "message": "it clicks", "level": "critical", "host": "web-1"}
         answer = httpx.post(f"{here.url}/api/v1/alerts", json=told, headers={"Authorization": f"Bearer {key}"})
         assert answer.status_code == HTTPStatus.ACCEPTED, answer.text
-        (alert,) = wait_until(lambda: there.get("/api/v1/episodes")["episodes"], 30, "the alert at the other")
+        (alert,) = wait_until(lambda: there.get("/api/v1/episodes", rule=told["name"])["episodes"], 60, "the alert")
         with _stream(there, f"alert:{alert['id']}") as lines:
             _until(lines, "event: alert")
             assert '"acknowledged":null' in _until(lines, "data:")
@@ -107,18 +107,18 @@ def test_of_two_on_one_store_of_samples_one_records_and_looks_and_the_other_take
         both[0].start()
         both[0].first_user()
         turns = {"recording", "agent", "evaluation"}
-        first = wait_until(lambda: (found := _holders(url)).keys() >= turns and found, 30, "turns")
+        first = wait_until(lambda: (found := _holders(url)).keys() >= turns and found, 60, "turns")
         both[1].start()
         both[1].sign_in(USER)
         looks = 'count(node_load1{host="same"})'
-        wait_until(lambda: both[1].value(looks) == 1, 30, "one look at the host")
+        wait_until(lambda: both[1].value(looks) == 1, 60, "one look at the host")
         own = 'count(process_start_time_seconds{job="gwanje"})'
-        wait_until(lambda: both[1].value(own) == 2, 30, "figures of both")
+        wait_until(lambda: both[1].value(own) == 2, 60, "figures of both")
         now = _holders(url)
         assert {name: now[name] for name in turns} == {name: first[name] for name in turns}
         both[0].kill()
         wait_until(lambda: all(_holders(url)[name] != first[name] for name in turns), 60, "the other's turn")
         before = both[1].value("max(timestamp(node_load1))")
         assert before is not None
-        wait_until(lambda: (both[1].value("max(timestamp(node_load1))") or 0) > before, 30, "looks of the other")
+        wait_until(lambda: (both[1].value("max(timestamp(node_load1))") or 0) > before, 60, "looks of the other")
         assert "refused for good" not in both[0].log + both[1].log

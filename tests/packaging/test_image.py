@@ -136,7 +136,7 @@ def test_the_image_holds_no_tools_of_its_making(docker: Dockerd, image: str) -> 
 
 
 def test_the_page_answers_on_this_machine_only(composed: Composed) -> None:
-    with urllib.request.urlopen(f"http://127.0.0.1:{composed.port}/", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{composed.port}/", timeout=30) as answer:
         page = answer.read().decode()
 
     assert "<script" in page

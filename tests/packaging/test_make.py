@@ -26,11 +26,14 @@ def test_a_second_setup_is_over_in_two_seconds() -> None:
     subprocess.run(["make", "setup"], cwd=ROOT, capture_output=True, check=True)
     stamp = (ROOT / ".venv" / ".project").stat().st_mtime_ns
 
-    began = time.perf_counter()
-    done = subprocess.run(["make", "setup"], cwd=ROOT, capture_output=True, text=True, check=True)
+    def again() -> float:
+        began = time.perf_counter()
+        done = subprocess.run(["make", "setup"], cwd=ROOT, capture_output=True, text=True, check=True)
+        assert done.stdout == ""
+        return time.perf_counter() - began
 
-    assert time.perf_counter() - began < 2
-    assert done.stdout == ""
+    # A machine with other things to do may be slow once; a setup that does its work again is slow each time.
+    assert any(again() < 2 for _ in range(3))
     assert (ROOT / ".venv" / ".project").stat().st_mtime_ns == stamp
 
 

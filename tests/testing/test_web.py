@@ -104,4 +104,4 @@ async def test_both_run_as_a_program_and_are_set_from_outside(session: aiohttp.C
         ({"text": "hello"}, True),
     ]
     program.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(program.wait(), 5) == 0
+    assert await asyncio.wait_for(program.wait(), 30) == 0

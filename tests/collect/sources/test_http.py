@@ -24,7 +24,7 @@ def source(session: aiohttp.ClientSession, **settings: object) -> Source:
 
 class TestHttp(SourceContract):
     def source_at(self, url: str, session: aiohttp.ClientSession) -> Source:
-        return source(session, url=url, timeout="300ms")
+        return source(session, url=url, timeout="2s")
 
     async def test_an_answer_is_kept_whole(self, site: WebServer, session: aiohttp.ClientSession) -> None:
         site.raw_body = "웹 수집".encode("euc-kr")
