@@ -113,7 +113,7 @@ def test_a_pack_tells_those_whose_names_in_the_environment_are_filled(
     packs.lay("live-dashboard", tmp_path)
     folder = folders.read(tmp_path)
     alert = Alert("e1", "CPU high", {"host": "web-1"}, Severity.CRITICAL, firing=True)
-    _, decided = groups.step([], [alert], folder.policy.ways(NOW), NOW)
+    _, decided, _ = groups.step([], [alert], folder.policy.ways(NOW), NOW)
     assert list(folder.receivers) == told
     assert sorted(message.group.receiver for message in decided) == sorted(told)
 

@@ -52,7 +52,7 @@ class Desk:
 
     def at(self, seconds: int, *alerts: Alert, windows: Sequence[str] = ()) -> None:
         ways = Ways(Route.model_validate(self.route), frozenset(windows), {self.escalation.name: self.escalation}, self.on_duty)
-        self.groups, decided = step(self.groups, alerts, ways, BEGAN + timedelta(seconds=seconds))
+        self.groups, decided, _ = step(self.groups, alerts, ways, BEGAN + timedelta(seconds=seconds))
         for one in decided:
             told = [alert.episode + ("" if alert.firing else " over") for alert in one.alerts]
             self.said.append((seconds, one.group.receiver, one.reason, told))

@@ -10,7 +10,7 @@ import pytest
 
 from gwanje.model import Severity
 from gwanje.tell.escalation import Escalation
-from gwanje.tell.groups import step, wakes
+from gwanje.tell.groups import step
 from gwanje.tell.placing import Placing
 from gwanje.tell.spec import Route
 from gwanje.tell.told import Alert, Decided, Group, Ways
@@ -68,10 +68,10 @@ def _story(seed: int, *, rests: bool) -> tuple[list[Decided], int]:
             continue
         looks += 1
         before = {group.key: group for group in groups}
-        groups, decided = step(groups, heard, WAYS, now, placing if rests else None)
+        groups, decided, wakes = step(groups, heard, WAYS, now, placing if rests else None)
         told += decided
         still = not decided and {group.key: group for group in groups} == before
-        wake = wakes(groups, heard, WAYS, now, placing) if still else now
+        wake = wakes() if still else now
     return told, looks
 
 

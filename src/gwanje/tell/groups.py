@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import NamedTuple
 
 from gwanje.model import Severity
 from gwanje.tell import escalation
@@ -64,9 +66,16 @@ class _News:
     over: tuple[Alert, ...]
 
 
-def step(
-    groups: Sequence[Group], alerts: Iterable[Alert], ways: Ways, now: datetime, placing: Placing | None = None
-) -> tuple[list[Group], list[Decided]]:
+class Stepped(NamedTuple):
+    """What a step came to."""
+
+    groups: list[Group]
+    decided: list[Decided]
+    wakes: Callable[[], datetime]
+    """Until when the next one says nothing, if nothing but the time changes. Asked where this one said and changed nothing."""
+
+
+def step(groups: Sequence[Group], alerts: Iterable[Alert], ways: Ways, now: datetime, placing: Placing | None = None) -> Stepped:
     """The groups after this moment, and what is told.
 
     `alerts` are all that fire, and those that are over but stand in some group's `told`. `placing` remembers where they go.
@@ -79,23 +88,15 @@ def step(
     after = [_escalated(group, places.get(group.key), ways, now) for group in after]
     further = _further(after, places, known, ways)
     added, escalated = _layer([group for group in groups if group.step], further, look)
-    return [*after, *added], [*decided, *escalated]
+    every = [*after, *added]
+    return Stepped(every, [*decided, *escalated], partial(_wakes, every, {**places, **further}, look))
 
 
-def wakes(
-    groups: Iterable[Group], alerts: Iterable[Alert], ways: Ways, now: datetime, placing: Placing | None = None
-) -> datetime:
-    """Until when `step` says nothing more, if nothing but the time changes. To be asked when it just said and changed nothing."""
-    placing = placing or Placing()
-    known = {alert.episode: alert for alert in alerts}
-    look = _Look(known, ways, now, placing)
-    after = list(groups)
-    places = _places([alert for alert in known.values() if alert.firing], ways, placing)
-    places |= _further([group for group in after if not group.step], places, known, ways)
+def _wakes(groups: Sequence[Group], places: Mapping[str, _Place], look: _Look) -> datetime:
     moments = (
-        moment for group in after for moment in _moments(group, places[group.key].target if group.key in places else None, look)
+        moment for group in groups for moment in _moments(group, places[group.key].target if group.key in places else None, look)
     )
-    return min((moment for moment in moments if moment > now), default=datetime.max.replace(tzinfo=UTC))
+    return min((moment for moment in moments if moment > look.now), default=datetime.max.replace(tzinfo=UTC))
 
 
 def _moments(group: Group, target: Target | None, look: _Look) -> Iterable[datetime]:

@@ -150,9 +150,9 @@ class Telling:
         if muted:
             heard = [replace(one, muted=muted[one.episode][0].what) if one.episode in muted else one for one in standing]
         before = list(memory.groups.values())
-        after, decided = groups.step(before, heard, under.ways, at, self._placing)
+        after, decided, wakes = groups.step(before, heard, under.ways, at, self._placing)
         rests = not decided and {group.key: group for group in after} == memory.groups
-        memory.under, memory.wakes = under, groups.wakes(after, heard, under.ways, at, self._placing) if rests else at
+        memory.under, memory.wakes = under, wakes() if rests else at
         quiet = self._also_by_calendar(muted, standing, under.ways, at)
         turned = mutings.write(connection, memory.episodes, memory.muters, quiet, at)
         memory.muters = quiet
