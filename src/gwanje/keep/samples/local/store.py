@@ -82,6 +82,7 @@ class Store:
             "gwanje_store_blocks": len(view.blocks),
             "gwanje_store_block_samples": sum(block.rows for block in view.blocks),
             "gwanje_store_block_bytes": sum(block.nbytes for block in view.blocks),
+            "gwanje_store_waiting_blocks": self._upkeep.waiting,
             "gwanje_store_rollup_blocks": len(view.rollups),
             "gwanje_store_rollup_bytes": sum(block.nbytes for block in view.rollups),
             "gwanje_store_log_bytes": self._log.nbytes,
@@ -97,6 +98,7 @@ class Store:
                     "merged_blocks",
                     "rolled_blocks",
                     "failed_compactions",
+                    "held_back_batches",
                     "forgotten_series",
                 )
             },

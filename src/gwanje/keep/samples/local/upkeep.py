@@ -62,7 +62,7 @@ class Upkeep:
         self._work = threading.Event()
         self._compact = threading.Event()
         self._compacting = threading.Lock()
-        self._waiting = 0
+        self.waiting = 0
         """How many blocks wait to be merged."""
         self._written = threading.Condition()
 
@@ -71,7 +71,8 @@ class Upkeep:
 
         Not while they cannot be merged, for then it would not help.
         """
-        if self._compacting.locked() and (seconds := held_back(self._waiting, samples)):
+        if self._compacting.locked() and (seconds := held_back(self.waiting, samples)):
+            self._memory.totals["held_back_batches"] += 1
             self._closing.wait(seconds)
 
     def make_room(self) -> None:
@@ -121,7 +122,7 @@ class Upkeep:
         """Merge, roll up and delete blocks now, as far as there is something to do. Raises OSError, Damaged or ArrowException."""
         with self._compacting, suppress(Closing):
             while not self._closing.is_set() and self._compaction.step():
-                self._waiting = self._compaction.waiting
+                self.waiting = self._compaction.waiting
             self._forgetting.look()
 
     def close(self) -> None:
@@ -179,7 +180,7 @@ class Upkeep:
                 self._memory.totals["failed_blocks"] += 1
                 self._written.notify_all()
             raise
-        self._waiting = self._compaction.waiting
+        self.waiting = self._compaction.waiting
         try:
             with self._shelf.standing_still:
                 self._log.delete(name.number)
