@@ -13,6 +13,7 @@ from gwanje.keep.said import Pause
 from gwanje.keep.state import pauses, runs
 from gwanje.keep.state.people import Role, Scope
 from gwanje.keep.state.tables import audit
+from gwanje.model import to_ms
 
 from .conftest import Site
 
@@ -85,11 +86,12 @@ async def test_run_now_says_that_it_is_paused_and_how_to_run_it_anyway(site: Sit
         await kim.put(PATH, json={"why": "the site moves", "until": until.isoformat()})
         refused = await kim.post("/collect")
         assert refused.status_code == 409
-        assert refused.json()["error"] == {
-            "what": f"collect is paused by operator until {until:%Y-%m-%d %H:%M} UTC: the site moves",
-            "where": NAME,
-            "todo": "resume it, or run it all the same with anyway=true",
-        }
+        error = refused.json()["error"]
+        assert error["what"] == f"collect is paused by operator until {until:%Y-%m-%d %H:%M} UTC: the site moves"
+        assert error["where"] == NAME
+        assert error["todo"] == "resume it, or run it all the same with anyway=true"
+        assert error["reason"]["code"] == "is_paused"
+        assert error["reason"]["values"] == {"name": NAME, "who": "operator", "why": "the site moves", "until": to_ms(until)}
         assert _runs(site) == 0
 
 

@@ -40,11 +40,11 @@ def test_it_is_renewed_by_its_holder_alone(state: State) -> None:
 def test_who_keeps_it_in_a_transaction_makes_others_wait_for_its_end(state: State) -> None:
     """Asked for in the middle, it is answered after the commit, which renewed it."""
     _take(state, "a")
-    with ThreadPoolExecutor(1) as thread, state.write() as connection:
-        assert leases.keep(connection, "l", "a", NOW + LASTS * 2)
-        other = thread.submit(_take, state, "b", NOW + LASTS)
-        assert not other.done()
-        connection.commit()
+    with ThreadPoolExecutor(1) as thread:
+        with state.write() as connection:
+            assert leases.keep(connection, "l", "a", NOW + LASTS * 2)
+            other = thread.submit(_take, state, "b", NOW + LASTS)
+            assert not other.done()
         assert not other.result(30)
 
 
