@@ -364,7 +364,7 @@ export const ko = {
     dutyNone: '당직표는 아래에서 만들거나 gwanje.yaml의 duty에 적을 수 있습니다.',
     nobody: '지금 당직 없음',
     until: (at: string) => `${at}까지`,
-    receivers: '받는 곳',
+    receivers: '수신처',
     receiversNone: '알림을 받을 곳은 아래에서 만들거나 gwanje.yaml의 receivers에 적을 수 있습니다.',
     test: '시험 보내기',
     testing: '보내는 중',

@@ -33,7 +33,7 @@ const ko = {
   no_pipeline: (said: Said) => `${said('name')} 파이프라인이 없습니다.`,
   no_pipelines: () => '파이프라인이 없습니다. pipelines/*.yaml에 적으세요.',
   no_dashboard: (said: Said) => `${said('name')} 대시보드가 없습니다.`,
-  no_receiver: (said: Said) => `받는 곳 ${said('name')}이(가) 없습니다.`,
+  no_receiver: (said: Said) => `수신처 ${said('name')}이(가) 없습니다.`,
   // rules and limits
   no_rule: (said: Said) => `${said('name')} 규칙이 없습니다.`,
   off_in_file: (said: Said) => `${said('place')}에서 꺼 둔 규칙입니다. 그 파일에서 바꾸세요.`,
