@@ -102,7 +102,7 @@ class House:
     @property
     def shares_samples(self) -> bool:
         """Whether other processes on this state write to the same store of samples, so that one of them must do it."""
-        return self.state.shared and self.folder.samples.name != _EMBEDDED
+        return self.state.shared and _remote(self.folder)
 
     def in_turns(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> Coroutine[Any, Any, None]:
         """A loop that writes samples: in one process at a time where several have one store, in each where it has its own."""
@@ -207,22 +207,10 @@ async def open_house(folder: Folder) -> AsyncIterator[House]:
         turns = _turns(state, holder, stack)
         hands = replace(world, state=state, pipelines=frozenset(one.name for one in prepared))
         doers = {declared.action.name: declared.kind.create(hands) for declared in folder.actions}
-        remote = folder.samples.name != _EMBEDDED
-        rulebook = Rulebook(folder.rules, folder.rule_places, unhurried if remote else lambda rule: rule)
+        rulebook = Rulebook(folder.rules, folder.rule_places, unhurried if _remote(folder) else lambda rule: rule)
         await asyncio.to_thread(rulebook.read, state)
-        round_ = Round(
-            rulebook,
-            samples,
-            turns.state if turns else state,
-            policybook,
-            updates,
-            clock=now,
-            page_url=folder.url,
-            places=Places(folder.inventory.groups, folder.inventory.overrides),
-            actions=[declared.action for declared in folder.actions],
-            turns=turns,
-            delay=REMOTE_DELAY if remote else timedelta(),
-        )
+        evaluated = turns.state if turns else state
+        round_ = _round(folder, samples, evaluated, rulebook=rulebook, policybook=policybook, updates=updates, turns=turns)
         yield House(
             folder=folder,
             world=world,
@@ -248,6 +236,36 @@ async def open_house(folder: Folder) -> AsyncIterator[House]:
             sharing=sharing,
             holder=holder,
         )
+
+
+def _remote(folder: Folder) -> bool:
+    """Whether samples are kept elsewhere, and come late."""
+    return folder.samples.name != _EMBEDDED
+
+
+def _round(
+    folder: Folder,
+    samples: Samples,
+    state: State,
+    *,
+    rulebook: Rulebook,
+    policybook: Policybook,
+    updates: Updates,
+    turns: Turns | None,
+) -> Round:
+    return Round(
+        rulebook,
+        samples,
+        state,
+        policybook,
+        updates,
+        clock=now,
+        page_url=folder.url,
+        places=Places(folder.inventory.groups, folder.inventory.overrides),
+        actions=[declared.action for declared in folder.actions],
+        turns=turns,
+        delay=REMOTE_DELAY if _remote(folder) else timedelta(),
+    )
 
 
 def _turns(state: State, holder: str, stack: AsyncExitStack) -> Turns | None:
