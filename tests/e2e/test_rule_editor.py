@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
+from .editors import visit, yaml_side
 from .program import wait_until
 from .test_page import SCREENS, SIZES, Site, Watched
 from .test_rules_page import running
@@ -72,18 +73,8 @@ def _state(site: Site, rule: str) -> str:
     return str(found[0]["ended_because"] or found[0]["state"]) if found else ""
 
 
-def _page(site: Site, where: str, size: str = "wide") -> Page:
-    page = site.context(viewport=SIZES[size], has_touch=size == "phone", locale="en-US").new_page()
-    page.goto(where)
-    return page
-
-
-def _yaml(page: Page) -> Any:
-    return page.get_by_label("YAML", exact=True)
-
-
 def test_a_rule_is_made_tried_saved_fires_is_changed_switched_off_and_deleted(site: Site) -> None:
-    page = _page(site, "/rules?lang=en")
+    page = visit(site, "/rules?lang=en")
     page.get_by_role("link", name="New rule").click()
     page.get_by_label("Rule name").fill("disk fills")
     page.get_by_label("Metric", exact=True).fill("disk_used")
@@ -91,7 +82,7 @@ def test_a_rule_is_made_tried_saved_fires_is_changed_switched_off_and_deleted(si
     expect(page.locator(".wrong").filter(has_text="is not a condition")).to_be_visible()
     expect(page.get_by_role("button", name="Save rule")).to_be_disabled()
     page.get_by_label("Critical", exact=True).fill(">= 0.8")
-    expect(_yaml(page)).to_have_value(re.compile("metric: disk_used"))
+    expect(yaml_side(page)).to_have_value(re.compile("metric: disk_used"))
     page.get_by_role("button", name="last 24 hours").click()
     expect(page.get_by_text("Would have fired 3 times")).to_be_visible()
     expect(page.locator(".g-firings > li")).to_have_count(3)
@@ -100,7 +91,7 @@ def test_a_rule_is_made_tried_saved_fires_is_changed_switched_off_and_deleted(si
     wait_until(lambda: _state(site, "disk fills") == "firing", 60, "the new rule to fire")
 
     page.get_by_label("Warning", exact=True).fill(">= 0.5")
-    expect(_yaml(page)).to_have_value(re.compile("warning: '?>= 0.5"))
+    expect(yaml_side(page)).to_have_value(re.compile("warning: '?>= 0.5"))
     page.get_by_role("button", name="Save rule").click()
     expect(page.get_by_text("Saved; counts from the next evaluation on")).to_be_visible()
     assert _state(site, "disk fills") == "firing"  # the same alert, judged by the new text
@@ -114,13 +105,13 @@ def test_a_rule_is_made_tried_saved_fires_is_changed_switched_off_and_deleted(si
 
 
 def test_a_rule_is_renamed_once_it_is_said_what_that_ends_and_is_downloaded_as_a_file(site: Site) -> None:
-    page = _page(site, NEW)
-    _yaml(page).fill("name: before\nmetric: disk_used\ncritical: '>= 0.8'\n")
+    page = visit(site, NEW)
+    yaml_side(page).fill("name: before\nmetric: disk_used\ncritical: '>= 0.8'\n")
     page.get_by_role("button", name="Save rule").click()
     wait_until(lambda: _state(site, "before") == "firing", 60, "the new rule to fire")
     page.get_by_label("Rule name").fill("after")
     expect(page.get_by_text("open alerts of “before” end with “rule removed”")).to_be_visible()
-    expect(_yaml(page)).to_have_value(re.compile("^name: after"))
+    expect(yaml_side(page)).to_have_value(re.compile("^name: after"))
     page.get_by_role("button", name="Save rule").click()
     expect(page.locator("#editor-title")).to_have_text("after")
     wait_until(lambda: (_state(site, "before"), _state(site, "after")) == ("rule removed", "firing"), 60, "it to begin anew")
@@ -134,36 +125,36 @@ def test_a_rule_is_renamed_once_it_is_said_what_that_ends_and_is_downloaded_as_a
 
 
 def test_yaml_is_the_truth_and_the_form_follows_it(site: Site) -> None:
-    page = _page(site, NEW)
-    _yaml(page).fill("name: slow\nratio:\n  failed: a_total\n  total: b_total\n  over: 15m\nwarning: '> 0.2'\n")
+    page = visit(site, NEW)
+    yaml_side(page).fill("name: slow\nratio:\n  failed: a_total\n  total: b_total\n  over: 15m\nwarning: '> 0.2'\n")
     expect(page.get_by_role("button", name="Ratio", pressed=True)).to_be_visible()
     expect(page.get_by_label("What is counted")).to_have_value("a_total")
-    _yaml(page).fill("name: slow\ncolour: red\n")
+    yaml_side(page).fill("name: slow\ncolour: red\n")
     expect(page.get_by_text("unknown key")).to_be_visible()
     page.get_by_role("button", name="Anomaly").click()
-    expect(_yaml(page)).to_have_value(re.compile("anomaly:\n  method: zscore"))
+    expect(yaml_side(page)).to_have_value(re.compile("anomaly:\n  method: zscore"))
 
 
 def test_of_two_people_the_second_is_told_and_keeps_what_they_wrote(site: Site) -> None:
-    first, second = _page(site, NEW), None
-    _yaml(first).fill("name: shared\nmetric: disk_used\ncritical: '>= 2'\n")
+    first, second = visit(site, NEW), None
+    yaml_side(first).fill("name: shared\nmetric: disk_used\ncritical: '>= 2'\n")
     first.get_by_role("button", name="Save rule").click()
     expect(first.get_by_role("button", name="Delete")).to_be_visible()
-    second = _page(site, "/rules?edit=shared&lang=en")
+    second = visit(site, "/rules?edit=shared&lang=en")
     second.get_by_label("Critical", exact=True).fill(">= 3")
     first.get_by_label("Critical", exact=True).fill(">= 4")
-    expect(_yaml(first)).to_have_value(re.compile(">= 4"))
+    expect(yaml_side(first)).to_have_value(re.compile(">= 4"))
     first.get_by_role("button", name="Save rule").click()
     expect(first.get_by_text("Saved; counts")).to_be_visible()
     second.get_by_role("button", name="Save rule").click()
     expect(second.get_by_role("alert")).to_contain_text("Somebody changed it first")
-    expect(_yaml(second)).to_have_value(re.compile(">= 3"))
+    expect(yaml_side(second)).to_have_value(re.compile(">= 3"))
     second.get_by_role("button", name="Open what it is now").click()
-    expect(_yaml(second)).to_have_value(re.compile(">= 4"))
+    expect(yaml_side(second)).to_have_value(re.compile(">= 4"))
 
 
 def test_a_rule_of_a_file_says_where_it_stands_and_is_switched_off_or_copied(site: Site) -> None:
-    page = _page(site, "/rules?edit=of+the+file&lang=en")
+    page = visit(site, "/rules?edit=of+the+file&lang=en")
     expect(page.get_by_text("stands in rules/disks.yaml:2")).to_be_visible()
     expect(page.get_by_role("button", name="Save rule")).to_have_count(0)
     page.get_by_role("button", name="Switch off").click()

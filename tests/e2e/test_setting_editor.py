@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
+from .editors import visit, yaml_side
 from .test_page import SCREENS, SIZES, Site, Watched
 from .test_rules_page import running
 
@@ -38,27 +39,17 @@ def _lines() -> str:
     return json.dumps({"metric": {"__name__": "heat", "host": "web-1"}, "values": [95], "timestamps": [at]}) + "\n"
 
 
-def _page(site: Site, where: str, size: str = "wide") -> Page:
-    page = site.context(viewport=SIZES[size], has_touch=size == "phone", locale="en-US").new_page()
-    page.goto(where)
-    return page
-
-
-def _yaml(page: Page) -> Any:
-    return page.get_by_label("YAML", exact=True)
-
-
 def test_a_receiver_is_made_tested_told_and_not_removed_while_a_route_names_it(site: Site) -> None:
-    page = _page(site, "/silences?lang=en")
+    page = visit(site, "/silences?lang=en")
     page.get_by_role("link", name="+ Receiver").click()
     page.get_by_label("Name", exact=True).fill("my slack")
     expect(page.get_by_text("is needed").first).to_be_visible()
     expect(page.get_by_role("button", name="Save setting")).to_be_disabled()
     page.get_by_label("Address", exact=True).fill(site.far.slack.webhook)
-    expect(_yaml(page)).to_have_value(re.compile("type: slack\nurl: http"))
+    expect(yaml_side(page)).to_have_value(re.compile("type: slack\nurl: http"))
     page.get_by_role("button", name="Save setting").click()
     expect(page.get_by_label("Address", exact=True)).to_have_value("***")
-    expect(_yaml(page)).to_have_value(re.compile(r"url: '\*\*\*'"))
+    expect(yaml_side(page)).to_have_value(re.compile(r"url: '\*\*\*'"))
     page.get_by_role("button", name="Send a test").click()
     expect(page.get_by_text("arrived")).to_be_visible()
 
@@ -80,7 +71,7 @@ def test_a_receiver_is_made_tested_told_and_not_removed_while_a_route_names_it(s
 
 
 def test_a_rota_and_a_window_say_what_is_ahead_before_they_are_kept(site: Site) -> None:
-    page = _page(site, "/silences?kind=rota&fresh=1&lang=en")
+    page = visit(site, "/silences?kind=rota&fresh=1&lang=en")
     page.get_by_label("Name", exact=True).fill("nights")
     page.get_by_label("First day of duty").fill("2026-01-05")
     page.get_by_label(re.compile("^People")).fill("kim, nobody\nlee, nobody")
