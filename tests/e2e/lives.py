@@ -1,6 +1,7 @@
 """A life of a program that watches and tells, to be killed: the real round and delivery on state that outlives it.
 
-Two hundred alerts come and go at times that are fixed, whoever looks. Each life is a process of its own; killing it is a power
+Two hundred alerts come and go at times that are fixed, whoever looks; only what no life has seen yet waits with its end, so
+that on a machine that stops for seconds nothing comes and goes unseen. Each life is a process of its own; killing it is a power
 cut for it. It looks at real state and tells a real HTTP server.
 """
 
@@ -18,12 +19,14 @@ from pathlib import Path
 
 import aiohttp
 import numpy as np
+from sqlalchemy import select
 
 from gwanje import kinds
 from gwanje.config import Secret
 from gwanje.judge.rules.spec import Rule
 from gwanje.keep.promql import Matcher, Selected
 from gwanje.keep.state.base import State
+from gwanje.keep.state.tables import episodes
 from gwanje.model import METRIC
 from gwanje.tell.delivery import Delivery
 from gwanje.tell.notifiers import webhook
@@ -91,17 +94,21 @@ class Life:
 
 
 class _Told(MemorySamples):
-    """Samples that follow from the time alone."""
+    """Samples that follow from the time, and from which alerts some life has already seen."""
 
-    def __init__(self, story: Story) -> None:
+    def __init__(self, story: Story, state: State) -> None:
         super().__init__()
         self._story = story
+        self._state = state
         self._spans = story.spans()
 
     def fetch(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Selected:
         at_ms = math.floor(end_ms / _TICK_MS) * _TICK_MS
         since = (at_ms / 1000 - self._story.began) / self._story.slowness
-        values = np.array([float(begin <= since < end) for begin, end in self._spans])
+        with self._state.read() as connection:
+            seen = set(connection.execute(select(episodes.c.host)).scalars())
+        still = [since < end or labels(number)["host"] not in seen for number, (_, end) in enumerate(self._spans)]
+        values = np.array([float(begin <= since and goes_on) for (begin, _), goes_on in zip(self._spans, still, strict=True)])
         return Selected(
             labels=[tuple(sorted({METRIC: "broken", **labels(number)}.items())) for number in range(ALERTS)],
             offsets=np.arange(ALERTS + 1, dtype=np.int64),
@@ -134,7 +141,7 @@ async def _watch_and_tell(life: Life) -> None:
             for number in range(RECEIVERS)
         }
         its = turns.state if turns else state
-        watching = Round([rule], _Told(life.story), its, Policy(root), None, clock=_now, turns=turns)
+        watching = Round([rule], _Told(life.story, state), its, Policy(root), None, clock=_now, turns=turns)
         telling = Delivery(state, receivers, None, worker_id=life.worker, clock=_now, poll=timedelta(milliseconds=200))
         await asyncio.gather(watching.run(), telling.run())
 

@@ -99,9 +99,10 @@ async def _slowness(begin: Begin, folder: Path) -> float:
 async def _finished(life: Life, story: Story) -> None:
     """Wait until everything is over and told."""
     await asyncio.sleep(max(0.0, story.ends - time.time()))
-    async with asyncio.timeout(120):
-        while await asyncio.to_thread(_left, life) != (ALERTS, 0):  # noqa: ASYNC110 - another process tells it by its state alone
-            await asyncio.sleep(0.2)
+    gives_up = time.monotonic() + 120
+    while (left := await asyncio.to_thread(_left, life)) != (ALERTS, 0):
+        assert time.monotonic() < gives_up, f"{left[0]} of {ALERTS} alerts are over, {left[1]} messages are not sent"
+        await asyncio.sleep(0.2)
 
 
 def _check(end: FarEnd, life: Life) -> None:
