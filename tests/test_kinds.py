@@ -45,14 +45,14 @@ def test_an_unknown_word_is_answered_with_the_known_ones() -> None:
 
 
 def test_a_missing_driver_is_answered_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "duckdb", None)
-    monkeypatch.delitem(sys.modules, "gwanje.keep.events.duckdb", raising=False)
+    monkeypatch.setitem(sys.modules, "aiosmtplib", None)
+    monkeypatch.delitem(sys.modules, "gwanje.tell.notifiers.email", raising=False)
     with pytest.raises(MissingDriver, match=r"pip install 'gwanje\[server\]'"):
-        kinds.find("events", "duckdb")
+        kinds.find("notifiers", "email")
 
 
 def test_listing_imports_no_driver() -> None:
-    program = "import sys; from gwanje import kinds; [kinds.names(f) for f in kinds.FAMILIES]; print('duckdb' in sys.modules)"
+    program = "import sys; from gwanje import kinds; [kinds.names(f) for f in kinds.FAMILIES]; print('aiosmtplib' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "False"
 

@@ -15,6 +15,7 @@ import pytest_asyncio
 from gwanje import kinds
 from gwanje.errors import Damaged, InUse
 from gwanje.keep.events.base import Events, Search
+from gwanje.keep.events.duckdb import DuckdbEvents
 from gwanje.model import Event
 from gwanje.testing.events import AT, EventsContract, fetch
 
@@ -81,8 +82,18 @@ def test_a_killed_process_has_kept_every_batch_it_answered(tmp_path: Path, answe
     assert len(kept) % 50 == 0, "a batch is kept whole or not at all"
 
 
+async def test_nothing_is_opened_as_long_as_nobody_needs_it(tmp_path: Path) -> None:
+    (tmp_path / "events").mkdir()
+    events = DuckdbEvents(tmp_path / "events" / "events.duckdb")
+    assert await events.forget(AT) == 0
+    await events.backup(tmp_path / "copy")
+    await events.close()
+    assert list((tmp_path / "events").iterdir()) == list((tmp_path / "copy").iterdir()) == []
+
+
 def test_a_second_process_is_refused(tmp_path: Path) -> None:
     events = opened(tmp_path)
+    asyncio.run(events.append([Event("e-1", AT, "fetch", {})]))
     second = "from gwanje.keep.events.duckdb import DuckdbEvents; import sys, pathlib; DuckdbEvents(pathlib.Path(sys.argv[1]))"
     file = tmp_path / "events" / "events.duckdb"
     done = subprocess.run([sys.executable, "-c", second, str(file)], capture_output=True, text=True, check=False)
