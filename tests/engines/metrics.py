@@ -22,13 +22,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def prometheus(folder: Path, *, port: int = 0, configuration: str = "", flags: Sequence[str] = ()) -> Iterator[str]:
+def prometheus(
+    folder: Path, *, port: int = 0, configuration: str = "", flags: Sequence[str] = (), program: Path | str = "prometheus"
+) -> Iterator[str]:
     """Prometheus that takes remote write, in whatever order within the last hour; its address."""
     port = port or free_port()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "prometheus.yml").write_text(configuration or "storage: {tsdb: {out_of_order_time_window: 1h}}\n", encoding="utf-8")
     command = [
-        "prometheus",
+        str(program),
         f"--config.file={folder}/prometheus.yml",
         f"--storage.tsdb.path={folder}/data",
         "--storage.tsdb.retention.time=100y",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
 import numpy as np
@@ -22,6 +21,7 @@ from gwanje.keep.samples.base import Labels
 from gwanje.show.api.json import pieces
 from gwanje.wire.remote_write.encode import body_of
 from tests.engines.metrics import prometheus
+from tests.keep.promql.beside import difference
 
 BEGIN_MS = 1_700_000_000_000
 STEP_MS = 15_000
@@ -152,23 +152,6 @@ def beside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Cli
         yield client, memory
 
 
-def as_rows(data: dict[str, Any]) -> Any:
-    """What an answer says, whatever the order of its series."""
-    if data["resultType"] in {"scalar", "string"}:
-        return data["resultType"], [data["result"]]
-    rows = [(json.dumps(row["metric"], sort_keys=True), row.get("values", [row.get("value")])) for row in data["result"]]
-    return data["resultType"], sorted(rows)
-
-
-def assert_alike(ours: Any, theirs: Any, query: str) -> None:
-    assert ours[0] == theirs[0], query
-    assert [row[0] for row in ours[1]] == [row[0] for row in theirs[1]], query
-    for (name, own), (_, other) in zip(ours[1], theirs[1], strict=True) if ours[0] not in {"scalar", "string"} else ():
-        assert [at for at, _ in own] == [at for at, _ in other], f"{query} {name}"
-        got, wanted = ([float(value) for _, value in values] for values in (own, other))
-        np.testing.assert_allclose(got, wanted, rtol=1e-6, atol=1e-9, err_msg=f"{query} {name}")
-
-
 @pytest.mark.engine("prometheus")
 @pytest.mark.parametrize("whole", [pytest.param(False, id="instant"), pytest.param(True, id="range")])
 def test_the_same_questions_have_the_same_answers(beside: tuple[httpx.Client, Memory], whole: bool) -> None:  # noqa: FBT001 -- a table's cell
@@ -186,7 +169,7 @@ def test_the_same_questions_have_the_same_answers(beside: tuple[httpx.Client, Me
             refused.append((query, theirs["status"]))
             continue
         assert theirs["status"] == "success", f"{query}: {theirs}"
-        assert_alike(as_rows(json.loads(b"".join(pieces(ours)))["data"]), as_rows(theirs["data"]), query)
+        assert difference(json.loads(b"".join(pieces(ours)))["data"], theirs["data"]) == "", query
         answered += 1
     assert [query for query, status in refused if status != "error"] == []
     assert answered > 150

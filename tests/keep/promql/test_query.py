@@ -1,6 +1,7 @@
 """Queries from their text to their answer, over a few series with fixed characters."""
 
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -223,10 +224,17 @@ def test_what_cannot_be_answered_says_why(query: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("query", "limits", "message"),
     [
-        pytest.param("requests_total", Limits(samples=2), "reads more than 2 samples", id="samples"),
+        pytest.param("requests_total", Limits(samples=2), "reads more than the 2 samples that are allowed", id="samples"),
         pytest.param("requests_total", Limits(memory=300), "3 series at 6 steps are more than the 0 MiB", id="memory"),
         pytest.param(
             "-requests_total + requests_total", Limits(memory=400), "query_bytes", id="memory of two selectors together"
+        ),
+        pytest.param('count_values("v", requests_total)', Limits(memory=400), "query_bytes", id="memory of a series a value"),
+        pytest.param(
+            'requests_total * on () group_left () ((host_up{host="web-1"} < 0) or host_up{host="web-2"})',
+            Limits(memory=600),
+            "3 series at 6 steps are more",
+            id="memory of pairs",
         ),
         pytest.param("host_up", Limits(steps=5), "exceeded maximum resolution of 5 points", id="steps"),
         pytest.param("(" * 101 + "1" + ")" * 101, Limits(), "nests 101 levels deep", id="depth"),
@@ -417,7 +425,18 @@ def test_labels_that_only_names_told_apart_are_seen_to_be_the_same() -> None:
             (),
             id="not a number",
         ),
-        pytest.param("quantile(2, nosuch)", (), (), id="of nothing"),
+        pytest.param(
+            "quantile(2, nosuch)",
+            ("PromQL warning: quantile value should be between 0 and 1, got 2 (1:10)",),
+            (),
+            id="of nothing",
+        ),
+        pytest.param(
+            "limit_ratio(-Inf, host_up)",
+            ("PromQL warning: ratio value should be between -1 and 1, got -Inf, capping to -1 (1:13)",),
+            (),
+            id="more than all",
+        ),
         pytest.param("rate(requests_total[5m])", (), (), id="a counter has a rate"),
         pytest.param(
             "sum(rate(host_up[5m]))",
@@ -427,7 +446,7 @@ def test_labels_that_only_names_told_apart_are_seen_to_be_the_same() -> None:
         ),
         pytest.param(
             "histogram_quantile(0.5, host_up)",
-            ('PromQL warning: bucket label "le" is missing or has a malformed value of "" for metric name "host_up" (1:25)',),
+            ('PromQL warning: bucket label "le" is missing or has a malformed value of "" (1:25)',),
             (),
             id="no buckets",
         ),
@@ -441,11 +460,24 @@ def test_an_answer_says_what_may_be_wrong_with_the_question(
     assert (answer.warnings, answer.infos) == (warnings, infos)
 
 
+def test_of_many_warnings_ten_are_said_and_how_many_more_there_are() -> None:
+    answer = range_("quantile_over_time(time(), host_up[1h])", 10 * MINUTE, 22 * MINUTE, MINUTE, store().fetch)
+
+    assert answer.warnings[0] == "PromQL warning: quantile value should be between 0 and 1, got 600 (1:20)"
+    assert answer.warnings[10:] == ("3 more warning annotations omitted",)
+
+
+def test_of_the_numbers_of_an_aggregation_the_furthest_are_warned_of() -> None:
+    answer = range_("quantile(time() - 600, host_up)", 0, 22 * MINUTE, MINUTE, store().fetch)
+
+    assert [re.findall(r"got (\S+)", warning) for warning in answer.warnings] == [["-600"], ["720"]]
+
+
 def test_sorting_a_range_is_warned_of() -> None:
     answer = range_("sort(host_up)", 0, MINUTE, MINUTE, store().fetch)
 
     assert answer.warnings == (
-        "PromQL warning: sort is ineffective for range queries since results are always ordered by labels (1:6)",
+        "PromQL warning: sort is ineffective for range queries since results are always ordered by labels (1:1)",
     )
 
 
@@ -468,3 +500,39 @@ def test_a_question_that_cannot_be_read_and_one_without_an_answer_are_told_apart
     with pytest.raises(BadQuery) as error:
         instant("info(host_up)", 5 * MINUTE, store().fetch)
     assert not isinstance(error.value, Unanswerable)
+
+
+@pytest.mark.parametrize(
+    ("query", "value"),
+    [
+        pytest.param("hour(vector(Inf))", math.nan, id="infinity has no hour"),
+        pytest.param("year(vector(-Inf))", math.nan, id="nor a year"),
+        pytest.param("days_in_month(vector(1e30))", math.nan, id="nor has what no calendar reaches"),
+        pytest.param("clamp_max(vector(-Inf), NaN)", -math.inf, id="nothing is less than -Inf"),
+        pytest.param("clamp_min(vector(Inf), NaN)", math.inf, id="nothing is more than Inf"),
+        pytest.param("clamp_max(vector(5), NaN)", math.nan, id="a bound that is no number"),
+    ],
+)
+def test_at_the_end_of_numbers(query: str, value: float) -> None:
+    np.testing.assert_equal(vector(query), {(): value})
+
+
+@pytest.mark.parametrize("query", ["nosuch + on () requests_total", "requests_total + on () group_right () nosuch"])
+def test_where_there_is_nothing_to_match_several_series_of_one_group_are_no_mistake(query: str) -> None:
+    assert vector(query) == {}
+
+
+def test_a_subquery_between_whose_steps_the_window_lies_is_empty() -> None:
+    assert vector("count_over_time((requests_total + on () requests_total)[10s:1m])", at_ms=5 * MINUTE + 30_000) == {}
+
+
+@pytest.mark.parametrize("operator", ["topk", "bottomk", "limitk"])
+def test_no_more_series_can_be_asked_for_than_can_be_counted(operator: str) -> None:
+    with pytest.raises(Unanswerable, match=r"Scalar value \+Inf overflows int64"):
+        vector(f"{operator}(Inf, host_up)")
+    assert vector(f"{operator}(-Inf, host_up)") == {}
+
+
+def test_zero_and_minus_zero_are_two_values_to_count() -> None:
+    found = vector('count_values("v", label_replace(host_up * 0, "a", "", "", "") or vector(-0))')
+    assert found == {labels(v="0"): 1, labels(v="-0"): 1}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gwanje.keep.promql.evaluate import Watch, instant, range_
-from gwanje.keep.promql.plan import matchers
+from gwanje.keep.promql.plan import matchers, plain
 from gwanje.keep.promql.selection import Abandoned, Fetch, Found, Limits, Matcher, Selected, Unanswerable
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "Watch",
     "instant",
     "matchers",
+    "plain",
     "range_",
 ]

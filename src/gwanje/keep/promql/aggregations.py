@@ -14,28 +14,33 @@ from numpy.typing import NDArray
 from gwanje.errors import BadQuery
 from gwanje.keep.promql import sampling
 from gwanje.keep.promql.names import names_of
-from gwanje.keep.promql.notes import Notes
+from gwanje.keep.promql.notes import Notes, number_said
 from gwanje.keep.promql.over_time import outside_quantile
 from gwanje.keep.promql.plan import Aggregate
 from gwanje.keep.promql.selection import Unsupported
 from gwanje.keep.promql.sums import compensated_mean, compensated_sum
-from gwanje.keep.promql.table import Indices, Mask, Numbers, Table, empty, grouped, with_label
+from gwanje.keep.promql.table import Hold, Indices, Mask, Numbers, Table, empty, grouped, with_label
 from gwanje.model import METRIC
 from gwanje.wire.columns import Labels
 
 Floats = NDArray[np.float64]
 
 CELLS_AT_ONCE = 1 << 18
+_BEYOND = 2.0**63
+"""So many series cannot be asked for."""
 
 
-def aggregate(node: Aggregate, table: Table, parameter: Numbers | str | None, notes: Notes) -> Table:
-    """Evaluate one aggregation. `parameter` is the number (one a step) or the text that stands before the vector."""
+def aggregate(node: Aggregate, table: Table, parameter: Numbers | str | None, notes: Notes, hold: Hold) -> Table:
+    """Evaluate one aggregation. `parameter` is the number (one a step) or the text that stands before the vector.
+
+    Raises BadQuery for a parameter that cannot be, and what `hold` raises.
+    """
     if isinstance(parameter, str):
-        return _count_values(node, table, parameter)
+        return _count_values(node, table, parameter, hold)
     if parameter is not None:
-        _refuse_nan(node.operator, parameter)
+        _check_parameter(node.operator, parameter, notes)
         if node.operator == "quantile":
-            notes.quantile("quantile", parameter[table.present.any(axis=0)])
+            notes.quantile("quantile", _extremes(parameter))
             return _reduced(node, table, lambda rows, mask, steps: _quantile(rows, mask, parameter[steps]))
         chosen = _CHOSEN.get(node.operator)
         return chosen(node, table, parameter) if chosen else _unsupported(node)
@@ -220,15 +225,17 @@ def _best(node: Aggregate, table: Table, wanted: Numbers, cost: Floats) -> Table
     return best.rows(last[np.logical_or.reduce(best.present, axis=1)[last]])
 
 
-def _count_values(node: Aggregate, table: Table, name: str) -> Table:
+def _count_values(node: Aggregate, table: Table, name: str, hold: Hold) -> Table:
     if node.operator != "count_values":
         return _unsupported(node)
     if not name:
         raise BadQuery('invalid label name "" in count_values; give a name')
     row, step = np.nonzero(table.present)
-    distinct, number = np.unique(table.values[table.present], return_inverse=True)
-    texts = [number_text(value) for value in distinct.tolist()]
+    bits = np.ascontiguousarray(table.values[table.present]).view(np.int64)
+    distinct, number = np.unique(bits, return_inverse=True)  # 0 and -0 are two texts
     pairs, pair = np.unique(row * max(1, len(distinct)) + number, return_inverse=True)
+    hold(len(pairs), table.values.shape[1])
+    texts = [number_text(value) for value in distinct.view(np.float64).tolist()]
     owners, values = np.divmod(pairs, max(1, len(distinct)))
     own = [group_labels(node, labels) for labels in table.labels]
     found = zip(owners.tolist(), values.tolist(), strict=True)
@@ -247,12 +254,28 @@ def number_text(value: float) -> str:
     return np.format_float_positional(value, trim="-")
 
 
-def _refuse_nan(operator: str, parameter: Numbers) -> None:
+def _extremes(parameter: Numbers) -> Numbers:
+    """NaN where it is one of them, the largest, and the smallest below zero: of all others nothing is said."""
+    unknown = np.isnan(parameter)
+    known = np.append(parameter[~unknown], 0.0)
+    return np.append(parameter[unknown][:1], [known.max(), known.min()])
+
+
+def _check_parameter(operator: str, parameter: Numbers, notes: Notes) -> None:
+    """Raises BadQuery for what is no number of series, or no share of them."""
+    if operator == "quantile":
+        return
+    if np.isnan(parameter).any():
+        raise BadQuery("Ratio value is NaN" if operator == "limit_ratio" else "Parameter value is NaN")
+    least, most = float(parameter.min()), float(parameter.max())
     if operator == "limit_ratio":
-        if np.isnan(parameter).any():
-            raise BadQuery("Ratio value is NaN")
-    elif operator != "quantile" and np.isnan(parameter).any():
-        raise BadQuery("Parameter value is NaN")
+        if most > 1:
+            notes.ratio(most, 1)
+        if least < -1:
+            notes.ratio(least, -1)
+    elif most >= 1 and (least <= -_BEYOND or most >= _BEYOND):
+        beyond, how = (least, "underflows") if least <= -_BEYOND else (most, "overflows")
+        raise BadQuery(f"Scalar value {number_said(beyond)} {how} int64")
 
 
 def _unsupported(node: Aggregate) -> Table:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import cast
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from gwanje.errors import BadQuery
 from gwanje.keep.promql.plan import Binary, Matching
 from gwanje.keep.promql.table import (
+    Hold,
     Indices,
     Mask,
     Numbers,
@@ -49,9 +52,10 @@ COMPARISONS: Mapping[str, Callable[[Floats, Floats], Mask]] = {
 SETS = frozenset({"and", "or", "unless"})
 
 
-def binary(node: Binary, left: Table | Numbers, right: Table | Numbers) -> Table | Numbers:
+def binary(node: Binary, left: Table | Numbers, right: Table | Numbers, hold: Hold) -> Table | Numbers:
+    """Evaluate one operator. Raises BadQuery where series cannot be matched, and what `hold` raises."""
     if isinstance(left, Table) and isinstance(right, Table):
-        return _sets(node, left, right) if node.operator in SETS else _vectors(node, left, right)
+        return _sets(node, left, right) if node.operator in SETS else _vectors(node, left, right, hold)
     if isinstance(left, Table):
         return _with_scalar(node, left, left.values, cast("Numbers", right))
     if isinstance(right, Table):
@@ -72,11 +76,12 @@ def _with_scalar(node: Binary, table: Table, left: Floats, right: Floats) -> Tab
     return drop_names(replace(table, values=_numbers(node.operator, left, right)))
 
 
-def _vectors(node: Binary, left: Table, right: Table) -> Table:
+def _vectors(node: Binary, left: Table, right: Table, hold: Hold) -> Table:
     """Match the series of both sides and apply the operator to every pair that meets at a step."""
     many, one = (right, left) if node.matching.many == "right" else (left, right)
     groups, of_many, of_one = _signatures(node.matching, many, one)
-    _refuse_several(node.matching, one, of_one, groups, "left" if node.matching.many == "right" else "right")
+    _refuse_several(many, one, of_one, groups, "left" if node.matching.many == "right" else "right")
+    hold(_more_pairs(of_many, of_one, len(groups)), many.values.shape[1])
     row, other = _pairs(of_many, of_one, len(groups))
     present = many.present[row] & one.present[other]
     if node.matching.many == "neither":
@@ -124,6 +129,11 @@ def _signatures(matching: Matching, left: Table, right: Table) -> tuple[list[Lab
     return groups, numbers[: len(left.labels)], numbers[len(left.labels) :]
 
 
+def _more_pairs(of_many: Indices, of_one: Indices, groups: int) -> int:
+    """How many more pairs there are than series: many, where series of the one side took turns under one signature."""
+    return max(0, int(np.bincount(of_one, minlength=groups)[of_many].sum()) - len(of_many))
+
+
 def _pairs(of_many: Indices, of_one: Indices, groups: int) -> tuple[Indices, Indices]:
     """Every row of the one side with every row of the other that has the same signature."""
     order = np.argsort(of_one, kind="stable")
@@ -135,8 +145,9 @@ def _pairs(of_many: Indices, of_one: Indices, groups: int) -> tuple[Indices, Ind
     return row, order[starts[of_many[row]] + inside]
 
 
-def _refuse_several(matching: Matching, one: Table, of_one: Indices, groups: list[Labels], side: str) -> None:
-    several = group_counts(one.present, of_one, len(groups)) > 1
+def _refuse_several(many: Table, one: Table, of_one: Indices, groups: list[Labels], side: str) -> None:
+    """At steps where there is something to match."""
+    several = (group_counts(one.present, of_one, len(groups)) > 1) & many.present.any(axis=0)
     if not several.any():
         return
     group, step = (int(place) for place in np.argwhere(several)[0])
@@ -166,4 +177,12 @@ def _result_labels(node: Binary, many: Labels, one: Labels) -> Labels:
 
 
 def _written(labels: Labels) -> str:
-    return "{" + ", ".join(f'{name}="{value}"' for name, value in labels) + "}"
+    return "{" + ", ".join(f"{_name(name)}={_quoted(value)}" for name, value in labels) + "}"
+
+
+def _name(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) else _quoted(name)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

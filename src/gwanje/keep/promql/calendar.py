@@ -1,4 +1,7 @@
-"""Parts of the date of Unix seconds, in UTC."""
+"""Parts of the date of Unix seconds, in UTC. What is no time, or one that no calendar reaches, has none: NaN.
+
+Prometheus makes of those what its processor makes of a number that is too large.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+
+LATEST = 2.0**62
+"""Seconds beyond which numbers of 64 bits do not reach."""
 
 
 def year(seconds: Floats) -> Floats:
@@ -30,10 +36,9 @@ def day_of_week(seconds: Floats) -> Floats:
 
 
 def days_in_month(seconds: Floats) -> Floats:
-    known = ~np.isnan(seconds)
     months = _instants(seconds).astype("datetime64[M]")
     days = (months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")
-    return np.where(known, days.astype(np.float64), np.nan)
+    return np.where(_reached(seconds), days.astype(np.float64), np.nan)
 
 
 def hour(seconds: Floats) -> Floats:
@@ -49,8 +54,13 @@ def _part(seconds: Floats, unit: str, within: str | None) -> Floats:
     instants = _instants(seconds)
     whole = instants.astype(f"datetime64[{unit}]")
     start = np.zeros(1, whole.dtype) if within is None else instants.astype(f"datetime64[{within}]").astype(whole.dtype)
-    return np.where(np.isnan(seconds), np.nan, (whole - start).astype(np.float64))
+    return np.where(_reached(seconds), (whole - start).astype(np.float64), np.nan)
+
+
+def _reached(seconds: Floats) -> NDArray[np.bool_]:
+    reached: NDArray[np.bool_] = np.abs(seconds) < LATEST
+    return reached
 
 
 def _instants(seconds: Floats) -> NDArray[np.datetime64]:
-    return np.nan_to_num(np.trunc(seconds), nan=0.0, posinf=0.0, neginf=0.0).astype(np.int64).astype("datetime64[s]")
+    return np.where(_reached(seconds), np.trunc(seconds), 0.0).astype(np.int64).astype("datetime64[s]")

@@ -9,12 +9,14 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from gwanje.keep.promql.names import names_of
 from gwanje.keep.promql.notes import Notes
 from gwanje.keep.promql.plan import Call
 from gwanje.keep.promql.selection import Column
-from gwanje.keep.promql.table import Numbers, Steps, Table, drop_names, label, one_row
+from gwanje.keep.promql.table import Indices, Numbers, Steps, Table, drop_names, grouped, label, one_row
 from gwanje.keep.promql.windows import Ranged, Result
 from gwanje.model import METRIC
+from gwanje.wire.columns import Labels
 
 Floats = NDArray[np.float64]
 Value = Table | Numbers | str | Ranged
@@ -72,12 +74,18 @@ def counting(reduce: Callable[..., Result]) -> Function:
     """As `over`, for what is made of counters alone."""
 
     def apply(asked: Asked) -> Table:
-        table = asked.arguments[0].reduced(reduce)
-        if table.labels and table.present.any():
-            asked.notes.rate(asked.node.function, label(table.labels[0], METRIC))
+        table: Table = asked.arguments[0].reduced(reduce)
+        of_row, metrics = names_of(table.labels).once("metrics", _metrics)
+        for number, metric in enumerate(metrics):
+            if table.present.any() if len(metrics) == 1 else table.present[of_row == number].any():
+                asked.notes.rate(asked.node.function, metric)
         return drop_names(table)
 
     return apply
+
+
+def _metrics(labels: Sequence[Labels]) -> tuple[Indices, list[str]]:
+    return grouped(label(own, METRIC) for own in labels)
 
 
 def number(compute: Callable[[Asked], float | Numbers]) -> Function:

@@ -31,7 +31,7 @@ from gwanje.keep.promql.plan import (
     plan,
 )
 from gwanje.keep.promql.selection import Abandoned, Fetch, Found, Limits, Samples, Selected, Tile, Unanswerable, Unsupported
-from gwanje.keep.promql.table import Indices, Mask, Numbers, Steps, Table, at, drop_names, ranges
+from gwanje.keep.promql.table import Indices, Mask, Numbers, Steps, Table, at, drop_names, empty, ranges
 from gwanje.keep.promql.values import Answer, Matrix, Scalar, Text, Vector
 from gwanje.keep.promql.windows import TILE_CELLS, Ranged, newest, side_by_side, stale
 from gwanje.wire.columns import Labels, Times
@@ -40,7 +40,7 @@ LOOK_BACK_MS = 5 * 60 * 1000
 """How long a sample stands for its series when no newer one came."""
 SUBQUERY_STEP_MS = 60 * 1000
 """The step of a subquery that names none."""
-_CELL_BYTES = 17
+CELL_BYTES = 17
 """A value, its time, and whether it is there."""
 
 
@@ -66,13 +66,14 @@ def instant(query: str, at_ms: int, fetch: Fetch, limits: Limits | None = None, 
         value = _evaluated(Evaluation(fetch, at(at_ms), limits, watch, notes), node)
         if isinstance(value, Ranged):
             return _raw(value)
+    warnings, infos = notes.said()
     if isinstance(value, Table):
         there = value.rows(value.present[:, 0])
         values = np.ascontiguousarray(there.values[:, 0])
-        return Vector(there.labels, values, at_ms, warnings=tuple(notes.warnings), infos=tuple(notes.infos))
+        return Vector(there.labels, values, at_ms, warnings=warnings, infos=infos)
     if isinstance(value, str):
         return Text(value, at_ms)
-    return Scalar(float(value[0]), at_ms, warnings=tuple(notes.warnings), infos=tuple(notes.infos))
+    return Scalar(float(value[0]), at_ms, warnings=warnings, infos=infos)
 
 
 def range_(  # noqa: PLR0917 -- the order of Prometheus's own API
@@ -96,7 +97,8 @@ def range_(  # noqa: PLR0917 -- the order of Prometheus's own API
         raise BadQuery(f'invalid expression type "{what}" for range query, must be Scalar or instant Vector')
     if not isinstance(value, Table):
         value = Table([()], value[None, :], np.ones((1, steps.count), np.bool_))
-    return replace(_matrix(value, steps), warnings=tuple(notes.warnings), infos=tuple(notes.infos))
+    warnings, infos = notes.said()
+    return replace(_matrix(value, steps), warnings=warnings, infos=infos)
 
 
 def _evaluated(evaluation: Evaluation, node: Node) -> Value:
@@ -144,7 +146,7 @@ class Evaluation:
                 return _negated(self.value(node.expression, steps))
             case Binary():
                 left, right = self.value(node.left, steps), self.value(node.right, steps)
-                return binary(node, cast("Any", left), cast("Any", right))
+                return binary(node, cast("Any", left), cast("Any", right), self._hold)
             case Aggregate():
                 return self._aggregate(node, steps)
             case Call():
@@ -152,7 +154,8 @@ class Evaluation:
 
     def _aggregate(self, node: Aggregate, steps: Steps) -> Table:
         parameter = self.value(node.parameter, steps) if node.parameter is not None else None
-        return aggregate(node, cast("Table", self.value(node.expression, steps)), cast("Any", parameter), self._notes)
+        table = cast("Table", self.value(node.expression, steps))
+        return aggregate(node, table, cast("Any", parameter), self._notes, self._hold)
 
     def _call(self, node: Call, steps: Steps) -> Value:
         if node.function == "timestamp" and isinstance(node.arguments[0], Select):
@@ -194,9 +197,9 @@ class Evaluation:
         ends = self._ends(node.at, node.offset_ms, steps)
         step = node.step_ms or SUBQUERY_STEP_MS
         start = (int(ends.min()) - node.range_ms) // step * step + step
-        inner = Steps(start, max(start, int(ends.max())), step)
+        inner = Steps(start, int(ends.max()), step)
         self._hold(1, inner.count)
-        table = cast("Table", self.value(node.expression, inner))
+        table = cast("Table", self.value(node.expression, inner)) if inner.count else empty(0)
         offsets = np.concatenate(([0], np.cumsum(table.present.sum(axis=1))))
         times = np.broadcast_to(inner.times, table.values.shape)[table.present]
         selected = Selected(table.labels, offsets, times, table.values[table.present])
@@ -219,7 +222,7 @@ class Evaluation:
         self._read(len(samples.times))
 
     def _hold(self, series: int, steps: int) -> None:
-        self._memory_left -= series * steps * _CELL_BYTES
+        self._memory_left -= series * steps * CELL_BYTES
         if self._memory_left < 0:
             raise QueryLimit(
                 f"{series:,} series at {steps:,} steps are more than the {self._limits.memory >> 20} MiB that one query may take "
@@ -229,7 +232,10 @@ class Evaluation:
     def _read(self, samples: int) -> None:
         self._samples_left -= samples
         if self._samples_left < 0:
-            raise QueryLimit(f"the query reads more than {self._limits.samples:,} samples; select fewer series or less time")
+            raise QueryLimit(
+                f"the query reads more than the {self._limits.samples:,} samples that are allowed (setting `query_samples`); "
+                "select fewer series or less time"
+            )
 
     def _go_on(self) -> None:
         if self._watch():

@@ -66,14 +66,21 @@ def _vector(asked: Asked) -> Table:
     return one_row(asked.numbers(0))
 
 
-def _clamp(values: Floats, low: Numbers, high: Numbers) -> Floats:
-    return np.maximum(low, np.minimum(high, values))
+def _lesser(values: Floats, bound: Numbers) -> Floats:
+    """NaN wins over every number, and -Inf over NaN."""
+    return np.where(np.isneginf(values) | np.isneginf(bound), -np.inf, np.minimum(values, bound))
+
+
+def _greater(values: Floats, bound: Numbers) -> Floats:
+    """NaN wins over every number, and +Inf over NaN."""
+    return np.where(np.isposinf(values) | np.isposinf(bound), np.inf, np.maximum(values, bound))
 
 
 def _clamped(asked: Asked) -> Table:
     table: Table = asked.arguments[0]
     low, high = asked.numbers(1), asked.numbers(2)
-    return drop_names(replace(table, values=_clamp(table.values, low, high), present=table.present & ~(low > high)))
+    values = _greater(_lesser(table.values, high), low)
+    return drop_names(replace(table, values=values, present=table.present & ~(low > high)))
 
 
 def _round(values: Floats, nearest: Numbers) -> Floats:
@@ -104,8 +111,8 @@ FUNCTIONS: Mapping[str, Function] = {
     "ceil": each(np.ceil),
     "changes": over(rates.changes),
     "clamp": _clamped,
-    "clamp_max": each(np.minimum, np.nan),
-    "clamp_min": each(np.maximum, np.nan),
+    "clamp_max": each(_lesser, np.nan),
+    "clamp_min": each(_greater, np.nan),
     "cos": each(np.cos),
     "cosh": each(np.cosh),
     "count_over_time": _count_over_time,

@@ -25,7 +25,7 @@ At = Callable[[Indices, Floats, Floats, str], Floats]
 
 def histogram_quantile(fraction: Numbers, table: Table, notes: Notes) -> Table:
     """The quantile of every group of buckets; series without a readable `le` do not take part."""
-    notes.quantile("histogram_quantile", fraction[table.present.any(axis=0)])
+    notes.quantile("histogram_quantile", fraction)
 
     def quantile(steps: Indices, bounds: Floats, counts: Floats, metric: str) -> Floats:
         found, forced = _quantile(fraction[steps], bounds, counts)
@@ -50,7 +50,7 @@ def _of_each(table: Table, notes: Notes, at: At) -> Table:
     bounds = np.array([_bound(labels) for labels in table.labels])
     held = table.present.any(axis=1)
     for row in np.flatnonzero(np.isnan(bounds) & held).tolist() if len(bounds) else ():
-        notes.bucket(label(table.labels[row], METRIC), label(table.labels[row], BOUND))
+        notes.bucket(label(table.labels[row], BOUND))
     rows = np.flatnonzero(~np.isnan(bounds)) if len(bounds) else np.empty(0, np.int64)
     if not len(rows):
         return empty(table.values.shape[1])
@@ -87,7 +87,8 @@ def _quantile(fraction: Numbers, bounds: Floats, counts: Floats) -> tuple[Floats
         found = np.full(counts.shape[1], np.nan)
     else:
         rising = _rising(counts)
-        forced = bool((rising - counts > TOLERANCE * np.maximum(np.abs(counts), np.abs(rising))).any())
+        mended = rising - counts > TOLERANCE * np.maximum(np.abs(counts), np.abs(rising))
+        forced = bool(mended[:, (fraction >= 0) & (fraction <= 1)].any())
         found = _interpolated(fraction, bounds, rising)
     found = np.where(fraction < 0, -np.inf, np.where(fraction > 1, np.inf, found))
     return np.where(np.isnan(fraction), np.nan, found), forced

@@ -36,8 +36,8 @@ def by_label_down(asked: Asked) -> Table:
 def _in_order(asked: Asked, sign: int) -> Table:
     """By the value at the last step, NaN at the end. The order is lost in a range query."""
     table: Table = asked.arguments[0]
-    if asked.query.count > 1:
-        asked.notes.sorted_range()
+    if asked.steps.count > 1:
+        asked.notes.sorted_range(asked.node.function)
     if not table.labels:
         return table
     return table.rows(np.argsort(sign * table.values[:, -1], kind="stable"))
@@ -45,8 +45,8 @@ def _in_order(asked: Asked, sign: int) -> Table:
 
 def _in_label_order(asked: Asked, *, reverse: bool) -> Table:
     table: Table = asked.arguments[0]
-    if asked.query.count > 1:
-        asked.notes.sorted_range()
+    if asked.steps.count > 1:
+        asked.notes.sorted_range(asked.node.function)
     names: Sequence[str] = asked.arguments[1:]
 
     def key(row: int) -> tuple[list[Any], Labels]:

@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 RowFunction = Callable[[Floats], Floats]
 
 CELLS_AT_ONCE = 1 << 15
+_FEW_LENGTHS = 8
+"""So many lengths of windows, as scraped series have, are sooner looked for one by one than sorted."""
 
 
 def count(window: Windows) -> Result:
@@ -153,10 +155,15 @@ def row_indices(window: Windows) -> Iterator[tuple[Indices, Indices]]:
 
 
 def _by_length(lengths: Indices) -> Iterator[tuple[int, Indices]]:
+    """The places of each length but 0."""
     if not len(lengths):
         return
+    short = int(lengths.max()) < 1 << 16
+    if short and len(known := np.flatnonzero(np.bincount(lengths))) <= _FEW_LENGTHS:
+        yield from ((length, np.flatnonzero(lengths == length)) for length in known.tolist() if length)
+        return
     # Numpy sorts 16-bit numbers in one pass a byte, and longer ones by comparing.
-    order = np.argsort(lengths.astype(np.uint16) if lengths.max() < 1 << 16 else lengths, kind="stable")
+    order = np.argsort(lengths.astype(np.uint16) if short else lengths, kind="stable")
     ordered = lengths[order]
     bounds = np.flatnonzero(np.diff(ordered)) + 1
     for cells in np.split(order, bounds):

@@ -14,7 +14,7 @@ import promql_parser as grammar
 
 from gwanje.errors import BadQuery
 from gwanje.keep.promql.mistakes import parsed
-from gwanje.keep.promql.selection import Matcher
+from gwanje.keep.promql.selection import Limits, Matcher
 from gwanje.model import METRIC, to_ms
 
 AtTime = int | Literal["start", "end"] | None
@@ -114,6 +114,10 @@ CHANGES_WITH_TIME = frozenset(
 )  # fmt: skip
 """Functions whose answer depends on the step even where all selectors below are fixed by `@`."""
 
+_LONGEST = Limits().query_length
+_SHORT = 500
+"""Characters of a query that is parsed in no time."""
+
 
 @lru_cache(maxsize=512)
 def plan(query: str, limit: int) -> Node:
@@ -128,9 +132,14 @@ def plan(query: str, limit: int) -> Node:
         raise BadQuery(f"the query has a time or a duration that is too large: {error}") from error
 
 
+def plain(query: str) -> bool:
+    """True for a selector by itself, which takes as long as its samples are read. Raises BadQuery as `plan` does."""
+    return len(query) <= _SHORT and isinstance(plan(query, _LONGEST), Select)
+
+
 def matchers(selector: str) -> list[Matcher]:
     """The matchers of one selector without range, offset or `@`, as the endpoints for series and labels take it."""
-    node = plan(selector, limit=20_000)
+    node = plan(selector, _LONGEST)
     if not isinstance(node, Select) or node.offset_ms or node.at is not None:
         raise BadQuery(f'{selector!r} is not a selector; give something like up{{job="node"}}')
     return list(node.matchers)

@@ -5,7 +5,7 @@ A cell without a value is not NaN: NaN is a value. Cells that are not present ho
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -22,6 +22,8 @@ Numbers = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Indices = NDArray[np.int64]
 Key = TypeVar("Key", bound=Hashable)
+Hold = Callable[[int, int], None]
+"""Told of so many series at so many steps before room is taken for them; raises QueryLimit where that is too much."""
 
 
 @dataclass(frozen=True, slots=True)
