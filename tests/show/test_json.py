@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import struct
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -96,9 +97,34 @@ def test_samples_of_one_width_say_what_single_ones_do(values: list[float], odd: 
     times = start_ms + step_ms * np.arange(len(column))
     rows = fixed.samples(times, column)
     assert rows is not None
-    for (seconds, text), at_ms, value in zip(json.loads(b"[%b]" % rows.tobytes()[:-1]), times, column, strict=True):
+    for (seconds, text), at_ms, value in zip(
+        json.loads(b"[%b]" % b"".join(rows.between(0, len(column)))), times, column, strict=True
+    ):
         assert round(seconds * 1000) == at_ms
         assert [text.encode()] == texts(np.array([value]))
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.integers(0, 40), min_size=1, max_size=5),
+    st.sets(st.integers(0, 199), max_size=4),
+    st.sampled_from([0, 40]),
+    st.sampled_from([1, 500, 60_000]),
+)
+def test_each_series_has_its_own_samples(lengths: list[int], odd: set[int], alike: int, step_ms: int) -> None:
+    """Where all have the same times and where not, and wherever the numbers stand that are longer than the others."""
+    counts = [alike] * len(lengths) if alike else lengths
+    offsets = np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
+    times = np.concatenate([1_700_000_000_000 + step_ms * np.arange(count) for count in counts])
+    values = np.linspace(-10, 2.5 * len(times) - 10, len(times), endpoint=False, dtype=np.float64)
+    for place in odd & set(range(len(times))):
+        values[place] += 1 / 3
+    matrix = Matrix([(("i", str(number)),) for number in range(len(counts))], offsets, times, values)
+
+    written = [line["values"] for line in said(matrix)["data"]["result"]]
+
+    wanted = [[at_ms / 1000, text.decode()] for at_ms, text in zip(times.tolist(), texts(values), strict=True)]
+    assert written == [wanted[low:high] for low, high in pairwise(offsets.tolist())]
 
 
 @settings(deadline=None)
@@ -107,7 +133,7 @@ def test_floats_of_any_length_stand_in_one_width(values: list[float], step_ms: i
     column = np.array(values)
     rows = fixed.samples(1_700_000_000_000 + step_ms * np.arange(len(column)), column)
     assert rows is not None
-    said_texts = [text.encode() for _, text in json.loads(b"[%b]" % rows.tobytes()[:-1])]
+    said_texts = [text.encode() for _, text in json.loads(b"[%b]" % b"".join(rows.between(0, len(column))))]
     assert said_texts == [texts(np.array([value]))[0] for value in values]
 
 
@@ -117,7 +143,7 @@ def test_every_length_of_a_number_has_its_quote_before_its_first_digit(places: i
     column = np.array(whole) + np.where(np.arange(len(whole)) % 2, 0.0, 10.0**-places)
     rows = fixed.samples(np.full(len(column), 1_700_000_000_000), column)
     assert rows is not None
-    assert [float(text) for _, text in json.loads(b"[%b]" % rows.tobytes()[:-1])] == column.tolist()
+    assert [float(text) for _, text in json.loads(b"[%b]" % b"".join(rows.between(0, len(column))))] == column.tolist()
 
 
 def test_times_of_another_length_are_left_to_others() -> None:

@@ -205,9 +205,34 @@ async def test_what_is_older_than_the_retention_is_refused(reopen: Reopen) -> No
 @pytest.mark.parametrize(
     ("settings", "batch", "reason", "problem"),
     [
-        pytest.param({"labels": 2}, raw(series("m", a="1", b="2"), [(NOW_MS, 1.0)]), "label_limit", "3 labels", id="labels"),
-        pytest.param({"name_length": 8}, raw(series("m", a23456789="1"), [(NOW_MS, 1.0)]), "label_limit", "name", id="a name"),
-        pytest.param({"value_length": 5}, raw(series("m", a="123456"), [(NOW_MS, 1.0)]), "label_limit", "'a'", id="a value"),
+        pytest.param(
+            {"labels": 2},
+            raw(series("m", a="1", b="2"), [(NOW_MS, 1.0)]),
+            "label_limit",
+            '{__name__="m", a="1", b="2"} has 3 labels, 2 are allowed (setting `labels`)',
+            id="labels",
+        ),
+        pytest.param(
+            {"name_length": 8},
+            raw(series("m", a23456789="1"), [(NOW_MS, 1.0)]),
+            "label_limit",
+            "the label name a23456789… has 9 characters, 8 are allowed (setting `name_length`)",
+            id="a name",
+        ),
+        pytest.param(
+            {"value_length": 5},
+            raw(series("m", a="123456"), [(NOW_MS, 1.0)]),
+            "label_limit",
+            "the label 'a' has 6 characters, 5 are allowed (setting `value_length`)",
+            id="a value",
+        ),
+        pytest.param(
+            {"active_series": 0},
+            raw(series("m", a="1"), [(NOW_MS, 1.0)]),
+            "series_limit",
+            "is new, and 0 series are active already; send fewer, or raise the setting `active_series`",
+            id="active series",
+        ),
     ],
 )
 async def test_limits_are_named(reopen: Reopen, settings: Any, batch: Columns, reason: str, problem: str) -> None:
@@ -250,10 +275,11 @@ async def test_inside_the_head_older_duplicates_and_conflicts_are_counted_exactl
 async def test_a_query_that_touches_too_much_is_stopped(reopen: Reopen) -> None:
     store = reopen(query_samples=10)
     await store.append(columns(*(load("web-1", NOW_MS + i, float(i)) for i in range(11))), NOW_MS)
-    with pytest.raises(QueryLimit, match="10"):
+    too_much = r"^the query reads more than the 10 samples that are allowed \(setting `query_samples`\); select fewer"
+    with pytest.raises(QueryLimit, match=too_much):
         await held(store)
     await store.write_block()
-    with pytest.raises(QueryLimit, match="10"):
+    with pytest.raises(QueryLimit, match=too_much):
         await held(store)
 
 
@@ -261,7 +287,8 @@ async def test_a_query_that_would_take_too_much_memory_is_stopped(reopen: Reopen
     store = reopen(query_bytes=1000)
     await store.append(columns(load("web-1", NOW_MS, 1.0)), NOW_MS)
     await store.range("node_load1", NOW_MS, NOW_MS + 57_000, 1000)
-    with pytest.raises(QueryLimit, match="query_bytes"):
+    too_much = r"^1 series at 59 steps are more than the 0 MiB that one query may take \(setting `query_bytes`\); select fewer"
+    with pytest.raises(QueryLimit, match=too_much):
         await store.range("node_load1", NOW_MS, NOW_MS + 58_000, 1000)
 
 

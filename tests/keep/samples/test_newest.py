@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gwanje.keep.samples.base import Remembering
+from gwanje.keep.samples.local import LocalSamples
 from gwanje.keep.samples.local.admission import NEVER
 from gwanje.keep.samples.local.head import Newest
 from gwanje.keep.samples.local.runs import Rows
+from gwanje.testing.samples import NOW_MS, SECOND, WEB_1, WEB_2, columns, load
 
 SERIES = 4
 BATCHES = st.lists(
@@ -74,3 +80,17 @@ def test_a_forgotten_series_is_as_if_it_never_was() -> None:
     times, _, unknown = newest.until(np.array([0]), 15)
     assert times.tolist() == [NEVER]
     assert not unknown.any()
+
+
+@pytest.mark.parametrize("in_a_block", [False, True], ids=["from the log", "from a block"])
+async def test_the_newest_of_each_series_is_at_hand_after_a_restart(
+    reopen: Callable[..., LocalSamples], *, in_a_block: bool
+) -> None:
+    before = reopen()
+    await before.append(columns(load("web-1", NOW_MS - 2 * SECOND, 1.0), load("web-1", NOW_MS - SECOND, 2.5)), NOW_MS)
+    if in_a_block:
+        await before.write_block()
+    await before.close()
+    samples = reopen()
+    assert isinstance(samples, Remembering)
+    assert samples.newest([WEB_2, WEB_1]) == [None, (NOW_MS - SECOND, 2.5)]

@@ -12,9 +12,9 @@ from gwanje.keep import promql
 from gwanje.keep.promql import Matcher
 from gwanje.keep.promql.values import Matrix, Vector
 from gwanje.keep.samples.local import LocalSamples
+from gwanje.keep.samples.local.chosen import Remembered
 from gwanje.keep.samples.local.index import Index
 from gwanje.keep.samples.local.packed import pack
-from gwanje.keep.samples.local.reading import _Remembered
 from gwanje.keep.samples.local.runs import Ids
 from gwanje.model import METRIC, STALE
 from gwanje.testing.samples import series
@@ -189,7 +189,7 @@ def test_a_series_that_comes_while_a_selector_is_looked_up_is_chosen_once() -> N
     index = _GrowingIndex()
     index.add(series("fetches", outcome="succeeded"))
     index.late = [series("fetches", outcome="failed")]
-    remembered = _Remembered(index)
+    remembered = Remembered(index)
     asked = (Matcher(METRIC, "=", "fetches"),)
     remembered.by(asked)
     assert sorted(remembered.by(asked).ids.tolist()) == [0, 1]

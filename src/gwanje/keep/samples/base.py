@@ -24,6 +24,7 @@ __all__ = [
     "Layout",
     "Matrix",
     "Queryable",
+    "Remembering",
     "Samples",
     "Scalar",
     "Sweeping",
@@ -143,6 +144,17 @@ class Sweeping(Protocol):
     """
 
     async def sweep(self, selectors: tuple[str, ...], at_ms: int) -> Swept: ...
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A store in this process that has the newest sample of every series at hand.
+
+    `newest` gives the time, in milliseconds, and the value of the newest sample of each series, or None where there is none. It
+    answers at once, from any thread, and sees everything that `append` has answered.
+    """
+
+    def newest(self, series: Sequence[Labels]) -> Sequence[tuple[int, float] | None]: ...
 
 
 class Samples(Appendable, Queryable, Protocol):

@@ -7,7 +7,7 @@ to the right of theirs, so that the points of a column are in one place, and the
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,11 +57,15 @@ def _of_places(size: Values, places: int) -> Decimals | None:
     return Decimals(scaled.astype(np.int64), places, others)
 
 
-def columns(number: Decimals) -> tuple[list[Words], list[Words]]:
-    """`,"12` and `.5"],` of each number: the words up to the point, with blanks before the quote, and those from there on."""
+def columns(number: Decimals, *, signed: bool) -> tuple[list[Words], NDArray[Any]]:
+    """`"12` and `.5"],` of each number: the words up to the point, with blanks before the quote, and the text from there on.
+
+    `signed` leaves room for a minus.
+    """
     whole = number.digits // 10**number.places
     fraction = number.digits - whole * 10**number.places
-    return _whole(whole), [table[fraction] for table in _ends(number.places)]
+    length = len(str(int(whole.max()))) + len('"') + signed
+    return _whole(whole, -(-length // 4)), _ends(number.places).take(fraction)
 
 
 def sign(text: NDArray[np.uint8], end: int, number: Decimals, negative: NDArray[np.bool_]) -> None:
@@ -73,20 +77,22 @@ def sign(text: NDArray[np.uint8], end: int, number: Decimals, negative: NDArray[
     text[rows, quote - 1] = _QUOTE
 
 
-def _whole(number: NDArray[np.int64]) -> list[Words]:
-    """Whole numbers to the right, with the comma in the first word, then blanks and the quote before the digits."""
-    words, table, full = [], _LAST, _NONE
-    for _ in range(-(-len(str(int(number.max(initial=0)))) // 4)):
-        higher = number // _CHUNK
-        part = number - higher * _CHUNK
-        if higher.all():
-            words.append(PADDED[part])
-            full = _NONE
+def _whole(number: NDArray[np.int64], words: int) -> list[Words]:
+    """Whole numbers to the right, with the quote before the digits and blanks before it."""
+    found: list[Words] = []
+    least, most = int(number.min()), int(number.max())
+    known, full = _LAST, None
+    for _ in range(words):
+        higher = number // _CHUNK if most >= _CHUNK else _NONE
+        if least >= _CHUNK:
+            found.append(PADDED.take(number - higher * _CHUNK))
         else:
-            words.append(table[part + _CHUNK * (higher > 0) + 2 * _CHUNK * full])
-            full = (number >= _CHUNK // 10) & (higher == 0)
-        number, table = higher, _HIGHER
-    return [_FREE[full.view(np.uint8)], *reversed(words)]
+            place = np.where(higher > 0, number - (higher - 1) * _CHUNK, number) if most >= _CHUNK else number
+            found.append(known.take(place if full is None else np.where(full, _ALONE, place)))
+            full = (number >= _CHUNK // 10) & (number < _CHUNK) if most >= _CHUNK // 10 else None
+        number = higher if len(higher) else np.zeros_like(number)
+        least, most, known = least // _CHUNK, most // _CHUNK, _HIGHER
+    return found[::-1]
 
 
 def table(texts: Iterable[bytes]) -> Words:
@@ -95,12 +101,12 @@ def table(texts: Iterable[bytes]) -> Words:
 
 
 @cache
-def _ends(places: int) -> list[Words]:
-    """The words that follow the whole part, for each fraction: the point, its digits without zeros behind, `"],`."""
+def _ends(places: int) -> NDArray[Any]:
+    """What follows the whole part, for each fraction: the point, its digits without zeros behind, `"],`."""
     digits = [b".%0*d" % (places, rest) if rest else b"" for rest in range(10**places)]
     width = 8 if places else 4
-    words = table((own.rstrip(b"0") + b'"').ljust(width - 2) + b"]," for own in digits)
-    return [words[place :: width // 4].copy() for place in range(width // 4)]
+    texts = ((own.rstrip(b"0") + b'"').ljust(width - 2) + b"]," for own in digits)
+    return np.frombuffer(b"".join(texts), np.uint64 if places else np.uint32)
 
 
 PADDED = table(b"%04d" % number for number in range(_CHUNK))
@@ -108,9 +114,9 @@ _QUOTED = table((b'"%d' % number).rjust(4)[-4:] for number in range(_CHUNK))
 """The first digits of a number, with the quote where there is room for it."""
 _LAST = np.append(_QUOTED, PADDED)
 """The last four digits of a number; of one that has more, from `_CHUNK` on."""
+_ALONE = 2 * _CHUNK
 _HIGHER = np.append(_LAST, table([b'   "']))
-_HIGHER[0] = table([b"    "])[0]
 """Digits that stand further left; at the end the quote alone, of a number whose digits fill the next word."""
-_FREE = table([b",   ", b',  "'])
-_NONE = np.zeros(1, np.bool_)
+_HIGHER[0] = table([b"    "])[0]
+_NONE = np.empty(0, np.int64)
 _POWERS = 10 ** np.arange(16)

@@ -1,77 +1,117 @@
 """Samples as JSON text of one width each, so that columns of numbers become columns of characters.
 
-JSON allows blanks between its tokens: a sample is ` [1700000000.123,  "12.5"  ],`, and every row is as long as the others.
+JSON allows blanks between its tokens: a sample is `[1700000000.123,   "12.5"  ],`, and every row is as long as the others.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gwanje.show.api import decimals, shortest
-from gwanje.show.api.decimals import PADDED, Words, table
+from gwanje.show.api.decimals import PADDED, table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gwanje.wire.columns import Times, Values
 
-Rows = NDArray[np.uint8]
-"""Characters; a sample a row."""
+Column = NDArray[Any]
+"""Some characters of each sample, whatever numpy takes them for."""
 
 _EARLIEST, _END = 10**12, 10**13
 """Milliseconds between which seconds have ten digits."""
 
 
+class Rows(NamedTuple):
+    """Each sample as `[seconds,"value"],`, one after the other."""
+
+    text: memoryview
+    width: int
+    places: Sequence[int] = ()
+    """Of numbers that are longer than the others: their rows."""
+    others: Sequence[bytes] = ()
+    """These numbers, which stand in place of the last characters of their rows."""
+    tail: int = 0
+    """So many characters."""
+
+    def between(self, low: int, high: int) -> list[bytes | memoryview]:
+        """The samples from one place to another, without a comma at the end, in pieces to be put together."""
+        begin, end = low * self.width, max(low * self.width, high * self.width - len(","))
+        if not self.places:
+            return [self.text[begin:end]]
+        found: list[bytes | memoryview] = []
+        for other in range(bisect_left(self.places, low), bisect_left(self.places, high)):
+            after = (self.places[other] + 1) * self.width
+            found += [self.text[begin : after - self.tail], self.others[other]]
+            begin = min(after - len(","), end)
+        return [*found, self.text[begin:end]]
+
+
 def samples(times: Times, values: Values) -> Rows | None:
-    """Each sample as `[seconds,"value"],`. None where a time lies before 2001 or after 2286, and where there is no sample."""
-    if not len(times) or not _EARLIEST <= int(times.min()) <= int(times.max()) < _END:
+    """None where a time lies before 2001 or after 2286, and where there is no sample."""
+    if not len(times):
         return None
+    own = _once(times)
+    if not _EARLIEST <= int(own.min()) <= int(own.max()) < _END:
+        return None
+    front = _front(own)
     found = decimals.decimals(values)
-    return _of_floats(times, values) if found is None else _of_decimals(times, values, found)
+    return _of_floats(front, values) if found is None else _of_decimals(front, values, found)
 
 
-def _of_decimals(times: Times, values: Values, number: decimals.Decimals) -> Rows:
-    front, (before, after) = _seconds(times), decimals.columns(number)
-    others = [b',"%b"' % text for text in shortest.texts(values[number.others])]
-    missing = -(-(max(map(len, others), default=0) + 2) // 4) - len(before) - len(after)
-    columns = [*front, *[_BLANK] * missing, *before, *after]
-    words = np.empty((len(times), len(columns)), np.uint32)
-    for place, column in enumerate(columns):
-        words[:, place] = column
-    rows = words.view(np.uint8)
-    negative = np.signbit(values)
-    if negative.any():
-        decimals.sign(rows, 4 * (len(columns) - len(after)), number, negative)
-    room = rows[:, 4 * len(front) :]
-    for place, text in zip(number.others.tolist(), others, strict=True):
-        room[place] = np.frombuffer(text.ljust(room.shape[1] - 2) + b"],", np.uint8)
-    return rows
+def _once(times: Times) -> Times:
+    """The times of the first series, where all others have the same ones; else of all."""
+    begins = np.flatnonzero(times == times[0])
+    each = int(begins[1]) if len(begins) > 1 else len(times)
+    alike = not len(times) % each and (times.reshape(-1, each) == times[:each]).all()
+    return times[:each] if alike else times
 
 
-def _of_floats(times: Times, values: Values) -> Rows:
-    front, cells = _seconds(times), shortest.cells(values)
-    width = 8 * cells.shape[1]
-    form = [("front", np.uint32, len(front)), ("open", "S2"), ("cell", np.void, width), ("end", "S2")]
-    rows = np.empty(len(times), form)
-    for place, column in enumerate(front):
-        rows["front"][:, place] = column
-    rows["open"] = b',"'
-    rows["cell"] = cells.view(np.dtype((np.void, width)))[:, 0]
-    rows["end"] = b"],"
-    return rows.view(np.uint8).reshape(len(times), -1)
-
-
-def _seconds(times: Times) -> list[Words]:
-    """`[1700000000`, and the fraction where one of the times has one; the comma is left to what follows."""
+def _front(times: Times) -> Column:
+    """`[1700000000,`, with three places behind the point where one of the times has a fraction."""
     whole = times // 1000
-    front = whole // 10_000
-    first = front // 10_000
-    words = [_HUNDRED[first], PADDED[front - first * 10_000], PADDED[whole - front * 10_000]]
     rest = times - whole * 1000
-    return [*words, _THOUSANDTHS[rest]] if rest.any() else words
+    thousands = whole // 1000
+    last = whole - thousands * 1000
+    first = thousands // 10_000
+    words = [_OPEN[first], PADDED[thousands - first * 10_000]]
+    words += [_POINT[last], _COMMA[rest]] if rest.any() else [_COMMA[last]]
+    return _beside(len(times), words).view((np.void, 4 * len(words)))[:, 0]
 
 
-_BLANK = table([b"    "])
-_HUNDRED = table(b" [%02d" % number for number in range(100))
-_THOUSANDTHS = table(b".%03d" % number for number in range(1000))
+def _of_decimals(front: Column, values: Values, number: decimals.Decimals) -> Rows:
+    negative = np.signbit(values)
+    signed = bool(negative.any())
+    whole, end = decimals.columns(number, signed=signed)
+    rows = _beside(len(values), [front, *whole, end])
+    if signed:
+        decimals.sign(rows, rows.shape[1] - end.itemsize, number, negative)
+    others = [b'"%b"]' % text for text in shortest.texts(values[number.others])]
+    return Rows(rows.reshape(-1).data, rows.shape[1], number.others.tolist(), others, rows.shape[1] - front.itemsize)
+
+
+def _of_floats(front: Column, values: Values) -> Rows:
+    cells = shortest.cells(values)
+    rows = _beside(len(values), [front, _QUOTE, cells.view((np.void, 8 * cells.shape[1]))[:, 0], _CLOSE])
+    return Rows(rows.reshape(-1).data, rows.shape[1])
+
+
+def _beside(rows: int, columns: Sequence[Column]) -> NDArray[np.uint8]:
+    """Columns as one text, a sample a row; a column that is shorter is repeated."""
+    text = np.empty((rows, sum(column.itemsize for column in columns)), np.uint8)
+    begin = 0
+    for column in columns:
+        end = begin + column.itemsize
+        text[:, begin:end].view((np.void, end - begin)).reshape(-1, len(column))[...] = column.view((np.void, end - begin))
+        begin = end
+    return text
+
+
+_QUOTE, _CLOSE = np.array([b'"']), np.array([b"],"])
+_OPEN = table(b"[%03d" % number for number in range(1000))
+_POINT = table(b"%03d." % number for number in range(1000))
+_COMMA = table(b"%03d," % number for number in range(1000))

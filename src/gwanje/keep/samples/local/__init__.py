@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeVar
 from pydantic import AfterValidator, Field
 
 from gwanje import config, kinds
-from gwanje.errors import StoreFull
+from gwanje.errors import QueryLimit, StoreFull
 from gwanje.keep import promql
+from gwanje.keep.samples.local import at_hand
 from gwanje.keep.samples.local.store import Store
 
 if TYPE_CHECKING:
@@ -89,7 +90,10 @@ def create(settings: Settings, world: kinds.World) -> LocalSamples:
 
 
 class LocalSamples:
-    """Keeps the promise of `keep/samples/base.py` with a store of this process: one thread writes, two answer queries."""
+    """Keeps the promise of `keep/samples/base.py` with a store of this process: one thread writes, two answer queries.
+
+    What is at hand is answered where it is asked for (`at_hand.py`).
+    """
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
@@ -106,6 +110,9 @@ class LocalSamples:
         return appended
 
     async def instant(self, query: str, at_ms: int) -> Answer:
+        soon = self._soon(query, partial(promql.instant, query, at_ms))
+        if soon is not None:
+            return soon
         return await self._asked(partial(promql.instant, query, at_ms, self._store.find, self._limits))
 
     async def some(self, asked: deque[Asked]) -> list[tuple[Asked, Answer | Exception]]:
@@ -116,7 +123,15 @@ class LocalSamples:
         """As the promise `Sweeping` says."""
         return await self._ask(partial(self._store.sweep, selectors, at_ms))
 
+    def newest(self, series: Sequence[Labels]) -> list[tuple[int, float] | None]:
+        """As the promise `Remembering` says."""
+        with self._store.looking():
+            return self._store.newest(series)
+
     async def range(self, query: str, start_ms: int, end_ms: int, step_ms: int) -> Matrix:
+        soon = self._soon(query, partial(promql.range_, query, start_ms, end_ms, step_ms))
+        if soon is not None:
+            return soon
         return await self._asked(partial(promql.range_, query, start_ms, end_ms, step_ms, self._store.find, self._limits))
 
     async def series(self, matchers: Sequence[str], start_ms: int, end_ms: int) -> list[Labels]:
@@ -153,6 +168,16 @@ class LocalSamples:
         await _in(self._writer, self._store.close)
         self._writer.shutdown()
         self._readers.shutdown()
+
+    def _soon(self, query: str, evaluate: Callable[[promql.Fetch, promql.Limits], Result]) -> Result | None:
+        """The answer to a plain selector of few samples that are at hand; None for all that might take longer than a thread."""
+        if not promql.plain(query):
+            return None
+        try:
+            with self._store.looking():
+                return evaluate(self._store.find_at_hand, at_hand.limits(self._limits))
+        except (at_hand.NotAtHandError, QueryLimit):
+            return None
 
     async def _ask(self, ask: Callable[[], Result]) -> Result:
         """Answer a question in a thread of the readers, with series that mean the same to its end."""

@@ -19,6 +19,7 @@ from gwanje.keep.samples.local.facts import VERSION, About, Stretches, read_abou
 from gwanje.keep.samples.local.packed import Packed, pack
 from gwanje.keep.samples.local.rollups import counted
 from gwanje.keep.samples.local.runs import Ids, Offsets, Part, first_after, places, slices, stretches
+from gwanje.keep.samples.local.strands import Strand
 from gwanje.keep.samples.local.tiles import OfGroups
 
 if TYPE_CHECKING:
@@ -145,6 +146,17 @@ class Block:
         rows = [there[begin:end] for begin, end in pairwise([*begins, len(there)])]
         groups = [(one, place[tile] - self.firsts[group], tile) for one, group, tile in zip(packed, needed, rows, strict=True)]
         return OfGroups.of(groups, len(place))
+
+    def strand(self, place: int, after_ms: int, until_ms: int) -> Strand:
+        """The samples of one series of the file in a stretch of time, and perhaps some beside them."""
+        group = int(self.firsts.searchsorted(place, "right")) - 1
+        (packed,) = cast("list[Packed]", self._held([group], "value"))
+        return packed.strand(place - int(self.firsts[group]), after_ms, until_ms)
+
+    def cached(self, place: NDArray[np.int64]) -> bool:
+        """True when the samples of the series at these places of the file are in memory."""
+        groups = np.searchsorted(self.firsts, place[place >= 0], side="right") - 1
+        return all(self.cache.get((self.identity, "value", group)) is not None for group in groups.tolist())
 
     def _groups(self, needed: list[int], column: str) -> list[tuple[Times, Values]]:
         return [held.columns() for held in self._held(needed, column)]

@@ -71,6 +71,10 @@ class Index:
             self._leaving.discard(found)
         return found
 
+    def numbers(self, series: Sequence[Labels]) -> list[int | None]:
+        """The number of each series, None where there is none; a series that is leaving goes on leaving."""
+        return list(map(self._by_labels.get, series))
+
     def begin_batch(self) -> None:
         """What is added from here on can be taken back by `forget_batch`."""
         self._added.clear()

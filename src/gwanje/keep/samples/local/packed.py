@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gwanje.keep.samples.local.strands import Strand
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -71,6 +73,16 @@ class Packed:
         else:
             values[...] = numbers
         return apart
+
+    def strand(self, row: int, after_ms: int, until_ms: int) -> Strand:
+        """The samples of one series in a stretch of time, and perhaps some beside them."""
+        start, step, count, begin = (int(column[row]) for column in (self.starts, self.steps, self.counts, self.begins))
+        first = max(0, (after_ms - self.furthest - start) // step + 1)
+        past = max(first, min(count, (until_ms + self.furthest - start) // step + 1))
+        times = np.arange(start + first * step, start + past * step, step)
+        own = slice(begin + first, begin + past)
+        times += self.apart[own]
+        return Strand(times, self._values(self.numbers[own]))
 
     def _values(self, numbers: NDArray[np.int32] | NDArray[np.float64]) -> Values:
         if not self.divisor:

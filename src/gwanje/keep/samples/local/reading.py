@@ -1,13 +1,10 @@
 """What queries read: the samples of some series in a stretch of time, and which series there are.
 
-A query looks first (`find`), and reads when it needs samples, some series at a time. Which series a selector takes is remembered:
-dashboards and rules ask for the same ones again and again, and only the series that came since must be looked at.
+A query looks first (`find`), and reads when it needs samples, some series at a time.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +14,9 @@ from gwanje.errors import QueryLimit
 from gwanje.keep.promql import Matcher, Selected
 from gwanje.keep.promql.names import Names
 from gwanje.keep.promql.selection import NEVER, Samples, Tile
+from gwanje.keep.samples.local import strands
 from gwanje.keep.samples.local.blocks import Block
+from gwanje.keep.samples.local.chosen import Chosen, Remembered
 from gwanje.keep.samples.local.runs import Assembled, Run, assemble, stretches, union
 from gwanje.keep.samples.local.stepped import Stepped, part_of
 from gwanje.keep.samples.local.tiles import OfColumns, Origin, dense, together
@@ -28,16 +27,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gwanje.keep.promql.selection import Column
-    from gwanje.keep.samples.local.index import Index
     from gwanje.keep.samples.local.memory import Memory
-    from gwanje.keep.samples.local.runs import Ids, Offsets, Source
+    from gwanje.keep.samples.local.runs import Ids, Offsets, Rows, Source
+    from gwanje.keep.samples.local.strands import Strand
     from gwanje.keep.samples.local.tiles import Part
     from gwanje.wire.columns import Labels, Times, Values
 
 _TILE_SAMPLES = 3 << 16
-_REMEMBERED_SELECTORS = 8192  # those of thousands of rules, which all come again each second
-_REMEMBERED_SERIES = 1_000_000
-_FEW = 1000
+_LOOKED_THROUGH, _BATCHES = 50_000, 16
+"""So many samples as they came, in so many batches, are sooner looked through for a few series than sorted."""
 
 
 class Reader:
@@ -45,12 +43,11 @@ class Reader:
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
-        self._chosen = _Remembered(memory.index)
-        self.choose = self._chosen.by
+        self.chosen = Remembered(memory.index)
 
     def find(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Lying:
         """The promise `Fetch` of PromQL."""
-        return Lying(self._memory, self._chosen.by(tuple(matchers)), start_ms, end_ms)
+        return Lying(self._memory, self.chosen.by(tuple(matchers)), start_ms, end_ms)
 
     def fetch(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, column: str = "last") -> Selected:
         """The samples of the series that all matchers take, `start_ms < time <= end_ms`; stale markers are among them.
@@ -73,12 +70,21 @@ class Reader:
     def series(self, selectors: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int) -> list[Labels]:
         """The series that one of the selectors takes (all, when there is none) and that a source of the time range holds."""
         view = self._memory.around(start_ms - 1, end_ms)
-        every = [np.sort(self._chosen.by(tuple(matchers)).ids) for matchers in selectors or [[]]]
+        every = [np.sort(self.chosen.by(tuple(matchers)).ids) for matchers in selectors or [[]]]
         ids = union(every)
         there = np.zeros(len(ids), np.bool_)
         for source in view.sources(start_ms - 1, end_ms):
             there |= np.isin(ids, source.ids, assume_unique=True)
         return self._memory.index.labels(ids[there])
+
+    def newest(self, series: Sequence[Labels]) -> list[tuple[int, float] | None]:
+        """When the newest sample of each series was, and its value; None where there is none."""
+        numbers = self._memory.index.numbers(series)
+        known = np.array([number for number in numbers if number is not None], np.int64)
+        times, values = self._memory.newest.at(known)
+        found = iter(zip(times.tolist(), values.tolist(), strict=True))
+        newest = [next(found) if number is not None else (NEVER, 0.0) for number in numbers]
+        return [one if one[0] != NEVER else None for one in newest]
 
     def _limit(self, samples: int) -> None:
         allowed = self._memory.settings.query_samples
@@ -87,65 +93,6 @@ class Reader:
                 f"the query touches {samples} samples, {allowed} are allowed (setting `query_samples`); "
                 "ask for fewer series or a shorter time"
             )
-
-
-class Chosen(NamedTuple):
-    """The series that a selector takes, of the first `known` numbers of the index as it was in `revision`.
-
-    In order of their labels: so they lie in blocks, and so answers are given.
-    """
-
-    ids: Ids
-    names: Names
-    known: int
-    revision: int
-
-
-class _Remembered:
-    """Which series each selector took last. Of an index that has grown since, only the new series are looked at."""
-
-    def __init__(self, index: Index) -> None:
-        self._index = index
-        self._held: OrderedDict[tuple[Matcher, ...], Chosen] = OrderedDict()
-        self._series = 0
-        self._lock = threading.Lock()
-
-    def by(self, matchers: tuple[Matcher, ...]) -> Chosen:
-        """The series that all matchers take."""
-        with self._lock:
-            held = self._held.get(matchers)
-        known, revision = len(self._index), self._index.revision
-        if held is not None and (held.known, held.revision) == (known, revision):
-            return held
-        if held is not None and held.revision == revision and known - held.known <= _FEW:
-            chosen = self._grown(held, matchers, known)
-        else:
-            ids = self._index.select(matchers)
-            chosen = self._sorted(ids[ids < known], known, revision)  # what was added since the count comes with the next look
-        self._keep(matchers, chosen)
-        return chosen
-
-    def _grown(self, held: Chosen, matchers: Sequence[Matcher], known: int) -> Chosen:
-        numbers = np.arange(held.known, known, dtype=np.int64)
-        labels = [dict(own) for own in self._index.labels(numbers)]
-        taken = np.ones(len(numbers), np.bool_)
-        for matcher in matchers:
-            taken &= matcher.select([own.get(matcher.name, "") for own in labels])
-        if not taken.any():
-            return held._replace(known=known)
-        return self._sorted(np.concatenate((held.ids, numbers[taken])), known, held.revision)
-
-    def _sorted(self, ids: Ids, known: int, revision: int) -> Chosen:
-        pairs = sorted(zip(self._index.labels(ids), ids.tolist(), strict=True))
-        return Chosen(np.array([number for _, number in pairs], np.int64), Names([own for own, _ in pairs]), known, revision)
-
-    def _keep(self, matchers: tuple[Matcher, ...], chosen: Chosen) -> None:
-        with self._lock:
-            before = self._held.pop(matchers, None)
-            self._held[matchers] = chosen
-            self._series += len(chosen.ids) - (len(before.ids) if before is not None else 0)
-            while len(self._held) > 1 and (len(self._held) > _REMEMBERED_SELECTORS or self._series > _REMEMBERED_SERIES):
-                self._series -= len(self._held.popitem(last=False)[1].ids)
 
 
 class Lying:
@@ -165,11 +112,12 @@ class Lying:
         return any(isinstance(source, Stepped) for source in self._memory.view.sources(self._start_ms, self._end_ms))
 
     def tiles(self, rows: int, column: Column = "last") -> Sequence[Tile]:
-        """Regular series are laid side by side without looking at each sample; others are put together one by one."""
+        """Regular series are laid side by side without looking at each sample; others, and a few, are put together one by one."""
+        if (few := self._few()) is not None:
+            return self._tiles_of(few, rows)
         sources = self._memory.around(self._start_ms, self._end_ms).sources(self._start_ms, self._end_ms, column)
         most = [_per_series(source, self._start_ms, self._end_ms) for source in sources]
-        rows = max(1, min(rows, round(_TILE_SAMPLES / max(1.0, sum(most)))))
-        spans = [slice(start, min(start + rows, len(self._ids))) for start in range(0, len(self._ids), rows)]
+        spans = self._spans(rows, sum(most))
         placed = [_Placed(source, source.places_of(self._ids)) for source in sources if isinstance(source, Run | Block)]
         if not placed or len(placed) < len(sources):
             return [Tile(span, partial(self._assembled, self._ids[span], sources, column)) for span in spans]
@@ -183,6 +131,42 @@ class Lying:
         laid = together([one.part(span) for one in placed], self._start_ms, self._end_ms, origin)
         return self._assembled(ids[span], [one.source for one in placed], "last") if laid is None else laid
 
+    def _few(self) -> Few | None:
+        """Where the series lie; None where they are not few, or cannot be read one by one."""
+        if len(self._ids) > strands.FEW:
+            return None
+        view = self._memory.view
+        sources = view.sources(self._start_ms, self._end_ms)
+        placed = [_Placed(source, source.places_of(self._ids)) for source in sources if isinstance(source, Run | Block)]
+        staged = [part.rows for part in view.staged if part.end_ms > self._start_ms and part.start_ms <= self._end_ms]
+        per_series = sum(_per_series(source, self._start_ms, self._end_ms) for source in sources)
+        many = len(staged) > _BATCHES or sum(len(rows.series) for rows in staged) > _LOOKED_THROUGH
+        return None if many or len(placed) < len(sources) else Few(placed, staged, per_series)
+
+    def _tiles_of(self, few: Few, rows: int) -> Sequence[Tile]:
+        return [Tile(span, partial(self._strung, span, few)) for span in self._spans(rows, few.per_series)]
+
+    def _spans(self, rows: int, per_series: float) -> list[slice]:
+        """Neighbouring series, so many at a time or fewer."""
+        rows = max(1, min(rows, round(_TILE_SAMPLES / max(1.0, per_series))))
+        return [slice(start, min(start + rows, len(self._ids))) for start in range(0, len(self._ids), rows)]
+
+    def _strung(self, span: slice, few: Few) -> Samples:
+        every = []
+        for row in range(span.start, span.stop):
+            known = [one.strand(row, self._start_ms, self._end_ms) for one in few.placed]
+            new = [strands.staged(rows, int(self._ids[row])) for rows in few.staged]
+            strand = strands.joined([*known, *new])
+            if strand is None:
+                return self._sorted(span)
+            every.append(strand)
+        return strands.beside(every)
+
+    def _sorted(self, span: slice) -> Samples:
+        """Series whose samples came late, or twice."""
+        sources = self._memory.around(self._start_ms, self._end_ms).sources(self._start_ms, self._end_ms)
+        return self._assembled(self._ids[span], sources, "last")
+
     def _assembled(self, ids: Ids, sources: Sequence[Source], column: Column) -> Samples:
         parts = [part_of(source, ids, self._start_ms, self._end_ms, column) for source in sources]
         return Samples(*(assemble(parts) if parts else _nothing(len(ids))))
@@ -194,7 +178,7 @@ class Lying:
         times = np.where(times > self._start_ms, times, NEVER)
         if len(late):
             rows = Names([self._names.rows[row] for row in late.tolist()])
-            part = Lying(self._memory, Chosen(self._ids[late], rows, 0, 0), self._start_ms, self._end_ms)
+            part = type(self)(self._memory, Chosen(self._ids[late], rows, 0, 0), self._start_ms, self._end_ms)
             times[late], values[late] = part.last_read()
         return times, values
 
@@ -225,6 +209,24 @@ class _Placed(NamedTuple):
             return self.source.part(self.place[span])
         low, high = stretches(self.source.offsets, self.place[span])
         return OfColumns(self.source.times, self.source.values, low, high - low)
+
+    @property
+    def at_hand(self) -> bool:
+        """True when nothing is to be read from the disk."""
+        return isinstance(self.source, Run) or self.source.cached(self.place)
+
+    def strand(self, row: int, after_ms: int, until_ms: int) -> Strand:
+        place = int(self.place[row])
+        return strands.NOTHING if place < 0 else self.source.strand(place, after_ms, until_ms)
+
+
+class Few(NamedTuple):
+    """Where a few series lie: in sources, and among samples as they came."""
+
+    placed: Sequence[_Placed]
+    staged: Sequence[Rows]
+    per_series: float
+    """About how many samples of each lie in the sources."""
 
 
 def _ascending(places: Offsets) -> Offsets:

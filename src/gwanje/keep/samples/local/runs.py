@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gwanje.keep.promql.table import ranges
 from gwanje.keep.samples.local import pages
+from gwanje.keep.samples.local.strands import Strand
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,6 +101,13 @@ class Run:
         if self.end_ms > until_ms:
             high = first_after(self.times, low, high, until_ms)
         return slices(self.times, self.values, low, high)
+
+    def strand(self, place: int, after_ms: int, until_ms: int) -> Strand:
+        """The samples of one of its series in a stretch of time."""
+        low, high = self.offsets[place : place + 2].tolist()
+        times = self.times[low:high]
+        begin, end = times.searchsorted((after_ms, until_ms), "right").tolist()
+        return Strand(times[begin:end], self.values[low + begin : low + end])
 
     def held(self, series: Ids, times: Times) -> tuple[NDArray[np.bool_], Values]:
         """Which of these samples are here already, and with which values."""

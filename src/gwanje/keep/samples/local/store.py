@@ -8,8 +8,10 @@ becomes a block.
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
+from gwanje.keep.samples.local import at_hand
 from gwanje.keep.samples.local.copying import copy
 from gwanje.keep.samples.local.memory import Memory
 from gwanje.keep.samples.local.opening import Opening
@@ -45,8 +47,9 @@ class Store:
         reader = Reader(self._memory)
         self.append = Writer(self._memory, self._log, self._upkeep).append
         self.looking = self._memory.index.looking
-        self.fetch, self.find, self.series = reader.fetch, reader.find, reader.series
-        self.sweep = Sweeper(self._memory, reader.choose).sweep
+        self.find_at_hand = partial(at_hand.find, self._memory, reader.chosen)
+        self.fetch, self.find, self.series, self.newest = reader.fetch, reader.find, reader.series, reader.newest
+        self.sweep = Sweeper(self._memory, reader.chosen.by).sweep
         self.write_block, self.compact = self._upkeep.write_block, self._upkeep.compact
         self._threads = [
             threading.Thread(target=run, daemon=True)

@@ -21,8 +21,8 @@ from gwanje.keep.samples.local.reading import Lying
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from gwanje.keep.samples.local.chosen import Chosen
     from gwanje.keep.samples.local.memory import Memory
-    from gwanje.keep.samples.local.reading import Chosen
     from gwanje.keep.samples.local.runs import Ids
 
 _REMEMBERED = 16

@@ -191,16 +191,15 @@ class OfColumns:
         count = int(self.counts[longest])
         own = self.times[int(self.low[longest]) : int(self.low[longest]) + count]
         first, past = int(np.searchsorted(own, after_ms, "right")), int(np.searchsorted(own, until_ms, "right"))
-        for _ in range(_NEAR):
-            if first > 0 and self._any_after(first - 1, after_ms):
-                first -= 1
-            if past < count and not self._all_after(past, until_ms):
-                past += 1
-        if (first > 0 and self._any_after(first - 1, after_ms)) or (past < count and not self._all_after(past, until_ms)):
-            high = self.low + self.counts
-            begins, ends = (first_after(self.times, self.low, high, instant) - self.low for instant in (after_ms, until_ms))
-            return _levelled(begins, ends, self.counts)
-        return Between(np.full(len(self.low), first), np.full(len(self.low), past))
+        for _ in range(_NEAR + 1):
+            early = first > 0 and self._any_after(first - 1, after_ms)
+            late = past < count and not self._all_after(past, until_ms)
+            if not early and not late:
+                return Between(np.full(len(self.low), first), np.full(len(self.low), past))
+            first, past = first - early, past + late
+        high = self.low + self.counts
+        begins, ends = (first_after(self.times, self.low, high, instant) - self.low for instant in (after_ms, until_ms))
+        return _levelled(begins, ends, self.counts)
 
     def lay(self, into: Matrix, sorts: Sequence[Alike]) -> None:
         for rows, chosen, columns in sorts:

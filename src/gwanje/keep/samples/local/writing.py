@@ -119,12 +119,11 @@ class Writer:
             return "label_limit", f"{_shown(labels)} has {len(labels)} labels, {settings.labels} are allowed (setting `labels`)"
         for name, value in labels:
             if len(name) > settings.name_length:
-                return (
-                    "label_limit",
-                    f"the label name {name[:40]}… has {len(name)} characters, {settings.name_length} are allowed",
-                )
+                problem = f"the label name {name[:40]}… has {len(name)} characters, {settings.name_length} are allowed"
+                return "label_limit", f"{problem} (setting `name_length`)"
             if len(value) > settings.value_length:
-                return "label_limit", f"the label {name!r} has {len(value)} characters, {settings.value_length} are allowed"
+                problem = f"the label {name!r} has {len(value)} characters, {settings.value_length} are allowed"
+                return "label_limit", f"{problem} (setting `value_length`)"
         if self._memory.active + named.added >= settings.active_series:
             problem = f"{_shown(labels)} is new, and {settings.active_series} series are active already"
             return "series_limit", f"{problem}; send fewer, or raise the setting `active_series`"
