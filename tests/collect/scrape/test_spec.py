@@ -32,6 +32,7 @@ targets:
       - {type: static, targets: ["web-1:9100"], labels: {port: 9100}}
       - {type: file, files: ["machines/*.yaml"], refresh_interval: 1m}
       - {type: http, url: "http://127.0.0.1/targets"}
+      - {type: kubernetes, role: pod, namespaces: [shop]}
     relabel: [{source_labels: [__address__], regex: '(.*):\\d+', target_label: host}]
     metric_relabel: [{source_labels: [__name__], regex: 'go_.*', action: drop}]
 """
@@ -47,6 +48,7 @@ targets:
     static_configs: [{targets: ["web-1:9100"], labels: {port: 9100}}]
     file_sd_configs: [{files: ["machines/*.yaml"], refresh_interval: 1m}]
     http_sd_configs: [{url: "http://127.0.0.1/targets"}]
+    kubernetes_sd_configs: [{role: pod, namespaces: {names: [shop]}}]
     relabel_configs: [{source_labels: [__address__], regex: '(.*):\\d+', target_label: host}]
     metric_relabel_configs: [{source_labels: [__name__], regex: 'go_.*', action: drop}]
 """
@@ -56,7 +58,7 @@ def test_prometheus_s_spelling_means_the_same(tmp_path: Path) -> None:
     (ours,), (theirs,) = (jobs(tmp_path, text, PASSWORD="secret") for text in (OURS, THEIRS))
     assert ours.discover == theirs.discover
     assert ours.job.model_copy(update={"discover": ()}) == theirs.job.model_copy(update={"discover": ()})
-    assert [chosen.name for chosen in ours.discover] == ["static", "file", "http"]
+    assert [chosen.name for chosen in ours.discover] == ["static", "file", "http", "kubernetes"]
     assert "secret" not in repr(ours)
 
 
@@ -75,7 +77,9 @@ def test_targets_of_the_job_itself_are_static_ones(tmp_path: Path) -> None:
         pytest.param("[{name: a, intervall: 5s}]", "did you mean 'interval'?", id="an unknown key"),
         pytest.param("[{name: a, interval: 5s, timeout: 6s}]", "no longer than the interval", id="a timeout too long"),
         pytest.param("[{name: a, bearer_token: x, basic_auth: {username: b}}]", "set one of", id="two keys at once"),
-        pytest.param("[{name: a, discover: [{type: consul}]}]", "known kinds: file, http, static", id="an unknown discovery"),
+        pytest.param(
+            "[{name: a, discover: [{type: consul}]}]", "known kinds: file, http, kubernetes, static", id="an unknown discovery"
+        ),
         pytest.param(
             "[{name: a, relabel: [{action: keep, regex: '('}]}]", "targets[0].relabel[0]: the regular", id="a wrong step"
         ),

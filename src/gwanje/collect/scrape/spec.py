@@ -29,7 +29,12 @@ _SPELLED: Final = {
     "body_size_limit": "body_bytes",
 }
 """What Prometheus calls our keys."""
-_DISCOVERIES: Final = {"static_configs": "static", "file_sd_configs": "file", "http_sd_configs": "http"}
+_DISCOVERIES: Final = {
+    "static_configs": "static",
+    "file_sd_configs": "file",
+    "http_sd_configs": "http",
+    "kubernetes_sd_configs": "kubernetes",
+}
 _BYTES: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
