@@ -11,6 +11,7 @@ import pytest
 from google.protobuf import json_format
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest, ExportMetricsServiceResponse
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 
 from gwanje.app.clock import now
 from gwanje.carry.ingest import Ingest
@@ -89,6 +90,28 @@ async def test_what_is_refused_is_counted_and_its_neighbours_are_kept(site: Site
     assert "1 points that are neither delta nor cumulative" in why
     assert "too_far_ahead 2" in why
     assert [row["metric"]["host"] for row in rows] == ["web-1"]
+
+
+async def test_after_a_restart_deltas_go_on_from_what_is_stored(site: Site) -> None:
+    def sent(value: int, age_ms: int) -> bytes:
+        message = ExportMetricsServiceRequest()
+        resource = message.resource_metrics.add()
+        resource.resource.attributes.add(key="service.name", value=AnyValue(string_value="shop"))
+        counter = resource.scope_metrics.add().metrics.add(name="orders").sum
+        counter.is_monotonic, counter.aggregation_temporality = True, AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
+        counter.data_points.add(as_int=value, time_unix_nano=(at_ms - age_ms) * 1_000_000 + 123_456)
+        return message.SerializeToString()
+
+    at_ms = to_ms(now())
+    async with site.with_key(Scope.INGEST) as client:
+        await post(client, sent(5, 3000), PROTOBUF)
+        await post(client, sent(2, 2000), PROTOBUF)
+    again = replace(site, app=application(site.house.rooms(), site.live))  # a door that remembers nothing
+    async with again.with_key(Scope.INGEST, Scope.READ) as client:
+        for value, age_ms in ((2, 2000), (4, 1000)):  # the first was stored, its answer was lost
+            assert partial(await post(client, sent(value, age_ms), PROTOBUF)) == (0, "")
+        (row,) = await found(client, "orders_total[1h]")
+    assert [value for _, value in row["values"]] == ["5", "7", "11"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from gwanje.app.clock import now
 from gwanje.keep.state.people import Scope
 from gwanje.model import Sample, to_ms
-from gwanje.wire.remote_write.encode import encode
+from gwanje.wire.remote_write.encode import compressed, encode
 from tests.wire.version_2 import Sent
 
 from .conftest import Site
@@ -90,6 +90,22 @@ async def test_two_keys_of_one_name_are_two_keys(site: Site) -> None:
 def written(answer: httpx.Response) -> list[str]:
     """Samples, histograms and exemplars of which a sender of version 2 hears that they were written."""
     return [answer.headers[f"X-Prometheus-Remote-Write-{what}-Written"] for what in ("Samples", "Histograms", "Exemplars")]
+
+
+def series_of_1(field: int, count: int) -> bytes:
+    """A whole body: one series without samples, that has another field so many times."""
+    label = b"\x0a\x08__name__\x12\x01m"
+    series = b"\x0a" + bytes((len(label),)) + label + bytes((field << 3 | 2, 0)) * count
+    return compressed(b"\x0a" + bytes((len(series),)) + series)
+
+
+async def test_version_1_hears_of_histograms_and_not_of_exemplars(site: Site) -> None:
+    exemplars, histograms = 3, 4
+    async with site.with_key(Scope.INGEST) as client:
+        fine = await client.post("/api/v1/write", content=series_of_1(exemplars, 2), headers=HEADERS)
+        refused = await client.post("/api/v1/write", content=series_of_1(histograms, 2), headers=HEADERS)
+    assert (fine.status_code, refused.status_code) == (204, 400)
+    assert "native_histograms 2), 0 kept; the first: native histograms are not kept" in refused.json()["error"]["what"]
 
 
 async def test_version_2_is_told_what_was_written_and_a_repeated_body_is_not_lost(site: Site) -> None:

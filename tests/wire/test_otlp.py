@@ -6,7 +6,6 @@ import json
 import math
 import struct
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,95 +13,17 @@ from google.protobuf import json_format
 from hypothesis import given, settings
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
-from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, Metric, ResourceMetrics, ScopeMetrics
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, ResourceMetrics, ScopeMetrics
 
 from gwanje.errors import BadInput, TooLarge
 from gwanje.model import STALE_NAN_BITS
 from gwanje.wire.columns import About
 from gwanje.wire.otlp import names
-from gwanje.wire.otlp.decode import Decoded, Limits, decode
+from gwanje.wire.otlp.decode import Limits, decode
 from gwanje.wire.otlp.json import from_json
 from gwanje.wire.otlp.running import Running
 from tests.wire.mutation import CHANGES, END, Change, is_bad_input_or_fine, mutated
-
-AT_MS = 1_700_000_000_000
-AT_NS = AT_MS * 1_000_000
-DELTA, CUMULATIVE = (
-    AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA,
-    AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE,
-)
-NEITHER = AggregationTemporality.AGGREGATION_TEMPORALITY_UNSPECIFIED
-
-
-def attributes(**pairs: str) -> list[KeyValue]:
-    return [KeyValue(key=key.replace("__", "."), value=AnyValue(string_value=value)) for key, value in pairs.items()]
-
-
-class Sent:
-    """One request of one resource and one scope."""
-
-    def __init__(self, **resource: str) -> None:
-        self.message = ExportMetricsServiceRequest()
-        self.of = self.message.resource_metrics.add()
-        self.of.resource.attributes.extend(attributes(**(resource or {"service__name": "shop"})))
-        self.scope = self.of.scope_metrics.add()
-
-    def gauge(self, name: str, *values: float, unit: str = "", **labels: str) -> Any:
-        metric = self.scope.metrics.add(name=name, unit=unit)
-        return [self._number(metric.gauge, value, labels) for value in values]
-
-    def sum(
-        self,
-        name: str,
-        *values: float,
-        unit: str = "",
-        monotonic: bool = True,
-        temporality: AggregationTemporality.ValueType = CUMULATIVE,
-        **labels: str,
-    ) -> Any:
-        metric = self.scope.metrics.add(name=name, unit=unit)
-        metric.sum.is_monotonic, metric.sum.aggregation_temporality = monotonic, temporality
-        return [self._number(metric.sum, value, labels) for value in values]
-
-    def histogram(
-        self,
-        bounds: list[float],
-        counts: list[int],
-        total: float | None = None,
-        temporality: AggregationTemporality.ValueType = CUMULATIVE,
-    ) -> Any:
-        metric = self.scope.metrics.add(name="latency", unit="s")
-        metric.histogram.aggregation_temporality = temporality
-        point = metric.histogram.data_points.add(
-            time_unix_nano=AT_NS, count=sum(counts), explicit_bounds=bounds, bucket_counts=counts, sum=total
-        )
-        point.attributes.extend(attributes(path="/"))
-        return point
-
-    def decoded(self, running: Running | None = None, promoted: dict[str, str] | None = None) -> Decoded:
-        return decode(self.message.SerializeToString(), running or Running(), promoted or {})
-
-    @staticmethod
-    def _number(of: Any, value: float, labels: dict[str, str]) -> Any:
-        point = of.data_points.add(time_unix_nano=AT_NS)
-        point.attributes.extend(attributes(**labels))
-        if isinstance(value, int):
-            point.as_int = value
-        else:
-            point.as_double = value
-        return point
-
-
-def series(decoded: Decoded) -> dict[str, float]:
-    """Values by series in the form people know."""
-    columns = decoded.columns
-    shown = []
-    for key in columns.keys:
-        labels = dict(columns.labels_of(key))
-        metric = labels.pop("__name__")
-        shown.append(metric + "{" + ",".join(f"{name}={value}" for name, value in labels.items()) + "}")
-    assert set(columns.times.tolist()) <= {AT_MS}
-    return dict(zip(shown, columns.values.tolist(), strict=True))
+from tests.wire.otlp_sent import AT_NS, DELTA, NEITHER, Sent, attributes, exponential, series
 
 
 @pytest.mark.parametrize(
@@ -286,17 +207,6 @@ def test_a_summary_becomes_quantiles() -> None:
     }
 
 
-def exponential(
-    sent: Sent, counts: list[int], *, scale: int = 0, offset: int = 0, zeros: int = 0, temporality: Any = CUMULATIVE
-) -> Any:
-    histogram = sent.scope.metrics.add(name="latency", unit="s").exponential_histogram
-    histogram.aggregation_temporality = temporality
-    point = histogram.data_points.add(time_unix_nano=AT_NS, count=sum(counts) + zeros, scale=scale, zero_count=zeros)
-    point.positive.offset = offset
-    point.positive.bucket_counts.extend(counts)
-    return point
-
-
 @pytest.mark.parametrize(
     ("scale", "offset", "counts", "zeros", "buckets"),
     [
@@ -324,8 +234,8 @@ def test_an_exponential_histogram_becomes_classic_buckets(
     }
 
 
-def _exponential_delta(sent: Sent) -> None:
-    exponential(sent, [1], temporality=DELTA)
+def _exponential_of_no_time(sent: Sent) -> None:
+    exponential(sent, [1], temporality=NEITHER)
 
 
 def _below_zero(sent: Sent) -> None:
@@ -351,7 +261,7 @@ def _no_number(sent: Sent) -> None:
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
-        pytest.param(_exponential_delta, "as deltas", id="an exponential histogram as a delta"),
+        pytest.param(_exponential_of_no_time, "neither delta nor cumulative", id="an exponential histogram that does not say"),
         pytest.param(_below_zero, "below zero", id="an exponential histogram of values below zero"),
         pytest.param(_scale, "unknown scale", id="an exponential histogram of a scale that is none"),
         pytest.param(_without_temporality, "neither delta nor cumulative", id="a sum that does not say since when"),
@@ -390,66 +300,6 @@ def test_a_metric_without_a_name_is_refused_alone() -> None:
     with pytest.raises(BadInput, match="no name"):
         columns.labels_of(columns.keys[0])
     assert columns.labels_of(columns.keys[1])
-
-
-# --- deltas ------------------------------------------------------------------------------------------------------------------
-
-
-def delta(value: float, after_ms: int) -> Sent:
-    sent = Sent()
-    sent.sum("requests", value, temporality=DELTA)[0].time_unix_nano = AT_NS + after_ms * 1_000_000
-    return sent
-
-
-def test_deltas_add_up_over_gaps() -> None:
-    running = Running()
-    sums = [delta(value, at).decoded(running).columns.values.tolist() for value, at in ((3, 0), (4, 1000), (5, 900_000))]
-    assert sums == [[3], [7], [12]]
-
-
-def test_a_delta_sent_again_gives_the_same_sum() -> None:
-    running = Running()
-    sums = [delta(value, at).decoded(running).columns.values.tolist() for value, at in ((3, 0), (4, 1000), (4, 1000))]
-    assert sums == [[3], [7], [7]]
-
-
-def test_a_delta_that_comes_late_is_refused() -> None:
-    running = Running()
-    delta(3, 1000).decoded(running)
-    late = delta(4, 0).decoded(running)
-    assert (len(late.columns.keys), dict(late.refused)) == (0, {"deltas that came after later ones": 1})
-    assert delta(5, 2000).decoded(running).columns.values.tolist() == [8]
-
-
-def test_deltas_of_histograms_add_up_bucket_by_bucket() -> None:
-    running = Running()
-    for after_ns in (0, 1):
-        sent = Sent()
-        sent.histogram([1.0], [2, 3], 4.0, DELTA).time_unix_nano = AT_NS + after_ns
-        found = series(sent.decoded(running))
-    assert found == {
-        "latency_seconds_bucket{job=shop,le=1,path=/}": 4,
-        "latency_seconds_bucket{job=shop,le=+Inf,path=/}": 10,
-        "latency_seconds_count{job=shop,path=/}": 10,
-        "latency_seconds_sum{job=shop,path=/}": 8,
-    }
-
-
-def test_a_late_histogram_is_one_refused_point() -> None:
-    running = Running()
-    for after_ns in (1, 0):
-        sent = Sent()
-        sent.histogram([1.0], [2, 3], 4.0, DELTA).time_unix_nano = AT_NS + after_ns
-        decoded = sent.decoded(running)
-    assert dict(decoded.refused) == {"deltas that came after later ones": 1}
-
-
-def test_the_series_that_was_silent_longest_begins_again() -> None:
-    running = Running(most=2)
-    ones = np.ones(1)
-    for at, key in enumerate((b"a", b"b", b"a", b"c")):
-        running.totals([key], np.array([at]), ones)
-    assert running.totals([b"a", b"b"], np.array([9, 9]), np.ones(2))[0].tolist() == [3, 1]
 
 
 # --- what cannot be read -----------------------------------------------------------------------------------------------------

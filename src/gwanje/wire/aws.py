@@ -127,7 +127,7 @@ def _alarm_from_sns(plain: Mapping[str, Any]) -> CloudAlert:
     arn = str(plain.get("AlarmArn", ""))
     region = arn.split(":")[3] if arn.count(":") >= 3 else str(plain.get("Region", ""))
     name = str(plain["AlarmName"])
-    threshold = trigger.get("Threshold")
+    operator, threshold = _operator(str(trigger.get("ComparisonOperator", ""))), trigger.get("Threshold")
     return CloudAlert(
         source="cloudwatch",
         name=name,
@@ -139,7 +139,7 @@ def _alarm_from_sns(plain: Mapping[str, Any]) -> CloudAlert:
         description=str(plain.get("AlarmDescription") or ""),
         reason=str(plain.get("NewStateReason", "")),
         link=_alarm_link(region, name),
-        threshold="" if threshold is None else f"{_operator(str(trigger.get('ComparisonOperator', '')))} {float(threshold):g}",
+        threshold="" if threshold is None else f"{operator} {repr(float(threshold)).removesuffix('.0')}",
         details={"metric": f"{trigger.get('Namespace', '')}/{trigger.get('MetricName', '')}".strip("/")},
     )
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response
 
 from gwanje.errors import GwanjeError
-from gwanje.keep.samples.base import Appended
+from gwanje.keep.samples.base import Appended, Remembering
 from gwanje.keep.state.people import Scope, Who
 from gwanje.show.api.answers import of_error
 from gwanje.show.api.door import Door
@@ -17,7 +17,7 @@ from gwanje.wire import gzip
 from gwanje.wire.otlp.decode import Decoded, decode
 from gwanje.wire.otlp.encode import JSON, PROTOBUF, refused, taken
 from gwanje.wire.otlp.json import from_json
-from gwanje.wire.otlp.running import Running
+from gwanje.wire.otlp.running import Running, nothing_stored
 
 _MOST_JSON_BYTES = 8 << 20
 """A body of JSON takes many times its size while it is read."""
@@ -34,8 +34,9 @@ def routes(door: Door) -> APIRouter:
         """OTLP metrics: an `ExportMetricsServiceRequest` in protobuf or JSON, as it is or by gzip.
 
         200 means that every point is durable but for those of `partial_success`, which says how many were refused and why.
-        Deltas are summed up in memory: after a restart such a counter begins at zero again, which `rate` and `increase` take
-        for a reset. Histograms become classic buckets, exponential ones of bounds √2 apart; exponential deltas are refused.
+        Deltas are summed up, and go on after a restart from what is stored; where the store is a remote one, and for exponential
+        histograms, they begin at zero again, which `rate` and `increase` take for a counter's reset. Histograms become classic
+        buckets, exponential ones of bounds √2 apart.
         400 means that nothing could be read; 503 asks to come again.
         """
         return await points.take(request, who)
@@ -48,7 +49,8 @@ class _Points:
 
     def __init__(self, door: Door) -> None:
         self._door = door
-        self._running = Running()
+        samples = door.rooms.samples
+        self._running = Running(stored=samples.newest if isinstance(samples, Remembering) else nothing_stored)
 
     async def take(self, request: Request, who: Who) -> Response:
         encoding = request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -18,6 +18,7 @@ from gwanje.show.api.gate import needs
 from gwanje.show.api.short_way import Taker
 from gwanje.wire.remote_write import v2
 from gwanje.wire.remote_write.decode import decode
+from gwanje.wire.remote_write.histograms import native
 
 _ENCODING, _TYPE = "snappy", "application/x-protobuf"
 _VERSION_1, _VERSION_2 = "prometheus.WriteRequest", "io.prometheus.write.v2.Request"
@@ -34,9 +35,8 @@ def routes(door: Door) -> APIRouter:
         `Content-Type: application/x-protobuf;proto=…` names the message: `prometheus.WriteRequest`, which is also meant where
         none is named, or `io.prometheus.write.v2.Request`. 204 means that every sample is durable. 400 means that some or all
         can never be taken: the good ones were kept, and the answer says what was wrong with the first of the others. 503 asks
-        to come again. What is said of metrics stands in `/api/v1/metadata`. Exemplars and the native histograms of 1.0 are passed
-        over; native histograms of 2.0 are refused. What was written of a 2.0 message stands in the
-        `X-Prometheus-Remote-Write-…-Written` headers.
+        to come again. What is said of metrics stands in `/api/v1/metadata`. Exemplars are passed over; native histograms are
+        refused. What was written of a 2.0 message stands in the `X-Prometheus-Remote-Write-…-Written` headers.
         """
         return await _take(door, request, who)
 
@@ -61,7 +61,10 @@ async def _take(door: Door, request: Request, who: Who) -> Response:
         if message == _VERSION_2:
             return await _take_2(door, await request.body(), who)
         columns = await asyncio.to_thread(decode, await request.body())
-        return _answer(await door.store(columns, who))
+        appended = await door.store(columns, who)
+        # A series has samples, histograms or exemplars: only where one has no samples the body is looked at again.
+        histograms = 0 if columns.counts.all() else await asyncio.to_thread(native, columns.body)
+        return _answer(_with_histograms(appended, histograms))
 
 
 def _message(content_type: str) -> str:
@@ -75,17 +78,21 @@ def _message(content_type: str) -> str:
 
 async def _take_2(door: Door, body: bytes, who: Who) -> Response:
     request = await asyncio.to_thread(v2.decode, body)
-    appended = await door.store(request.columns, who)
-    if request.histograms:
-        refused = {**appended.refused, "native_histograms": request.histograms}
-        why = appended.problem or "native histograms are not kept; send classic ones"
-        appended = replace(appended, refused=refused, problem=why)
+    appended = _with_histograms(await door.store(request.columns, who), request.histograms)
     answer = _answer(appended)
     # What was there before is written, too: a sender that repeats a batch shall not take it for lost.
     answer.headers[f"{_WRITTEN}-Samples-Written"] = str(appended.accepted + appended.duplicates)
     answer.headers[f"{_WRITTEN}-Histograms-Written"] = "0"
     answer.headers[f"{_WRITTEN}-Exemplars-Written"] = "0"
     return answer
+
+
+def _with_histograms(appended: Appended, histograms: int) -> Appended:
+    """What became of a body that also holds native histograms."""
+    if not histograms:
+        return appended
+    refused = {**appended.refused, "native_histograms": histograms}
+    return replace(appended, refused=refused, problem=appended.problem or "native histograms are not kept; send classic ones")
 
 
 def _answer(appended: Appended) -> Response:

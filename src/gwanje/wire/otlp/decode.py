@@ -61,12 +61,12 @@ def decode(
     Deltas are added to `running`. Exemplars and start times are passed over.
     """
     resources = messages.resources(request)
-    reading = Reading(running, (limits or Limits()).samples)
     _check_metrics(resources)
     owners = Owners.of(resources)
+    naming = Naming(owners.heads, promoted)
+    reading = Reading(running, (limits or Limits()).samples, naming.of)
     for read in (sorts.gauges, sorts.sums, sorts.histograms, sorts.summaries, sorts.exponentials):
         read(owners, reading)
-    naming = Naming(owners.heads, promoted)
     _targets(owners, reading, naming)
     columns = Columns(
         protocol=PROTOCOL,

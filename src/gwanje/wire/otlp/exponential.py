@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from gwanje.wire.columns import Values
 
 FINEST_SCALE = 1
@@ -16,7 +14,7 @@ SCALES = range(-10, 21)
 """Those that OpenTelemetry allows."""
 
 
-def classic(scale: int, offset: int, counts: NDArray[np.uint64], at_zero: int) -> tuple[Values, Values]:
+def classic(scale: int, offset: int, counts: Values, at_zero: float) -> tuple[Values, Values]:
     """Rising bounds, and how many values lie at or below each. The last bound has all but what no number can bound.
 
     Merging is exact: every bound of a coarser scale is one of the finer scale, too.
@@ -26,9 +24,9 @@ def classic(scale: int, offset: int, counts: NDArray[np.uint64], at_zero: int) -
     shift = max(0, scale - FINEST_SCALE)
     places = (np.arange(len(counts), dtype=np.int64) + offset) >> shift
     last = np.flatnonzero(np.append(places[1:] != places[:-1], True))
-    up_to = np.cumsum(counts)[last].astype(np.float64) + at_zero
+    up_to = np.cumsum(counts)[last] + at_zero
     edges = np.append(places[0], places[last] + 1)
     with np.errstate(over="ignore", under="ignore"):
         bounds = np.exp2(edges * 2.0 ** -min(scale, FINEST_SCALE))
     sound = np.isfinite(bounds) & (bounds > np.append(0.0, bounds[:-1]))
-    return bounds[sound], np.append(float(at_zero), up_to)[sound]
+    return bounds[sound], np.append(at_zero, up_to)[sound]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from gwanje.wire.otlp.owners import DIGEST_BYTES, list_of_each
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from gwanje.wire.columns import Labels
     from gwanje.wire.otlp.owners import Owners
     from gwanje.wire.otlp.running import Running
 
@@ -30,6 +31,8 @@ class Reading:
 
     running: Running
     most: int
+    labels_of: Callable[[bytes], Labels]
+    """The labels of a key."""
     keys: list[bytes] = field(default_factory=list)
     times: list[NDArray[np.int64]] = field(default_factory=list)
     values: list[NDArray[np.float64]] = field(default_factory=list)
@@ -97,6 +100,10 @@ class Points:
         np.maximum.at(owners.newest, resources, self.times_ns[kept])
         return kept.tolist()
 
+    def key(self, point: int, part: bytes) -> bytes:
+        """The key of one number of a point, as `parts.py` spells it."""
+        return self.prefixes[point] + part + self.attributes[point]
+
     def sizes(self) -> NDArray[np.int64]:
         """The most bytes that a key of each point takes."""
         return np.array(list(map(len, self.attributes)), np.int64) + DIGEST_BYTES + 1 + 8
@@ -127,13 +134,14 @@ class Rows:
 def add(points: Points, rows: Rows, delta: NDArray[np.bool_] | None, reading: Reading) -> None:
     """Take samples over; `delta` says which of all points are differences, which become running totals."""
     at = np.array(rows.points, np.int64)
-    prefixes, attributes = points.prefixes, points.attributes
-    keys = [prefixes[i] + part + attributes[i] for i, part in zip(rows.points, rows.parts, strict=True)]
+    keys = list(map(points.key, rows.points, rows.parts))
     times, values = points.times_ns[at], rows.values.astype(np.float64)
     silent = points.silent[at]
     late = None
     if delta is not None and (deltas := np.flatnonzero(delta[at] & ~silent)).size:
-        totals, counted = reading.running.totals([keys[i] for i in deltas.tolist()], times[deltas], values[deltas])
+        own = [keys[i] for i in deltas.tolist()]
+        reading.running.go_on(own, reading.labels_of)
+        totals, counted = reading.running.totals(own, times[deltas], values[deltas])
         values[deltas] = totals
         late = deltas[~counted]
     values.view(np.uint64)[silent] = STALE_NAN_BITS

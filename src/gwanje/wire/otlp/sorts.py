@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gwanje.wire.otlp.adding import Histogram
 from gwanje.wire.otlp.exponential import SCALES, classic
 from gwanje.wire.otlp.owners import list_of_each
 from gwanje.wire.otlp.parts import BUCKET, COUNT, INFINITY, QUANTILE, SUM, VALUE, with_bounds
 from gwanje.wire.otlp.points import Points, Rows, add
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from gwanje.wire.otlp.owners import Owners
@@ -72,27 +75,59 @@ def summaries(owners: Owners, reading: Reading) -> None:
 
 
 def exponentials(owners: Owners, reading: Reading) -> None:
-    """As histograms are, with classic buckets; deltas and values below zero are refused."""
+    """As histograms are, with classic buckets; deltas added up, values below zero refused."""
     points = Points.of("exponential", owners, reading)
     rows, positive = points.rows, points.rows.field("positive")
     delta = _deltas("exponential", points, owners, reading)
-    points.refuse(delta, "exponential histograms as deltas; send cumulative ones, or explicit bounds", reading)
     negative = np.diff(rows.field("negative").field("counts").offsets.to_numpy()) > 0
     points.refuse(negative, "exponential histograms with values below zero", reading)
     scales = rows.field("scale").to_numpy()
     points.refuse((scales < SCALES[0]) | (scales > SCALES[-1]), "exponential histograms of an unknown scale", reading)
+    has_sum, sums = _valid(rows.field("sum")), _filled(rows.field("sum"))
+    points.refuse(delta & ~np.isfinite(sums) & ~points.silent, "deltas that are no finite number", reading)
     starts, all_counts = positive.field("counts").offsets.to_numpy(), positive.field("counts").values.to_numpy()
     reading.make_room(points.sizes(), np.where(points.keep, np.diff(starts).astype(np.int64) + 4, 0))
-    kept = points.kept(owners)
     offsets, zeros = positive.field("offset").fill_null(0).to_numpy(), rows.field("zeros").to_numpy()
-    numbers, parts, values = list[int](), list[bytes](), [np.empty(0)]
-    for i in kept:
-        bounds, up_to = classic(int(scales[i]), int(offsets[i]), all_counts[starts[i] : starts[i + 1]], int(zeros[i]))
-        numbers += [i] * len(bounds)
-        parts += with_bounds(BUCKET, bounds)
-        values.append(up_to)
-    add(points, Rows(numbers, parts, np.concatenate(values)), None, reading)
-    _totals(points, kept, None, reading)
+    counts = rows.field("count").to_numpy()
+    found: dict[int, Histogram] = {}
+    for i in sorted(points.kept(owners), key=lambda point: int(points.times_ns[point])):
+        buckets = all_counts[starts[i] : starts[i + 1]].astype(np.float64)
+        sent = Histogram(int(scales[i]), int(offsets[i]), buckets, float(zeros[i]), float(counts[i]), float(sums[i]))
+        total = _total(points, i, sent, reading) if delta[i] and not points.silent[i] else sent
+        if total is not None:
+            found[i] = total
+    reading.refused[_LATE] += len(points.late)
+    _classics(points, found, has_sum, reading)
+
+
+def _total(points: Points, point: int, delta: Histogram, reading: Reading) -> Histogram | None:
+    """The histogram after a delta; None where there is nothing new to store."""
+    key, at_ns = points.key(point, COUNT), int(points.times_ns[point])
+    totals = reading.running.histograms
+    if key not in totals and reading.running.stored_since(key, at_ns, reading.labels_of):
+        return None  # sent again after a restart
+    total = totals.after(key, at_ns, delta)
+    if total is None:
+        points.late.add(point)
+    return total
+
+
+def _classics(points: Points, found: Mapping[int, Histogram], has_sum: NDArray[np.bool_], reading: Reading) -> None:
+    """Exponential histograms of points as classic buckets, count, and sum where the point has one."""
+    buckets = {i: classic(one.scale, one.offset, one.counts, one.zeros) for i, one in found.items()}
+    at = np.array(list(found), np.int64)
+    reading.make_room(points.sizes()[at], np.array([len(bounds) + 3 for bounds, _ in buckets.values()], np.int64))
+    numbers = [i for i, (bounds, _) in buckets.items() for _ in bounds]
+    parts = [part for bounds, _ in buckets.values() for part in with_bounds(BUCKET, bounds)]
+    add(points, Rows(numbers, parts, np.concatenate([np.empty(0), *(up_to for _, up_to in buckets.values())])), None, reading)
+    counts = np.array([one.count for one in found.values()])
+    summed = [i for i in found if has_sum[i]]
+    for rows in (
+        Rows(list(found), [INFINITY] * len(found), counts),
+        Rows(list(found), [COUNT] * len(found), counts),
+        Rows(summed, [SUM] * len(summed), np.array([found[i].sum for i in summed])),
+    ):
+        add(points, rows, None, reading)
 
 
 def _numbers(points: Points, delta: NDArray[np.bool_] | None, owners: Owners, reading: Reading) -> None:

@@ -51,7 +51,7 @@ def decode(body: bytes, limits: Limits | None = None) -> Columns:
     """Read a whole body. Raises TooLarge over a limit and BadInput for anything that is not remote write 1.0.
 
     Labels are not looked at here: `labels_of` does it for keys that nobody knows yet, so that one bad series does not
-    lose its neighbours. Exemplars and native histograms are passed over.
+    lose its neighbours. Exemplars and native histograms are passed over (`histograms.py` counts those).
     """
     limits = limits or Limits()
     message = unpacked(body, limits)
