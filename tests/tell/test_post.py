@@ -7,6 +7,7 @@ import pytest
 
 from gwanje.config import Secret
 from gwanje.errors import Rejected, RetryLater
+from gwanje.http import pause_asked
 from gwanje.tell.post import judge, post
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -27,7 +28,7 @@ NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 )
 def test_retry_after_is_seconds_or_a_date(header: str | None, after: timedelta | None) -> None:
     with pytest.raises(RetryLater) as caught:
-        judge("Slack", 429, header, "slow down", NOW)
+        judge("Slack", 429, pause_asked(header, NOW), "slow down")
     assert caught.value.after == after
     assert str(caught.value) == "Slack answered 429: slow down"
 

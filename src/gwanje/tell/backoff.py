@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 FIRST: Final = timedelta(seconds=1)
@@ -15,3 +15,8 @@ def pause(tries: int, asked: timedelta | None, chance: float) -> timedelta:
     full = min(FIRST * float(1 << min(max(tries, 1) - 1, 20)), LONGEST)
     own = full * (0.5 + chance / 2)
     return max(own, min(asked, LONGEST_ASKED)) if asked else own
+
+
+def rests(until: datetime | None, now: datetime) -> bool:
+    """Whether a receiver that asked for a pause is left alone now, by every message. A clock set back makes none longer."""
+    return until is not None and timedelta() < until - now <= LONGEST_ASKED

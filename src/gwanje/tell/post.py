@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import aiohttp
@@ -29,6 +29,8 @@ class Answer:
 
     status: int
     body: bytes = b""
+    after: timedelta | None = None
+    """The pause that it asked for all the same: some services answer 200 to what they did not take."""
 
     @property
     def values(self) -> Any:
@@ -37,6 +39,16 @@ class Answer:
             return json.loads(self.body or b"{}")
         except ValueError:
             return {}
+
+    def taken(self, what: str, word: str, todo: str) -> dict[str, Any] | None:
+        """What a service says that answers 200 to everything: its JSON where `word` in it is true, None where it took nothing.
+
+        Raises RetryLater where it is no word of that service: something on the way answers in its place.
+        """
+        said = self.values
+        if not isinstance(said, dict) or not isinstance(said.get(word), bool):
+            raise RetryLater(f"what answered is not {what}; see {todo}", after=self.after, status=self.status)
+        return said if said[word] else None
 
 
 async def post(
@@ -49,8 +61,16 @@ async def post(
     form: Mapping[str, str] | None = None,
     method: str = "POST",
     secrets: Iterable[str] = (),
+    asks: Sequence[str] = (),
+    resets: str = "Retry-After",
+    pages: bool = False,
 ) -> Answer:
-    """Send JSON (or a form) once. Raises RetryLater and Rejected, where `what` names the other; `secrets` are never told."""
+    """Send JSON (or a form) once. Raises RetryLater and Rejected, where `what` names the other; `secrets` are never told.
+
+    How long it wants to be left alone the other side says in `Retry-After`; or in seconds in the header `resets`, or at the
+    place `asks` of its JSON. A web page took nothing, whatever its status: somebody's proxy asks who we are; unless `pages` says
+    that the other side answers with pages.
+    """
     if not url.get_secret_value():
         raise Rejected(f"{what} has no address; set `url` of the receiver")
     hidden = (*_parts(url), *(one for one in secrets if one))
@@ -60,8 +80,12 @@ async def post(
         ) as answer:
             said = await read_limited(answer, _MOST_BYTES) if answer.ok else await answer.content.read(8 * _LONGEST_ANSWER)
             told = without(hidden, said)
-            judge(what, answer.status, answer.headers.get("Retry-After"), told, datetime.now(UTC))
-            return Answer(answer.status, said)
+            header = answer.headers.get("Retry-After") or answer.headers.get(resets)
+            after = pause_asked(header, datetime.now(UTC)) or pause_within(said, asks)
+            judge(what, answer.status, after, told)
+            if not pages and said.lstrip()[:1] == b"<":
+                raise RetryLater(f"what answered is a web page and not {what}; see the address", status=answer.status)
+            return Answer(answer.status, said, after)
     except TimeoutError:
         raise RetryLater(f"{what} did not answer within {TIMEOUT.total:g} s") from None
     except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
@@ -75,14 +99,27 @@ async def post(
         raise RetryLater(f"{what} could not be reached ({type(error).__name__})") from None
 
 
-def judge(what: str, status: int, retry_after: str | None, said: str, now: datetime) -> None:
+def judge(what: str, status: int, after: timedelta | None, said: str) -> None:
     """What an answer means: 2xx is accepted; 408, 425, 429 and 5xx are tried again; anything else never succeeds."""
     if 200 <= status < 300:
         return
     told = f"{what} answered {status}" + (f": {said}" if said else "")
     if status in _AGAIN or status >= 500:
-        raise RetryLater(told, after=pause_asked(retry_after, now), status=status)
+        raise RetryLater(told, after=after, status=status)
     raise Rejected(told, status=status)
+
+
+def pause_within(said: bytes, asks: Sequence[str]) -> timedelta | None:
+    """The seconds at a place in JSON; None where there are none. At most a day."""
+    try:
+        found = json.loads(said) if asks else None
+    except ValueError:
+        return None
+    for name in asks:
+        found = found.get(name) if isinstance(found, dict) else None
+    if isinstance(found, bool) or not isinstance(found, int | float) or not found >= 0:
+        return None
+    return timedelta(seconds=min(found, 86_400))
 
 
 def without(hidden: Iterable[str], said: bytes | str) -> str:

@@ -82,7 +82,9 @@ class FarEnd:
     closes: bool = False
     """Close the connection in the middle instead of answering."""
     check: Callable[[Any, Mapping[str, str]], str] = lambda _body, _headers: ""
-    """What the real service finds wrong with a body and its headers; then it is answered with 400."""
+    """What the real service finds wrong with a body and its headers."""
+    refusal: tuple[int, str] = (400, "{}")
+    """Status and text of the answer to a body that is wrong; `{}` in the text is what is."""
     got: list[Any] = field(default_factory=list)
     got_headers: list[Mapping[str, str]] = field(default_factory=list)
     got_paths: list[str] = field(default_factory=list)
@@ -92,12 +94,12 @@ class FarEnd:
         body = await request.json() if request.content_type == "application/json" else dict(await request.post())
         self.got.append(body)
         self.got_headers.append(dict(request.headers))
-        self.got_paths.append(request.path)
+        self.got_paths.append(request.path_qs)
         if self.closes and request.transport is not None:
             request.transport.close()
         wrong = self.check(body, request.headers)
         if wrong:
-            return web.Response(status=400, text=wrong)
+            return web.Response(status=self.refusal[0], text=self.refusal[1].replace("{}", wrong))
         return web.Response(status=self.status, text=self.text, headers=self.headers)
 
 
@@ -184,15 +186,25 @@ MESSAGES: Final = _many()
 class HttpNotifierContract:
     """What every notifier that speaks HTTP does with answers. A test class inherits it and sets `make`.
 
-    `check` is the stand-in's: what the real service finds wrong with a body and its headers, empty where it takes it.
+    `check` is the stand-in's: what the real service finds wrong with a body and its headers, empty where it takes it. It is
+    written from the service's documentation and not from what is sent.
     """
 
     check: Callable[[Any, Mapping[str, str]], str] = staticmethod(lambda _body, _headers: "")
+    accepts: str = ""
+    """What the real service says when it takes a message, where it is that and not the status which says so."""
+
+    refusal: tuple[int, str] = (400, "{}")
+    """How the real service answers when it does not."""
+    pages: bool = False
+    """Whether a web page may be how the other side says that it took a message."""
+
+    def _end(self, **given: Any) -> FarEnd:
+        return FarEnd(text=self.accepts or "ok", refusal=self.refusal, **given)
 
     @pytest.mark.parametrize("message", [pytest.param(message, id=name) for name, message in MESSAGES])
     async def test_the_service_takes_every_sort_of_message(self, make: Make, message: Notification) -> None:
-        async with far_end() as end, aiohttp.ClientSession() as http:
-            end.check = self.check
+        async with far_end(self._end(check=self.check)) as end, aiohttp.ClientSession() as http:
             await make(end.url, http).send(message)
         assert len(end.got) == 1
 
@@ -204,8 +216,8 @@ class HttpNotifierContract:
     async def test_each_answer_means_accepted_later_or_never(
         self, make: Make, status: int, raised: type[GwanjeError] | None
     ) -> None:
-        async with far_end() as end, aiohttp.ClientSession() as http:
-            end.status = status
+        raised = RetryLater if raised is None and status == 204 and self.accepts else raised  # it says nothing
+        async with far_end(self._end(status=status)) as end, aiohttp.ClientSession() as http:
             notifier = make(end.url, http)
             if raised is None:
                 assert (await notifier.send(notification())).status == status
@@ -246,8 +258,17 @@ class HttpNotifierContract:
                 await make(end.url, http).send(notification())
         assert SECRET[:6] not in str(caught.value)
 
+    async def test_a_page_that_answers_in_the_services_place_took_nothing(self, make: Make) -> None:
+        """A proxy's page to sign in, with 200."""
+        async with far_end(FarEnd(text="<html>sign in</html>")) as end, aiohttp.ClientSession() as http:
+            if self.pages:
+                await make(end.url, http).send(notification())
+                return
+            with pytest.raises(RetryLater, match="what answered"):
+                await make(end.url, http).send(notification())
+
     async def test_it_returns_only_after_the_other_side_accepted(self, make: Make) -> None:
-        async with far_end() as end, aiohttp.ClientSession() as http:
+        async with far_end(self._end()) as end, aiohttp.ClientSession() as http:
             sending = asyncio.create_task(make(end.url, http).send(notification(FIRING_ALERT, RESOLVED_ALERT)))
             await sending
         assert len(end.got) == 1

@@ -3,6 +3,7 @@
 import asyncio
 import email
 import email.policy
+import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -204,9 +205,19 @@ async def test_an_address_that_has_the_mail_does_not_get_it_again(office: Office
     assert office.to == [[PEOPLE[0]], [PEOPLE[1]]]
 
 
-async def test_an_address_that_is_refused_for_good_keeps_nobody_else_from_it(office: Office, server: dict[str, Any]) -> None:
+async def test_d3_an_address_that_is_refused_for_good_keeps_nobody_else_from_it(office: Office, server: dict[str, Any]) -> None:
+    """And it is not only logged: the message failed, so that another receiver tells of it, with the address."""
+    mailer = _made(server)
+    office.refuses = {PEOPLE[0]: "450 greylisted", PEOPLE[1]: "550 unknown"}
+    with pytest.raises(RetryLater):
+        await mailer.send(notification())
     office.refuses = {PEOPLE[1]: "550 unknown"}
-    assert (await _made(server).send(notification())).status == 250
+    with pytest.raises(Rejected, match=rf"refused {re.escape(PEOPLE[1])} \(550\) for good"):
+        await mailer.send(notification())
+    assert office.to == [[PEOPLE[0]]]
+    office.refuses = {PEOPLE[0]: "550 unknown", PEOPLE[1]: "450 greylisted"}
+    with pytest.raises(RetryLater):
+        await _made(server).send(notification())
     office.refuses = dict.fromkeys(PEOPLE, "550 unknown")
     with pytest.raises(Rejected):
         await _made(server).send(notification())

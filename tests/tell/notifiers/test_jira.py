@@ -36,7 +36,7 @@ class Standin(FarEnd):
             return web.Response(status=self.fails.pop(end), text="no", headers={"Retry-After": "7"})
         body = await request.json() if request.can_read_body else {}
         if path in {"search", "search/jql"}:
-            return web.json_response({"issues": self._search(body["jql"])})
+            return web.json_response({"issues": self._search(body["jql"])[: body["maxResults"]]})
         if path == "issue":
             return self._make(body["fields"], cloud="/3/" in request.path)
         _, key, *more = path.split("/")
@@ -47,12 +47,12 @@ class Standin(FarEnd):
     def _search(self, jql: str) -> list[dict[str, Any]]:
         match = re.fullmatch(r'project = "(\w+)" AND labels = "([\w-]+)" ORDER BY created DESC', jql)
         assert match
-        return [issue for issue in reversed(self.issues.values()) if match[2] in issue["fields"]["labels"]][:1]
+        return [issue for issue in reversed(self.issues.values()) if match[2] in issue["fields"]["labels"]]
 
     def _make(self, fields: dict[str, Any], *, cloud: bool) -> web.Response:
-        wrong = len(fields["summary"]) > 255 or "\n" in fields["summary"] or not fields["summary"]
-        wrong = wrong or any(" " in label for label in fields["labels"]) or isinstance(fields["description"], dict) is not cloud
-        if wrong:
+        wrong = len(fields["summary"]) > 255 or "\n" in fields["summary"] or not fields["summary"].strip()
+        wrong = wrong or any(" " in label or len(label) > 255 for label in fields["labels"])
+        if wrong or not _taken(fields["description"], cloud=cloud):
             return web.Response(status=400, text="wrong fields")
         key = f"OPS-{len(self.issues) + 1}"
         status = {"name": "To Do", "statusCategory": {"key": "new"}}
@@ -63,6 +63,8 @@ class Standin(FarEnd):
         if not more:
             return web.json_response(issue)
         if more == ["comment"]:
+            if not _taken(body["body"], cloud=isinstance(body["body"], dict)):
+                return web.Response(status=400, text="Comment body is not valid")
             issue["comments"].append(body["body"])
             return web.json_response({"id": "1"}, status=201)
         if not body:
@@ -88,6 +90,17 @@ class Standin(FarEnd):
             key: (issue["fields"]["status"]["statusCategory"]["key"] != "done", len(issue["comments"]))
             for key, issue in self.issues.items()
         }
+
+
+def _taken(text: Any, *, cloud: bool) -> bool:
+    """Whether Jira takes a text: at most 32,767 characters; in the cloud a document of paragraphs without empty texts."""
+    if not cloud:
+        return isinstance(text, str) and 0 < len(text) <= 32_767
+    if (text["type"], text["version"]) != ("doc", 1) or not text["content"]:
+        return False
+    nodes = [node for paragraph in text["content"] for node in paragraph["content"]]
+    right = all(one["type"] == "paragraph" for one in text["content"]) and all(node["type"] == "text" for node in nodes)
+    return right and all(node["text"] for node in nodes) and sum(len(node["text"]) for node in nodes) <= 32_767
 
 
 def _basic() -> str:
@@ -151,6 +164,46 @@ async def test_d9_what_comes_back_soon_opens_the_same_issue(there: Standin, told
     await told.send(replace(OVER, key="k5"))
     await told.send(replace(FIRES, key="k6", decided=BEGAN + timedelta(days=3, seconds=1)))
     assert there.told == {"OPS-1": (False, 3), "OPS-2": (True, 0)}
+
+
+async def test_d9_an_older_issue_that_people_opened_again_is_the_one(there: Standin, told: jira.Jira) -> None:
+    """Never two open issues of a group, although a newer one is closed."""
+    await told.send(FIRES)
+    await told.send(OVER)
+    await told.send(replace(FIRES, key="k4", decided=BEGAN + timedelta(days=9)))
+    await told.send(replace(OVER, key="k5"))
+    there.move("OPS-1", "")
+    await told.send(replace(FIRES, key="k6", decided=BEGAN + timedelta(minutes=1)))
+    assert there.told == {"OPS-1": (True, 2), "OPS-2": (False, 1)}
+
+
+async def test_d9_what_was_closed_without_a_resolution_is_opened_again_too(there: Standin, told: jira.Jira) -> None:
+    await told.send(FIRES)
+    await told.send(OVER)
+    fields = there.issues["OPS-1"]["fields"]
+    fields |= {"resolution": None, "resolutiondate": None, "statuscategorychangedate": "2026-03-01T18:00:00.000+0900"}
+    await told.send(replace(FIRES, key="k4", decided=BEGAN + timedelta(days=1)))
+    assert there.told == {"OPS-1": (True, 2)}
+
+
+@pytest.mark.parametrize(("days", "key"), [(0, "OPS-1"), (2, "OPS-1"), (30, "OPS-1")])
+async def test_d9_wont_fix_is_never_opened_again_and_no_other_is_made_for_it(
+    there: Standin, told: jira.Jira, days: int, key: str
+) -> None:
+    await told.send(FIRES)
+    there.move("OPS-1", "Won't Do")
+    for again in (FIRES, AGAIN, OVER):
+        accepted = await told.send(replace(again, key=f"k{days}", decided=BEGAN + timedelta(days=days)))
+        assert accepted.reference == key
+    assert there.told == {"OPS-1": (False, 0)}
+
+
+async def test_d9_a_notice_and_a_digest_that_is_over_make_no_issue(there: Standin, told: jira.Jira) -> None:
+    messages = dict(MESSAGES)
+    await told.send(messages["notice"])
+    await told.send(messages["resolved"])
+    await told.send(messages["expired"])
+    assert there.told == {}
 
 
 async def test_d9_wont_fix_is_the_last_word(there: Standin, told: jira.Jira) -> None:

@@ -1,10 +1,13 @@
 """Services that are more than a chat: PagerDuty, Alertmanager, AlimTalk, NAVER WORKS, and what Apprise reaches."""
 
+import asyncio
 import base64
 import json
+import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +40,11 @@ imports_of_apprise = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:D
 
 
 def pagerduty_refuses(body: Any, _headers: Mapping[str, str]) -> str:
-    """What the Events API finds wrong: no key, an unknown action, a summary longer than 1024 characters."""
+    """What the Events API finds wrong: no key, an unknown action, a summary longer than 1024 characters, more than 512 KB."""
     about = body["payload"]
+    if len(json.dumps(body).encode()) > 512 * 1024 or not all(link["href"] for link in body["links"]):
+        return "invalid event"
+    datetime.fromisoformat(about["timestamp"])
     if body.get("routing_key") != SECRET or not 0 < len(about["summary"]) <= 1024 or not about["source"]:
         return "invalid event"
     if "event_action" not in body:
@@ -124,6 +130,7 @@ def alimtalk_refuses(body: Any, headers: Mapping[str, str]) -> str:
 
 class TestAlimTalkKeepsThePromise(HttpNotifierContract):
     check = staticmethod(alimtalk_refuses)
+    pages = True
 
     @pytest.fixture
     def make(self) -> Make:
@@ -153,6 +160,15 @@ async def test_a_number_that_has_the_message_is_not_told_again() -> None:
         end.check = lambda _body, _headers: ""
         await gateway.send(notification())
     assert [body["recipients"][0]["no"] for body in end.got] == ["01011112222", "01033334444", "01033334444"]
+
+
+async def test_a_number_that_is_refused_keeps_nobody_else_from_the_message() -> None:
+    """Who left is still on the list: it failed, so that people hear of it, and the other has the message."""
+    async with far_end() as end, aiohttp.ClientSession() as http:
+        end.check = lambda body, _headers: "no such number" if body["recipients"][0]["no"] == "01011112222" else ""
+        with pytest.raises(Rejected, match=r"400: no such number \(1 of 2 numbers\)"):
+            await _alimtalk(end.url, http).send(notification())
+    assert [body["recipients"][0]["no"] for body in end.got] == ["01011112222", "01033334444"]
 
 
 def test_what_is_put_into_a_text_is_not_filled_again() -> None:
@@ -233,6 +249,14 @@ async def test_what_naver_works_answers_is_judged(status: int, raised: type[Exce
     assert "token1" not in str(caught.value)
 
 
+async def test_d3_the_pause_that_naver_works_asks_for_stands_in_a_header_of_its_own() -> None:
+    async with far_end(Works()) as end, aiohttp.ClientSession() as http:
+        end.status, end.text, end.headers = 429, '{"code": "TOO_MANY_REQUESTS"}', {"rateLimit-reset": "42"}
+        with pytest.raises(RetryLater) as caught:
+            await _works(end.url, http, [0.0]).send(notification())
+    assert caught.value.after == timedelta(seconds=42)
+
+
 def test_a_key_that_is_none_is_a_mistake_and_not_shown() -> None:
     with pytest.raises(ValidationError, match="no private key") as caught:
         naver_works.Settings.model_validate(
@@ -258,6 +282,33 @@ async def test_apprise_tells_each_address_and_again_only_those_that_failed() -> 
     assert (len(good.got), len(bad.got)) == (1, 2)
     assert good.got[0]["title"] == "[critical] fail rate high · web-1: Fail rate 20.0 %"
     assert "Value: 20.0 %" in good.got[0]["message"]
+
+
+@imports_of_apprise
+async def test_d5_addresses_that_hang_keep_no_other_receiver_from_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process has one thread for everything else; who has the message is noted although another one hangs."""
+    free, told = threading.Event(), []
+
+    def tell(address: str, _text: object) -> bool:
+        told.append(address)
+        return address != "json://hangs" or free.wait(60)
+
+    monkeypatch.setattr(apprise, "_tell", tell)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    addresses = ["json://hangs", "json://other"]
+    made = apprise.create(apprise.Settings.model_validate({"urls": addresses}), kinds.World(Path()))
+    sending = asyncio.create_task(made.send(notification()))
+    try:
+        async with asyncio.timeout(30):
+            while await made._once.left("k1", addresses) != ["json://hangs"]:  # noqa: ASYNC110 - told in threads, with nothing to wait on
+                await asyncio.sleep(0)
+            assert await asyncio.to_thread(lambda: "done") == "done"
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+    finally:
+        free.set()
+    await made.send(notification())
+    assert sorted(told) == ["json://hangs", "json://hangs", "json://other"]
 
 
 @imports_of_apprise

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,24 @@ KO, EN = Speech(language="ko"), Speech(language="en")
 
 
 def wrong(body: Any, _headers: Mapping[str, str]) -> str:
-    """What Slack refuses: nothing to say, too many attachments, too long a text."""
-    if not body.get("text") or len(body["text"]) > 40_000:
+    """What Slack refuses: nothing to say, too many attachments, too long a text, a colour or time that is none."""
+    if not body.get("text", "").strip():
         return "no_text"
+    if len(body["text"]) > 40_000:
+        return "msg_too_long"
+    for one in body["attachments"]:
+        known = {"color", "title", "title_link", "text", "fallback", "fields", "ts"}
+        told = all(set(field) == {"title", "value", "short"} and field["value"] for field in one.get("fields", []))
+        if set(one) - known or not told or not (one.get("text") or one.get("fallback")):
+            return "invalid_attachments"
     return "too_many_attachments" if len(body["attachments"]) > 100 else ""
+
+
+def the_api_refuses(body: Any, headers: Mapping[str, str]) -> str:
+    """What `chat.postMessage` refuses beside that."""
+    if headers.get("Authorization") != f"Bearer {SECRET}":
+        return "not_authed"
+    return wrong(body, headers) if body.get("channel") else "channel_not_found"
 
 
 class TestSlackKeepsThePromise(HttpNotifierContract):
@@ -104,7 +119,9 @@ def _bot(url: str, http: aiohttp.ClientSession) -> slack.Webhook | slack.Bot:
 
 
 class TestABotKeepsThePromise(HttpNotifierContract):
-    check = staticmethod(wrong)
+    check = staticmethod(the_api_refuses)
+    accepts = '{"ok": true, "ts": "1700000000.1"}'
+    refusal = (200, '{"ok": false, "error": "{}"}')
 
     @pytest.fixture
     def make(self) -> Make:
@@ -126,12 +143,28 @@ async def test_a_group_is_one_thread_whose_end_is_shown_in_the_channel() -> None
     assert (end.got[1]["channel"], end.got[1]["thread_ts"], end.got[1]["reply_broadcast"]) == ("C1", "1700000000.1", True)
 
 
-@pytest.mark.parametrize(("error", "raised"), [("channel_not_found", Rejected), ("ratelimited", RetryLater)])
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        ("channel_not_found", Rejected),
+        ("not_in_channel", Rejected),
+        ("is_archived", Rejected),
+        ("token_revoked", Rejected),
+        ("account_inactive", Rejected),
+        ("msg_too_long", Rejected),
+        ("ratelimited", RetryLater),
+        ("message_limit_exceeded", RetryLater),
+        ("internal_error", RetryLater),
+        ("service_unavailable", RetryLater),
+    ],
+)
 async def test_a_bots_200_that_took_nothing_is_an_error(error: str, raised: type[GwanjeError]) -> None:
     async with far_end() as end, aiohttp.ClientSession() as http:
         end.text = json.dumps({"ok": False, "error": error})
-        with pytest.raises(raised, match=error):
+        end.headers = {"Retry-After": "30"}
+        with pytest.raises(raised, match=error) as caught:
             await _bot(end.url, http).send(notification())
+    assert getattr(caught.value, "after", timedelta(seconds=30)) == timedelta(seconds=30)
 
 
 def test_links_to_open_acknowledge_and_silence_stand_in_the_message() -> None:

@@ -12,6 +12,8 @@ from gwanje.testing.notifiers import FIRING_ALERT, RESOLVED_ALERT, HttpNotifierC
 
 
 class TestWebhookKeepsThePromise(HttpNotifierContract):
+    pages = True
+
     @pytest.fixture
     def make(self) -> Make:
         return lambda url, http: webhook.create(webhook.Settings.model_validate({"url": url}), kinds.World(Path(), http))

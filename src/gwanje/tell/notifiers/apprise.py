@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar, Final
 
 from apprise import Apprise as Library
@@ -17,6 +18,7 @@ from gwanje.tell.texts import Speech, Text, write
 _TYPES: Final = {"critical": "failure", "warning": "warning", "resolved": "success"}
 _FORBIDDEN: Final = frozenset({"file", "dbus", "qt", "gnome", "macosx", "windows", "syslog"})
 """What acts on this machine instead of telling somebody."""
+_AT_ONCE: Final = 8
 
 
 class Settings(Speech):
@@ -44,22 +46,32 @@ def create(settings: Settings, world: kinds.World) -> Apprise:
 
 
 class Apprise:
-    """The library waits for sockets, so each address is told in a thread; only those that did not accept are tried again."""
+    """The library waits for sockets, so each address is told in a thread; only those that did not accept are tried again.
+
+    The threads are its own: addresses that hang keep nothing else of the process from a thread.
+    """
 
     def __init__(self, settings: Settings, once: Once) -> None:
         self._settings = settings
         self._once = once
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="apprise")
 
     async def send(self, notification: Notification) -> Accepted:
         text = write(notification, self._settings)
         addresses = [url.get_secret_value() for url in self._settings.urls]
         left = await self._once.left(notification.key, addresses)
-        told = await asyncio.gather(*(asyncio.to_thread(_tell, one, text) for one in left))
-        await self._once.has(*(address for address, taken in zip(left, told, strict=True) if taken))
+        # Each is noted when it has the message: one that hangs for longer than the message may take repeats no other.
+        for told in asyncio.as_completed([self._told(one, text) for one in left]):
+            address, taken = await told
+            if taken:
+                await self._once.has(address)
         failed = [str(addresses.index(one) + 1) for one in await self._once.left(notification.key, addresses)]
         if failed:
             raise RetryLater(f"Apprise could not tell address {', '.join(failed)}; its library gives no reason")
         return Accepted()
+
+    async def _told(self, address: str, text: Text) -> tuple[str, bool]:
+        return address, await asyncio.get_running_loop().run_in_executor(self._threads, _tell, address, text)
 
 
 def _tell(address: str, text: Text) -> bool:

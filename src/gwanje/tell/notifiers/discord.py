@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import Any, Final
 
 import aiohttp
+from yarl import URL
 
 from gwanje import config, kinds
+from gwanje.config import Secret
 from gwanje.tell.notifiers.base import Accepted, Notification
 from gwanje.tell.post import post
-from gwanje.tell.texts import COLOURS, Part, Speech, cut, write
+from gwanje.tell.texts import COLOURS, Part, Speech, write
 
 _SHOWN: Final = 10
 _LONGEST: Final = {"content": 2000, "title": 256, "description": 4096, "name": 256, "value": 1024}
 _ALL: Final = 6000
 """Characters of all embeds of a message together."""
+_ASKS: Final = ("retry_after",)
 
 
 class Settings(Speech):
@@ -35,8 +38,17 @@ class Discord:
 
     async def send(self, notification: Notification) -> Accepted:
         body = payload(notification, self._settings)
-        answer = await post(self._http, self._settings.url, what="Discord", body=body, headers={})
+        answer = await post(self._http, _confirmed(self._settings.url), what="Discord", body=body, headers={}, asks=_ASKS)
         return Accepted(answer.status)
+
+
+def _confirmed(url: Secret) -> Secret:
+    """The webhook's address, asked to answer only when the message is kept: otherwise Discord is silent about what it drops."""
+    address = url.get_secret_value()
+    try:
+        return Secret(str(URL(address).update_query(wait="true"))) if address else url
+    except ValueError:
+        return url
 
 
 def payload(notification: Notification, speech: Speech) -> dict[str, Any]:
@@ -44,14 +56,14 @@ def payload(notification: Notification, speech: Speech) -> dict[str, Any]:
     text = write(notification, speech, most=_SHOWN)
     embeds = [_embed(part) for part in text.parts]
     if text.body:
-        embeds.insert(0, {"description": cut(text.body, _LONGEST["description"]), "color": _number(text.tone)})
+        embeds.insert(0, {"description": _cut(_unlinked(text.body), _LONGEST["description"]), "color": _number(text.tone)})
     kept, left = [], _ALL
     for embed in embeds[:_SHOWN]:
         left -= _length(embed)
         kept += [embed] if left >= 0 else []
     more = f"\n{text.more}" if text.more else "" if len(kept) == len(embeds) else "\n…"
     return {
-        "content": cut(text.title, _LONGEST["content"] - len(more)) + more,
+        "content": _cut(_unlinked(text.title), _LONGEST["content"] - len(more)) + more,
         "embeds": kept,
         "allowed_mentions": {"parse": []},
     }
@@ -60,22 +72,39 @@ def payload(notification: Notification, speech: Speech) -> dict[str, Any]:
 def _embed(part: Part) -> dict[str, Any]:
     links = " · ".join(f"[{link.name}]({link.url})" for link in part.links)
     fields = [
-        {"name": cut(line.name, _LONGEST["name"]), "value": cut(line.text, _LONGEST["value"]), "inline": line.short}
+        {"name": _cut(line.name, _LONGEST["name"]), "value": _cut(_unlinked(line.text), _LONGEST["value"]), "inline": line.short}
         for line in part.lines
     ]
     return {
-        "title": cut(part.title, _LONGEST["title"]),
+        "title": _cut(_unlinked(part.title), _LONGEST["title"]),
         **({"url": part.link} if part.link else {}),
-        **({"description": cut(links, _LONGEST["description"])} if links else {}),
+        **({"description": _cut(links, _LONGEST["description"])} if links else {}),
         "color": _number(part.tone),
         "timestamp": part.at.isoformat(),
         "fields": fields,
     }
 
 
+def _cut(text: str, most: int) -> str:
+    """The text in at most so many characters as Discord counts them, with a sign where some are left out."""
+    if _units(text) <= most:
+        return text
+    return text.encode("utf-16-le", errors="replace")[: 2 * (most - 1)].decode("utf-16-le", errors="ignore").rstrip() + "…"
+
+
+def _units(text: str) -> int:
+    """Discord counts in UTF-16: most emoji are two."""
+    return len(text.encode("utf-16-le", errors="replace")) // 2
+
+
+def _unlinked(text: str) -> str:
+    """Discord reads `[text](address)` as a link: a label could otherwise lead people elsewhere."""
+    return text.replace("](", "] (")
+
+
 def _length(embed: dict[str, Any]) -> int:
-    fields = sum(len(field["name"]) + len(field["value"]) for field in embed.get("fields", ()))
-    return len(embed.get("title", "")) + len(embed.get("description", "")) + fields
+    fields = sum(_units(field["name"]) + _units(field["value"]) for field in embed.get("fields", ()))
+    return _units(embed.get("title", "")) + _units(embed.get("description", "")) + fields
 
 
 def _number(tone: str) -> int:

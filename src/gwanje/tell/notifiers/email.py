@@ -12,7 +12,6 @@ from html import escape
 from typing import ClassVar, Final, Literal
 
 import aiosmtplib
-import structlog
 from pydantic import Field, field_validator, model_validator
 
 from gwanje import config, kinds
@@ -28,8 +27,6 @@ _TIMEOUT: Final = 15
 _SHOWN: Final = 50
 _LONGEST_SUBJECT: Final = 200
 _PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
-
-log = structlog.get_logger(__name__)
 
 
 class Settings(Speech):
@@ -129,7 +126,7 @@ class Email:
                 tls_context=self._tls,
             )
         except aiosmtplib.SMTPRecipientsRefused as error:
-            raise _judged(max(one.code for one in error.recipients), "every address was refused") from None
+            raise _refused({one.recipient: one.code for one in error.recipients}) from None
         except aiosmtplib.SMTPResponseException as error:
             raise _judged(error.code, without([password] if password else [], str(error.message))) from None
         except ForbiddenError as error:
@@ -138,17 +135,23 @@ class Email:
             raise RetryLater(
                 f"the mail server did not take the message ({type(error).__name__}); see `server` and `security`"
             ) from None
-        await self._took(left, refused)
+        await self._took(left, {address: answer.code for address, answer in refused.items()})
         return Accepted(250)
 
-    async def _took(self, asked: Sequence[str], refused: Mapping[str, aiosmtplib.SMTPResponse]) -> None:
-        """Some addresses have the message. Raises RetryLater where others may have it later; those never are logged."""
-        never = [address for address, answer in refused.items() if answer.code >= 500]
-        await self._once.has(*(address for address in asked if address not in refused or address in never))
-        for address in never:
-            log.error("an address is refused for good", server=self._settings.host, address=address, code=refused[address].code)
-        if len(never) < len(refused):
-            raise RetryLater("the mail server refused some addresses for now")
+    async def _took(self, asked: Sequence[str], refused: Mapping[str, int]) -> None:
+        """Some addresses have the message. Raises RetryLater where others may have it later, Rejected where some never will."""
+        await self._once.has(*(address for address in asked if address not in refused))
+        if refused:
+            raise _refused(refused)
+
+
+def _refused(codes: Mapping[str, int]) -> RetryLater | Rejected:
+    """What is raised because of addresses that were refused: as long as one of them may have the mail later, it is tried."""
+    worst = max(codes.values())
+    told = "the mail server refused " + ", ".join(f"{address} ({code})" for address, code in codes.items())
+    if min(codes.values()) < 500:
+        return RetryLater(f"{told} for now", status=min(codes.values()))
+    return Rejected(f"{told} for good; every other address has the mail", status=worst)
 
 
 def _judged(code: int, said: str) -> RetryLater | Rejected:

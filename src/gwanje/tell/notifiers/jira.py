@@ -27,7 +27,9 @@ from gwanje.tell.texts import Speech, Text, cut, write
 _LONGEST_SUMMARY: Final = 255
 _LONGEST_TEXT: Final = 30_000
 _COMMENT: Final = "comment"
-_FIELDS: Final = ("status", "resolution", "resolutiondate")
+_LOOKED_AT: Final = 20
+"""So many issues of a group, newest first, are looked at for an open one: people may have opened an older one again."""
+_FIELDS: Final = ("status", "resolution", "resolutiondate", "statuscategorychangedate")
 
 
 class Settings(Speech):
@@ -106,17 +108,17 @@ class Jira:
         return decide(issue, self._settings, over=over, now=notification.decided), issue
 
     async def _found(self, notification: Notification) -> Issue | None:
-        """The newest issue of the group; the one that was named before, as long as searches may not see it yet."""
+        """The group's open issue, else its newest; the one that was named before, as long as searches may not see it yet."""
         if notification.reference:
             try:
                 return _issue((await self._ask("GET", f"issue/{notification.reference}?fields={','.join(_FIELDS)}")).values)
             except Rejected as error:
                 if error.status != 404:  # one that was deleted or moved: look for another
                     raise
-        asked = {"jql": query(self._settings.project, notification), "fields": list(_FIELDS), "maxResults": 1}
+        asked = {"jql": query(self._settings.project, notification), "fields": list(_FIELDS), "maxResults": _LOOKED_AT}
         answer = await self._ask("POST", "search/jql" if self._settings.api == "3" else "search", asked)
-        issues = answer.values.get("issues") or []
-        return _issue(issues[0]) if issues else None
+        issues = [_issue(one) for one in answer.values.get("issues") or []]
+        return next((one for one in issues if one.open), issues[0] if issues else None)
 
     async def _make(self, notification: Notification, text: Text) -> Accepted:
         fields = {
@@ -189,7 +191,7 @@ def label(notification: Notification) -> str:
 
 
 def query(project: str, notification: Notification) -> str:
-    """The newest issue with the group's label, in JQL."""
+    """The issues with the group's label, newest first, in JQL."""
     quoted = project.replace("\\", "\\\\").replace('"', '\\"')
     return f'project = "{quoted}" AND labels = "{label(notification)}" ORDER BY created DESC'
 
@@ -201,7 +203,8 @@ def _issue(values: Mapping[str, Any]) -> Issue:
         key=str(values["key"]),
         open=category != "done",
         resolution=str((fields.get("resolution") or {}).get("name") or ""),
-        ended=_time(fields.get("resolutiondate")),
+        # Workflows may close an issue without a resolution; then only the cloud says when.
+        ended=_time(fields.get("resolutiondate") or fields.get("statuscategorychangedate")),
     )
 
 

@@ -75,7 +75,10 @@ def create(settings: Settings, world: kinds.World) -> AlimTalk:
 
 
 class AlimTalk:
-    """A number that has the message is not told again when another one's request is tried again."""
+    """A number that has the message is not told again when another one's request is tried again.
+
+    A number that is refused keeps nobody else from the message; then it failed all the same, so that people hear of it.
+    """
 
     def __init__(self, settings: Settings, http: aiohttp.ClientSession, once: Once) -> None:
         self._settings = settings
@@ -83,25 +86,36 @@ class AlimTalk:
         self._once = once
 
     async def send(self, notification: Notification) -> Accepted:
+        status, refused, left = None, list[Rejected](), await self._once.left(notification.key, self._settings.to)
+        for number in left:
+            try:
+                status = await self._tell(notification, number)
+            except Rejected as error:
+                refused.append(error)
+            else:
+                await self._once.has(number)
+        if refused:
+            of = f" ({len(refused)} of {len(left)} numbers)" if len(left) > 1 else ""
+            raise Rejected(f"{refused[0]}{of}", status=refused[0].status)
+        return Accepted(status)
+
+    async def _tell(self, notification: Notification, number: str) -> int:
         settings = self._settings
         headers = {name: value.get_secret_value() for name, value in settings.headers.items()}
-        status = None
-        for number in await self._once.left(notification.key, settings.to):
-            body = payload(notification, settings, number)
-            answer = await post(
-                self._http,
-                settings.url,
-                what="the AlimTalk gateway",
-                method=settings.method,
-                body=None if settings.form else body,
-                form={name: str(value) for name, value in body.items()} if settings.form else None,
-                headers=headers,
-                secrets=headers.values(),
-            )
-            _accepted(answer.values, settings, answer.status)
-            await self._once.has(number)
-            status = answer.status
-        return Accepted(status)
+        body = payload(notification, settings, number)
+        answer = await post(
+            self._http,
+            settings.url,
+            what="the AlimTalk gateway",
+            method=settings.method,
+            body=None if settings.form else body,
+            form={name: str(value) for name, value in body.items()} if settings.form else None,
+            headers=headers,
+            secrets=headers.values(),
+            pages=True,
+        )
+        _accepted(answer.values, settings, answer.status)
+        return answer.status
 
 
 def _accepted(values: Any, settings: Settings, status: int) -> None:

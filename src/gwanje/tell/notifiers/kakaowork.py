@@ -64,13 +64,12 @@ class KakaoWork:
 
 def _accepted(answer: Answer) -> None:
     """Raise what `send` raises where KakaoWork took nothing: it says so in the body of a 200."""
-    said = answer.values if isinstance(answer.values, dict) else {}
-    if said.get("success", True):
+    if answer.taken("KakaoWork", "success", "`api_url`") is not None:
         return
-    error = said.get("error") or {}
+    error = answer.values.get("error") or {}
     code = str(error.get("code") if isinstance(error, dict) else error)[:100]
     if code in _AGAIN:
-        raise RetryLater(f"KakaoWork answered {code}", status=answer.status)
+        raise RetryLater(f"KakaoWork answered {code}", after=answer.after, status=answer.status)
     raise Rejected(f"KakaoWork answered {code}; see whether `app_key` and the room are right", status=answer.status)
 
 

@@ -24,6 +24,8 @@ from gwanje.tell.texts import Speech, cut, write
 
 _LONGEST: Final = 2000
 _SHOWN: Final = 10
+_RESETS: Final = "rateLimit-reset"
+"""The header by which it says in how many seconds it takes requests again."""
 _JWT_LASTS: Final = 1800
 _EARLY: Final = 300
 """Seconds before its end at which a token is asked for anew."""
@@ -91,6 +93,7 @@ class NaverWorks:
                 body=payload(notification, settings),
                 headers={"Authorization": f"Bearer {token}"},
                 secrets=[token],
+                resets=_RESETS,
             )
         except Rejected as error:
             if error.status != 401:

@@ -19,7 +19,15 @@ _SHOWN: Final = 20
 _LONGEST_TEXT: Final = 4000
 _LONGEST_FIELD: Final = 2000
 _AGAIN: Final = frozenset(
-    {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
+    {
+        "ratelimited",
+        "rate_limited",
+        "message_limit_exceeded",
+        "internal_error",
+        "fatal_error",
+        "service_unavailable",
+        "request_timeout",
+    }
 )
 """Errors after which Slack may take the same message later; it answers 200 to all of them."""
 
@@ -94,12 +102,12 @@ class Bot:
 
 def _accepted(answer: Answer) -> dict[str, Any]:
     """Slack's own word on a message. Raises what `send` raises: the status is 200 also where it took nothing."""
-    said = answer.values if isinstance(answer.values, dict) else {}
-    if said.get("ok", True):
+    said = answer.taken("Slack", "ok", "`api_url`")
+    if said is not None:
         return said
-    error = str(said.get("error"))[:100]
+    error = str(answer.values.get("error"))[:100]
     if error in _AGAIN:
-        raise RetryLater(f"Slack answered {error}", status=answer.status)
+        raise RetryLater(f"Slack answered {error}", after=answer.after, status=answer.status)
     raise Rejected(f"Slack answered {error}; see whether `bot_token` and `channel` are right", status=answer.status)
 
 

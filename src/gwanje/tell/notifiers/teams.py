@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final
 
 import aiohttp
 
 from gwanje import config, kinds
 from gwanje.tell.notifiers.base import Accepted, Notification
-from gwanje.tell.post import post
+from gwanje.tell.post import judge, post
 from gwanje.tell.texts import Part, Speech, Text, cut, write
 
 _MOST_BYTES: Final = 27_000
 """Teams takes 28 KB, with what the workflow adds."""
 _SHOWN: Final = 10
+_SENTENCE: Final = 1000
+_FAILED: Final = re.compile(rb"HTTP error (\d{3})")
 _LONGEST_LINE: Final = 1000
 _STYLES: Final = {"critical": "attention", "warning": "warning", "info": "accent", "resolved": "good", "ended": "default"}
 
@@ -38,6 +41,9 @@ class Teams:
     async def send(self, notification: Notification) -> Accepted:
         body = payload(notification, self._settings)
         answer = await post(self._http, self._settings.url, what="Teams", body=body, headers={})
+        # The connectors that were there before workflows answer 200 and tell in a sentence what Teams answered to them.
+        if failed := _FAILED.search(answer.body[:_SENTENCE]):
+            judge("Teams", int(failed[1]), answer.after, "the connector could not deliver the message")
         return Accepted(answer.status)
 
 

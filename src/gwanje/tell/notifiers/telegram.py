@@ -9,6 +9,7 @@ import aiohttp
 
 from gwanje import config, kinds
 from gwanje.config import Secret
+from gwanje.errors import Rejected
 from gwanje.tell.notifiers.base import Accepted, Notification
 from gwanje.tell.post import post
 from gwanje.tell.texts import Part, Speech, cut, write
@@ -16,6 +17,7 @@ from gwanje.tell.texts import Part, Speech, cut, write
 _LONGEST: Final = 4096
 """Characters of a message, without its marks."""
 _SHOWN: Final = 10
+_ASKS: Final = ("parameters", "retry_after")
 
 
 class Settings(Speech):
@@ -47,8 +49,10 @@ class Telegram:
         token = self._settings.bot_token.get_secret_value()
         url = Secret(f"{self._settings.api_url}/bot{token}/sendMessage")
         body = payload(notification, self._settings)
-        answer = await post(self._http, url, what="Telegram", body=body, headers={}, secrets=[token])
-        said = answer.values
+        answer = await post(self._http, url, what="Telegram", body=body, headers={}, secrets=[token], asks=_ASKS)
+        said = answer.taken("Telegram", "ok", "`api_url`")
+        if said is None:
+            raise Rejected(f"Telegram answered {str(answer.values.get('description'))[:100]}", status=answer.status)
         result = said.get("result") or {}
         return Accepted(answer.status, notification.reference or str(result.get("message_id") or ""))
 

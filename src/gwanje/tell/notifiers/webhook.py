@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 import aiohttp
 
@@ -15,6 +16,8 @@ from gwanje.tell.texts import Speech
 from gwanje.tell.words import Language
 
 _SHOWN: Final = 1000
+_PLAIN: Final = ":+@ "
+"""What a key may hold, beside letters and digits of ASCII, without being written as `%…`."""
 
 
 class Settings(Speech):
@@ -37,10 +40,16 @@ class Webhook:
 
     async def send(self, notification: Notification) -> Accepted:
         secret = self._settings.authorization.get_secret_value() if self._settings.authorization else ""
-        headers = {"Idempotency-Key": notification.key, **({"Authorization": secret} if secret else {})}
+        headers = {"Idempotency-Key": quote(notification.key, safe=_PLAIN), **({"Authorization": secret} if secret else {})}
         body = payload(notification, self._settings)
         answer = await post(
-            self._http, self._settings.url, what="the webhook", body=body, headers=headers, secrets=secret.split()[-1:]
+            self._http,
+            self._settings.url,
+            what="the webhook",
+            body=body,
+            headers=headers,
+            secrets=secret.split()[-1:],
+            pages=True,
         )
         return Accepted(answer.status)
 
