@@ -1,10 +1,13 @@
 """Verdicts → states. In a timeline: B breach, W warning, g good, h between the thresholds, . missing, ? too few, ! no number."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gwanje.judge.lifecycle import Ended, Instance, State, absent, depart, fingerprint, remove, resume, step, unknown
+from gwanje.judge.lifecycle import Ended, Instance, State, Transition, absent, depart, fingerprint, remove, resume, step, unknown
 from gwanje.judge.rules.spec import Rule, Threshold
 from gwanje.judge.rules.verdict import Breach, Error, Good, Insufficient, Stale, Verdict
 from gwanje.model import Severity
@@ -104,6 +107,7 @@ def test_s6_keep_firing_and_recovering_go_together() -> None:
         pytest.param("breach", "30s", "B......", "pppppff", id="breach: for the clock, too, once they are missing"),
         pytest.param("ok", "0s", "B....", "ffff-", id="ok: it ends"),
         pytest.param("ok", "0s", "Bs", "f-", id="ok: where inputs stopped, too"),
+        pytest.param("ok", "0s", "B??!!...g", "ffffffff-", id="S3 what answers, and says nothing, is not missing"),
     ],
 )
 def test_n3_what_missing_data_mean_is_the_rules_word(no_data: str, for_: str, looks: str, states: str) -> None:
@@ -177,6 +181,70 @@ def test_s1_what_was_last_seen_is_kept_and_changes_no_firing_state(look: str) ->
 )
 def test_n6_while_nobody_evaluates_open_alerts_are_unknown(judged: datetime | None, *, expected: bool) -> None:
     assert unknown(judged, BEGAN) is expected
+
+
+NEXT = {
+    State.OK: {State.PENDING, State.FIRING},
+    State.PENDING: {State.PENDING, State.OK, State.FIRING, State.NO_DATA},
+    State.FIRING: {State.FIRING, State.RECOVERING, State.OK},
+    State.RECOVERING: {State.FIRING, State.OK},
+    State.NO_DATA: {State.PENDING, State.FIRING, State.OK},
+}
+"""What may follow a state; the same state again is a change of severity."""
+
+
+@dataclass
+class Account:
+    """A second account of the looks at one instance: how many breaches in a row, and since which look it has been clear."""
+
+    breaches: int = 0
+    clear_since: int | None = None
+
+    def take(self, look: str, index: int) -> None:
+        if look in "BW":
+            self.breaches, self.clear_since = self.breaches + 1, None
+        elif look in "gh":
+            self.breaches = 0
+            self.clear_since = None if look == "h" else index if self.clear_since is None else self.clear_since
+
+    def check(self, one: Transition, look: str, index: int, rule: Rule) -> None:
+        """Whether a change has its cause in what was seen."""
+        if one.after is State.NO_DATA or one.ended is Ended.NO_DATA:
+            assert look in "s.", "no data is what is missing, and nothing else"
+        begins = one.after is State.FIRING and one.before in {State.OK, State.PENDING}
+        if begins and rule.no_data != "breach":  # where missing data are a breach, they count as one
+            assert (self.breaches - 2) * rule.interval < rule.for_ <= (self.breaches - 1) * rule.interval
+        if one.ended is Ended.RESOLVED and one.before in {State.FIRING, State.RECOVERING}:
+            assert look == "g"
+            assert self.clear_since is not None
+            assert (index - self.clear_since) * rule.interval >= max(rule.clear_for, rule.keep_firing_for)
+        if one.ended is Ended.RESOLVED:
+            assert look in "gh", "only an observed value resolves"
+
+
+@given(
+    looks=st.text("BWgh?!.s", max_size=60),
+    times=st.tuples(*[st.sampled_from(["0s", "15s", "30s", "1m"])] * 3),
+    no_data=st.sampled_from(["keep", "alert", "breach", "ok"]),
+)
+def test_s1_whatever_is_seen_states_follow_their_order_and_every_change_has_its_cause(
+    looks: str, times: tuple[str, str, str], no_data: str
+) -> None:
+    """S2, S3: `for` counts the observed breaches in a row, exactly. S5, S6: clear is held. N2: nothing else resolves."""
+    rule = _rule(times[0], times[1], keep_firing_for=times[2], no_data=no_data)
+    instance: Instance | None = None
+    state, account = State.OK, Account()
+    for index, look in enumerate(looks):
+        instance, transitions = step(instance, VERDICTS[look], rule, BEGAN + timedelta(seconds=15 * index))
+        account.take(look, index)
+        for one in transitions:
+            assert one.before is state
+            assert one.after in NEXT[state]
+            account.check(one, look, index, rule)
+            state = one.after
+        assert state is (instance.state if instance else State.OK)
+        if state in {State.OK, State.NO_DATA}:
+            account = Account()
 
 
 def test_s7_a_changed_rule_judges_a_known_instance_by_its_new_text() -> None:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gwanje.judge.leaving import Leaving
 from gwanje.judge.lifecycle import Ended
@@ -49,6 +51,31 @@ def test_e9_a_cap_refuses_new_alerts_and_never_ends_known_ones() -> None:
     assert (sorted(_states(standing)), standing.refused) == (["web-2"], 0)
 
 
+@given(
+    looks=st.lists(st.dictionaries(st.sampled_from("abcdef"), st.sampled_from([0.1, 0.85, 0.95, float("nan")])), max_size=30),
+    most=st.integers(1, 4),
+    lowered=st.integers(1, 4),
+)
+def test_e9_whatever_is_found_a_cap_ends_nothing_and_counts_what_it_refuses(
+    looks: list[dict[str, float]], most: int, lowered: int
+) -> None:
+    """Also where the cap is lowered below what is open. What is known ends by its own good value only."""
+    standing = Standing(_rule(max_instances=most))
+    for place, values in enumerate(looks):
+        if place == len(looks) // 2:
+            before, standing = standing, Standing(_rule(max_instances=lowered))
+            standing.open, standing.worst = before.open, before.worst
+        known = _states(standing).keys()
+        changes = standing.step(_found(standing.rule, values), _at(15 * place))
+        began = {change.known.labels["host"] for change in changes if change.before is None}
+        ended = {change.known.labels["host"] for change in changes if change.after is None}
+        good = {host for host, value in values.items() if value == 0.1}
+        assert ended == known & good
+        wanted = {host for host, value in values.items() if value > 0.8} - known
+        assert len(began) + standing.refused == len(wanted)
+        assert not began or len(known - ended) + len(began) <= standing.rule.max_instances
+
+
 def test_e9_e8_an_alert_of_its_own_says_that_a_rule_is_in_trouble() -> None:
     troubles, rule = Standing(RULE_ERROR), _rule(max_instances=2)
     for failures in (1, 2):
@@ -70,7 +97,8 @@ def test_n5_what_departs_as_expected_raises_nothing_and_ends_what_is_open() -> N
     standing.step(_found(rule, {"web-1": 0.95, "web-2": 0.1, "db-1": 0.1}), _at(0))
     (end,) = standing.step(_found(rule, {"db-1": 0.1}), _at(15), departed)
     assert (end.known.labels["host"], end.transitions[0].ended) == ("web-1", Ended.DEPARTED)
-    standing.step(_found(rule, {}), _at(90), departed)
+    for seconds in (30, 45, 60, 75):
+        standing.step(_found(rule, {}), _at(seconds), departed)
     assert _states(standing) == {"db-1": "no_data"}
 
 
@@ -92,7 +120,8 @@ def test_n3_what_answered_before_a_restart_and_does_not_any_more_is_missing() ->
     rule = _rule(no_data="alert")
     standing = Standing(rule)
     standing.answered(_found(rule, {"web-1": 0.1}), _at(0))
-    standing.step(_found(rule, {}), _at(60))
+    for seconds in (0, 15, 30, 45, 60):
+        standing.step(_found(rule, {}), _at(seconds))
     assert _states(standing) == {"web-1": "no_data"}
 
 
@@ -125,13 +154,16 @@ def test_an_evaluation_that_finds_the_same_is_steady_until_a_clock_runs_out() ->
     high, low = _found(rule, {"web-1": 0.95, "web-2": 0.1}), _found(rule, {"web-1": 0.1, "web-2": 0.1})
     assert not standing.steady(high, _at(0))
     standing.step(high, _at(0))
-    assert [standing.steady(high, _at(seconds)) for seconds in (15, 59, 60)] == [True, True, False]
+    standing.note(high, _at(30))
+    assert [standing.steady(high, _at(seconds)) for seconds in (45, 59, 60)] == [True, True, False]
     assert not standing.steady(_found(rule, {"web-1": 0.85, "web-2": 0.1}), _at(15))
     assert not standing.steady(_found(rule, {"web-1": 0.95}), _at(15))
     standing.step(high, _at(60))
-    assert standing.steady(high, _at(3600))
-    standing.step(low, _at(75))
-    assert [standing.steady(low, _at(seconds)) for seconds in (90, 104, 105)] == [True, True, False]
+    standing.note(high, _at(3600))
+    assert standing.steady(high, _at(3615))
+    assert not standing.steady(high, _at(3700)), "nobody looked for a while"
+    standing.step(low, _at(3615))
+    assert [standing.steady(low, _at(seconds)) for seconds in (3630, 3644, 3645)] == [True, True, False]
 
 
 def test_stepping_every_time_and_only_when_something_can_change_tell_the_same() -> None:
@@ -147,7 +179,7 @@ def test_stepping_every_time_and_only_when_something_can_change_tell_the_same() 
             host = str(random.choice(list(values)))
             values[host] = float(random.choice([0.1, 0.75, 0.85, 0.95, np.nan]))
         present = {host: value for host, value in values.items() if not (host == "web-2" and 300 < place % 600 < 310)}
-        one, at = _found(rule, present), _at(15 * place)
+        one, at = _found(rule, present), _at(15 * place + 900 * (place // 400))  # now and then, nobody looks for a while
         told["eager"] += [
             (change.known.episode, change.transitions, change.worst) for change in eager.step(one, at) if change.transitions
         ]

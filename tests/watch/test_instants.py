@@ -23,6 +23,8 @@ def _at(seconds: float) -> datetime:
         pytest.param(5, 22, [10, 15, 20], id="E1 what was missed, in order"),
         pytest.param(0, 3600, list(range(3600 - 55, 3601, 5)), id="but not a whole outage"),
         pytest.param(20, 7, [], id="a clock that was set back evaluates nothing twice"),
+        pytest.param(65, 7, [], id="up to a minute"),
+        pytest.param(66, 0, [0], id="but is not waited for when it was an hour, or a day, ahead"),
     ],
 )
 def test_the_multiples_of_an_interval_are_due(last: float | None, now: float, expected: Sequence[float]) -> None:

@@ -5,41 +5,33 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from gwanje import kinds
-from gwanje.errors import QueryLimit
 from gwanje.judge.leaving import Departed, Leaving
 from gwanje.judge.lifecycle import State as Standing
 from gwanje.judge.lifecycle import unknown
 from gwanje.judge.rules.spec import Rule
-from gwanje.keep.said import Override
-from gwanje.keep.samples.base import Answer
-from gwanje.keep.state import alerts, sqlite, thresholds
+from gwanje.keep.said import Acknowledgement, Override, Silence
+from gwanje.keep.state import acknowledgements, alerts, silences, sqlite, thresholds
 from gwanje.keep.state.base import State
-from gwanje.keep.state.tables import metadata
+from gwanje.keep.state.tables import metadata, outbox, transitions
 from gwanje.model import Severity, to_ms
+from gwanje.tell.inhibition import Inhibition
 from gwanje.tell.policy import Policy
 from gwanje.tell.spec import Route
+from gwanje.tell.windows import Window
 from gwanje.testing.scenarios import MemorySamples
 from gwanje.watch.book import SHOWN_EVERY
 from gwanje.watch.round import Places, Round
 from gwanje.watch.why import Stands, Why
+from tests.watch.refusing import RefusingSamples
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 HIGH = {"name": "cpu high", "expr": "cpu", "critical": ">= 0.9", "interval": "5s"}
 
 
-class Samples(MemorySamples):
-    """A store that may refuse to answer."""
-
-    down = False
-
-    async def instant(self, query: str, at_ms: int) -> Answer:
-        if self.down:
-            raise QueryLimit("the store is busy")
-        return await MemorySamples.instant(self, query, at_ms)
-
+class Samples(RefusingSamples):
     def measure(self, seconds: float, value: float, host: str = "web-1", metric: str = "cpu") -> None:
         self.append(metric, {"host": host}, value, to_ms(_at(seconds)))
 
@@ -97,6 +89,10 @@ async def test_e8_after_three_failures_in_a_row_a_rule_error_fires_and_no_state_
     high, error = _open(state)
     assert (high.state, error.rule, error.labels["failed_rule"]) == ("firing", "rule error", "cpu high")
     assert error.summary["en"] == "The rule 'cpu high' cannot be judged as it should (evaluation failed)"
+    with state.read() as connection:
+        (why,) = connection.execute(select(transitions.c.reason).where(transitions.c.episode == error.id)).scalars()
+    busy = {"code": "query_too_large", "values": {"error": "the store is busy"}}
+    assert why == {"code": "evaluations_failed", "values": {"count": 3, "error": busy}}
     samples.down = False
     await round_.once(_at(20))
     assert _ended(state) == {"rule error": "resolved"}
@@ -137,6 +133,58 @@ async def test_e11_a_threshold_that_people_change_counts_from_the_next_round_on(
     assert _open(state) == []
 
 
+FLAGS = {
+    "none": Policy(Route(receiver="ops")),
+    "acknowledged": Policy(Route(receiver="ops")),
+    "silenced": Policy(Route(receiver="ops")),
+    "inhibited": Policy(
+        Route(receiver="ops"),
+        inhibitions=[Inhibition.model_validate({"source": 'host="web-2"', "target": 'host="web-1"'})],
+    ),
+    "maintenance": Policy(
+        Route(receiver="ops"),
+        windows=[Window.model_validate({"name": "patch", "match": 'host="web-1"', "from": "00:00", "to": "24:00"})],
+    ),
+}
+VALUES = (0.1, 0.95, 0.95, 0.85, 0.1, None, float("nan"), 0.1, 0.1, 0.95, 0.95, 0.95, None, None, 0.95, 0.1, 0.1, 0.1)
+
+
+async def test_s1_no_flag_changes_a_state(tmp_path: Path) -> None:
+    """The same samples under each flag: the same transitions at the same times, and what differs is only who is told."""
+    stories: dict[str, list[tuple[object, ...]]] = {}
+    messages: dict[str, int] = {}
+    rule = HIGH | {"warning": ">= 0.8", "clear": "< 0.5", "for": "5s", "clear_for": "5s"}
+    for flag, policy in FLAGS.items():
+        (tmp_path / flag).mkdir()
+        state = sqlite.create(sqlite.Settings(), kinds.World(tmp_path / flag))
+        metadata.create_all(state.engine)
+        samples = Samples()
+        round_ = Round([Rule.model_validate(rule)], samples, state, policy, None, clock=lambda: NOW)
+        if flag == "silenced":
+            with state.write() as connection:
+                silences.put(connection, Silence("s", 'host="web-1"', _at(-5), _at(900), "moving", "kim", _at(-5), _at(-5)))
+        for place, value in enumerate(VALUES):
+            samples.measure(5 * place, 0.99, "web-2")
+            if value is not None:
+                samples.measure(5 * place, value)
+            await round_.once(_at(5 * place))
+            if flag == "acknowledged":
+                with state.write() as connection:
+                    for one in alerts.open_episodes(connection):
+                        taken = Acknowledgement(one.id, "kim", _at(5 * place), "on it", None, Severity.CRITICAL)
+                        acknowledgements.put(connection, taken)
+        with state.read() as connection:
+            rows = connection.execute(select(transitions).order_by(transitions.c.at, transitions.c.episode)).mappings()
+            stories[flag] = [(one["episode"], one["at"], one["after"]) for one in rows if one["before"] != one["after"]]
+            told = connection.execute(select(outbox.c.message)).scalars()
+            messages[flag] = sum(alert["labels"]["host"] == "web-1" for message in told for alert in message["alerts"])
+        state.close()
+    assert all(story == stories["none"] for story in stories.values())
+    assert len(stories["none"]) > 5
+    assert messages["none"] > 0
+    assert [messages[flag] for flag in ("silenced", "inhibited", "maintenance")] == [0, 0, 0]
+
+
 async def test_s7_a_rule_that_is_switched_off_ends_what_is_open_with_rule_removed(state: State) -> None:
     samples = Samples()
     samples.measure(0, 0.95)
@@ -165,6 +213,7 @@ INSIDE = {"name": "busy", "expr": "sum by (host) (cpu) > 0.9", "severity": "crit
         pytest.param(BY_HOST, BY_HOST | {"expr": 'cpu{host="db-1"}'}, {"busy": "rule changed"}, id="other series"),
         pytest.param(BY_HOST, BY_HOST | {"labels": {"team": "web"}}, {"busy": "rule changed"}, id="other labels of its own"),
         pytest.param(BY_HOST, BY_HOST | {"for": "1m"}, {}, id="the same label sets"),
+        pytest.param(BY_HOST, BY_HOST | {"labels": {"team": ""}}, {}, id="an empty label is none"),
         pytest.param(INSIDE, INSIDE | {"expr": "sum(cpu) > 0.9"}, {"busy": "rule changed"}, id="a condition inside"),
         pytest.param(INSIDE, INSIDE | {"expr": "sum by (host) (cpu) > 0.99"}, {"busy": "resolved"}, id="good by the new text"),
     ],

@@ -14,8 +14,8 @@ _written: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def fingerprint(rule: str, labels: Mapping[str, str]) -> str:
-    """An alert's identity: rule and labels, severity left out."""
-    own = sorted((name, value) for name, value in labels.items() if name != "severity")
+    """An alert's identity: rule and labels, severity left out. A label that is empty is none, as everywhere."""
+    own = sorted((name, value) for name, value in labels.items() if value and name != "severity")
     return hashlib.sha256(_written([rule, own]).encode()).hexdigest()[:32]
 
 

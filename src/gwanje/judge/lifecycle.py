@@ -68,7 +68,7 @@ class Instance:
     good_since: datetime | None
     """When the clocks of `clear_for` and `keep_firing_for` started."""
     seen_at: datetime
-    """When a verdict last counted."""
+    """When it was in an answer last, whether or not that counted."""
     episode: str
     value: float | None
     fired_at: datetime | None = None
@@ -109,7 +109,7 @@ def step(instance: Instance | None, verdict: Verdict | None, rule: Rule, now: da
             return _missing(instance, verdict, rule, now)
     if instance is None or verdict is None:
         return instance, ()
-    return _not_counted(replace(instance, last_seen=verdict.why), rule, now), ()
+    return _not_counted(replace(instance, last_seen=verdict.why, seen_at=now), rule, now), ()
 
 
 def absent(labels: Mapping[str, str], rule: Rule, now: datetime, seen_at: datetime) -> Stepped:
@@ -125,14 +125,22 @@ def absent(labels: Mapping[str, str], rule: Rule, now: datetime, seen_at: dateti
     return _entered(begun, State.NO_DATA, now, why, State.OK)
 
 
+def waiting(instance: Instance, stale: Verdict | None, rule: Rule, now: datetime) -> Instance:
+    """The instance after a look without an answer that is too soon, after nobody looked, to be missing data."""
+    return _not_counted(replace(instance, last_seen=stale.why if stale else NO_ANSWER), rule, now)
+
+
 def absence(rule: Rule) -> timedelta:
     """How long a series may be missing before that is no data."""
     return max(MISSED * rule.interval, SHORTEST_ABSENCE)
 
 
-def resume(instance: Instance, rule: Rule, now: datetime) -> Instance:
-    """The instance when evaluation begins again after an outage, so that nobody is told what the outage made up."""
-    outage = now - instance.seen_at
+def resume(instance: Instance, rule: Rule, now: datetime, judged_at: datetime | None = None) -> Instance:
+    """The instance when evaluation begins again after an outage, so that nobody is told what the outage made up.
+
+    `judged_at` is when somebody evaluated last; None where only the instance tells.
+    """
+    outage = now - max(instance.seen_at, judged_at or instance.seen_at)
     if outage > LONGEST_OUTAGE:
         return replace(instance, pending_since=instance.pending_since and now, good_since=instance.good_since and now)
     if instance.state is State.PENDING and rule.for_ > GRACE and instance.pending_since is not None:

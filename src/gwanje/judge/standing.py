@@ -19,6 +19,7 @@ from gwanje.judge import lifecycle
 from gwanje.judge.identity import fingerprint
 from gwanje.judge.leaving import Departed, leaving
 from gwanje.judge.lifecycle import Ended, Instance, State, Transition
+from gwanje.judge.pauses import Pauses
 from gwanje.judge.rules.found import BETWEEN, CLEARED, STALE, Found
 from gwanje.judge.rules.spec import Rule
 from gwanje.judge.rules.threshold import Threshold
@@ -73,13 +74,14 @@ class Standing:
     _peaks: NDArray[np.float64] | None = None
     _answered: dict[str, tuple[Mapping[str, str], datetime]] = field(default_factory=dict)
     """When each label set last answered; kept only where the rule says something about missing data."""
+    _pauses: Pauses = field(default_factory=Pauses)
 
     def steady(self, found: Found, at: datetime) -> bool:
         """Whether no state changes by this: it finds what was found before, and no clock runs out until then."""
         before = self.found
         if before is None or at >= self._settled_until or before.silent != found.silent:
             return False
-        if not np.array_equal(before.levels, found.levels):
+        if not np.array_equal(before.levels, found.levels) or at - self.at > lifecycle.absence(self.rule):
             return False
         return before.known is found.known or before.identities == found.identities
 
@@ -93,7 +95,7 @@ class Standing:
     def step(self, found: Found, at: datetime, departed: Departed = ()) -> list[Change]:
         """Every result of one evaluation, and every open instance that it did not mention."""
         self.catch_up()
-        changes: list[Change] = []
+        changes = self._forgiven(at)
         self.refused = 0
         for place, identity in enumerate(found.identities):
             before = self.open.get(identity)
@@ -128,7 +130,10 @@ class Standing:
             return
         for place, identity in enumerate(self.found.identities):
             instance = self.open.get(identity)
-            if instance is None or self.found.levels[place] < BETWEEN:
+            if instance is None or self.found.levels[place] <= STALE:
+                continue
+            if self.found.levels[place] < BETWEEN:
+                self.open[identity] = replace(instance, seen_at=self.at)
                 continue
             self.open[identity] = replace(instance, value=float(self.found.values[place]), seen_at=self.at)
             peak, worst = float(self._peaks[place]), self.worst[identity]
@@ -151,8 +156,9 @@ class Standing:
                 return min(ends, recovers) if instance.state is State.FIRING else ends
             case State.NO_DATA if instance.fired_at is None:
                 return instance.since + lifecycle.LONGEST_OUTAGE
-        missed = instance.seen_at + lifecycle.absence(rule)
-        if level is None and rule.no_data in {"breach", "ok"} and self.at <= missed:
+        missed = self._missed(instance.seen_at)
+        stopped = level is None or (level == STALE and self._pauses.since(instance.seen_at))
+        if stopped and rule.no_data in {"breach", "ok"} and self.at <= missed:
             return missed
         return _NEVER
 
@@ -170,6 +176,8 @@ class Standing:
             left = leaving(before.labels, departed)
             if left is not None:
                 return [self.end(before, lifecycle.depart(before, at, left.because, left.ended))]
+            if self._pauses.since(before.seen_at) and at <= self._missed(before.seen_at):
+                return self._changed(before, lifecycle.waiting(before, verdict, self.rule, at), (), None)
         after, transitions = lifecycle.step(before, verdict, self.rule, at)
         breach = verdict if isinstance(verdict, Breach) else None
         origin = standard.origin(breach.severity) if breach and standard else ""
@@ -208,7 +216,7 @@ class Standing:
 
     def _stopped(self, found: Found, at: datetime, departed: Departed) -> list[Change]:
         """What was ok and stopped answering, where the rule has a word on that."""
-        if self.rule.no_data not in {"alert", "breach"}:
+        if not self._expects:
             return []
         changes: list[Change] = []
         self._heard(found, at)
@@ -217,7 +225,7 @@ class Standing:
             if left is not None:
                 if left.ended is Ended.HOST_REMOVED:  # what is merely away is expected back
                     del self._answered[identity]
-            elif identity not in self.open and at - seen_at > lifecycle.absence(self.rule):
+            elif identity not in self.open and at > self._missed(seen_at):
                 if len(self.open) >= self.rule.max_instances:
                     self.refused += 1
                     continue
@@ -228,7 +236,7 @@ class Standing:
 
     def _heard(self, found: Found, at: datetime) -> None:
         """Remember which label sets answered, where the rule has a word on those that stop."""
-        if self.rule.no_data not in {"alert", "breach"}:
+        if not self._expects:
             return
         for place, identity in enumerate(found.identities):
             if found.levels[place] > STALE:
@@ -236,7 +244,7 @@ class Standing:
 
     def answered(self, found: Found, at: datetime) -> None:
         """Learn which label sets answered at an earlier time, so that a restart does not forget what stopped meanwhile."""
-        if self.rule.no_data in {"alert", "breach"}:
+        if self._expects:
             for identity, labels in zip(found.identities, found.known.labels, strict=True):
                 self._answered.setdefault(identity, (labels, at))
 
@@ -250,7 +258,26 @@ class Standing:
         until = min((self.next_change(one, levels.get(identity)) for identity, one in self.open.items()), default=_NEVER)
         closed = [(identity, seen) for identity, (_, seen) in self._answered.items() if identity not in self.open]
         silent = [seen for identity, seen in closed if levels.get(identity, STALE) == STALE]
-        return min([until, *(seen + lifecycle.absence(self.rule) for seen in silent)])
+        return min([until, *map(self._missed, silent)])
+
+    # --- missing, while somebody looked ---
+
+    @property
+    def _expects(self) -> bool:
+        """Whether the rule has a word on what was ok and stopped. A query with its own condition leaves out what is ok."""
+        return self.rule.no_data in {"alert", "breach"} and self.rule.severity is None
+
+    def _forgiven(self, at: datetime) -> list[Change]:
+        """What comes of the time in which nobody looked; that before the first evaluation was forgiven to what state kept."""
+        last, paused = self.at, self._pauses.note(self.at, at, lifecycle.absence(self.rule))
+        if self.found is None or not paused:
+            return []
+        resumed = [(one, lifecycle.resume(one, self.rule, at, last)) for one in self.open.values()]
+        return [change for before, after in resumed for change in self._changed(before, after, (), None)]
+
+    def _missed(self, seen_at: datetime) -> datetime:
+        """Until when what was seen then is not missing data."""
+        return seen_at + self._pauses.since(seen_at) + lifecycle.absence(self.rule)
 
     def _no_breach(self) -> Worst:
         return Worst(self.rule.conditions[-1][1])

@@ -36,7 +36,9 @@ def failing(rule: str, failures: int, reason: str) -> Verdict:
     labels = {OF_RULE: rule, "problem": "evaluation failed"}
     if failures >= FAILURES:
         sentence = f"{failures} evaluations failed: {reason}"[:200]
-        why = Because(sentence, "evaluations_failed", count=failures, error=reason[:200])
+        why = Because(
+            sentence, "evaluations_failed", count=failures, error=reason if isinstance(reason, Because) else reason[:200]
+        )
         return Breach(labels, float(failures), Severity.WARNING, ALWAYS, why)
     return Good(labels, float(failures), cleared=failures == 0, why=Because("evaluated again", "evaluated_again"))
 

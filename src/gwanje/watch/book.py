@@ -35,7 +35,7 @@ _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One look of one rule at one instant. `failed` says why it found nothing; then no alert of the rule changes."""
+    """One look of one rule at one instant. `failed`, a `Because`, says why it found nothing; then no alert of it changes."""
 
     rule: Rule
     at: datetime
@@ -71,6 +71,7 @@ class Book:
         self._rules = rules
         self._changed = False
         self._memory: _Memory | None = None
+        self._left: dict[str, dict[str, Instance]] = {}
         self._learnt: list[tuple[Found, datetime]] = []
         self._reworded: list[Reworded] = []
 
@@ -82,6 +83,7 @@ class Book:
     def forget(self) -> None:
         """Read everything anew from state before the next step."""
         self._memory = None
+        self._left.clear()
         self._reworded.clear()
 
     @property
@@ -92,6 +94,20 @@ class Book:
     def standing(self, rule: str) -> Standing | None:
         """The open alerts of a rule."""
         return self._memory.standings.get(rule) if self._memory else None
+
+    def read_left(self, connection: Connection) -> None:
+        """Before evaluations: what an earlier process left open, until it is taken up."""
+        if self._memory is not None or self._left:
+            return
+        for row in alerts.open_instances(connection):
+            self._left.setdefault(row["rule"], {})[row["fingerprint"]] = instance_of(row)
+
+    def open(self, rule: str) -> Mapping[str, Instance]:
+        """The open alerts of a rule by their identities, whether or not they are taken up."""
+        if self._memory is None:
+            return self._left.get(rule, {})
+        standing = self._memory.standings.get(rule)
+        return standing.open if standing else {}
 
     def at_rest(self, rule: Rule) -> bool:
         """Whether nothing of a rule is open, so that an evaluation without a breach changes nothing."""
@@ -160,6 +176,7 @@ class Book:
             memory.kept_at = at
         memory.departed = departed
         self._memory = memory
+        self._left.clear()
         return sheet
 
     def _take(self, memory: _Memory, evaluation: Evaluation, at: datetime, departed: Departed, sheet: Sheet) -> None:
@@ -213,7 +230,8 @@ class Book:
         episodes = {one.id: one for one in alerts.fired_or_named(connection, [one.episode for one in kept], fired=False)}
         memory = _Memory({name: Standing(rule) for name, rule in self._rules.items()}, Standing(RULE_ERROR))
         for one in kept:
-            instance = one if judged_at is None else replace(one, seen_at=max(one.seen_at, judged_at))
+            # What said nothing then was not seen when others were.
+            instance = one if judged_at is None or one.last_seen else replace(one, seen_at=max(one.seen_at, judged_at))
             episode = episodes[instance.episode]
             worst = Worst(Threshold(episode.operator, episode.threshold), episode.threshold_from, episode.peak)
             rule, standing = self._home(memory, instance)
@@ -221,7 +239,7 @@ class Book:
                 change = Change(instance, None, (_homeless(instance, rule, sheet.at),), worst)
                 sheet.enter(change, rule)
                 continue
-            resumed = lifecycle.resume(instance, rule, sheet.at)
+            resumed = lifecycle.resume(instance, rule, sheet.at, judged_at)
             standing.open[instance.fingerprint], standing.worst[instance.fingerprint] = resumed, worst
             memory.shown.setdefault(rule.name, (_LONG_AGO, {}))[1][instance.fingerprint] = episode.value
             sheet.enter(Change(one, resumed, (), worst), rule)

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import structlog
 
+from gwanje.because import Because
 from gwanje.errors import GwanjeError
 from gwanje.judge.lifecycle import Instance
 from gwanje.judge.rules import inputs
@@ -21,17 +22,17 @@ from gwanje.judge.rules.found import Found
 from gwanje.judge.rules.questions import Question, questions
 from gwanje.judge.rules.spec import Rule
 from gwanje.judge.rules.thresholds import Thresholds
-from gwanje.judge.standing import Standing
 from gwanje.keep.samples.base import Answer, Matrix, Queryable, Vector
 from gwanje.model import to_ms
 from gwanje.watch.asking import Asking
 from gwanje.watch.away import Away
 from gwanje.watch.book import Evaluation
+from gwanje.watch.failed import why
 from gwanje.watch.latest import Latest
 from gwanje.watch.sweeping import Seen, Sight, Sweeps
 
-LOOK_BACK: Final = timedelta(minutes=10)
-"""How far before its first evaluation a rule with a word on missing data looks for what answered then."""
+LOOKS_BACK: Final = tuple(timedelta(minutes=minutes) for minutes in range(10, 61, 10))
+"""How far before its first evaluation a rule with a word on missing data looks for what answered then: over an outage, too."""
 _LONGEST_QUERY: Final = timedelta(seconds=10)
 _TRIES: Final = 3
 
@@ -39,15 +40,19 @@ log = structlog.get_logger(__name__)
 
 
 class Evaluator:
-    """Evaluates rules at one instant; keeps figures of it, and what each rule found last."""
+    """Evaluates rules at one instant; keeps figures of it, and what each rule found last.
 
-    def __init__(self, samples: Queryable, standing: Callable[[str], Standing | None], delay: timedelta) -> None:
+    `standing` gives the open alerts of a rule, by their identities, also those that an earlier process left.
+    """
+
+    def __init__(self, samples: Queryable, standing: Callable[[str], Mapping[str, Instance]], delay: timedelta) -> None:
         self._samples = Asking(samples)
         self._sweeps = Sweeps(samples, delay)
         self._standing = standing
         self._delay = delay
         self._memory = Memory()
         self._stopped: dict[str, dict[str, str]] = {}
+        self._then: dict[str, Mapping[datetime, Sequence[Answer]]] = {}
         self.away = Away()
         """What nothing is judged of; set by the round."""
         self.latest: Final = Latest(self._judged)
@@ -60,6 +65,7 @@ class Evaluator:
         for name in rules:
             self.latest.forget(name)
             self._stopped.pop(name, None)
+            self._then.pop(name, None)
 
     async def together(
         self, rules: Sequence[Rule], at: datetime, thresholds: Thresholds, at_rest: Callable[[Rule], bool]
@@ -90,19 +96,16 @@ class Evaluator:
             async with asyncio.timeout(_LONGEST_QUERY.total_seconds()):
                 seen = await self._found(rule, at, thresholds, given.values if given else None)
                 evaluation = Evaluation(rule, at, await self._with_inputs(rule, seen, at, given.ages if given else None))
-        except GwanjeError as error:
-            evaluation = Evaluation(rule, at, failed=str(error))
-        except TimeoutError:
-            evaluation = Evaluation(rule, at, failed=f"no answer within {_LONGEST_QUERY.total_seconds():g} s")
         except Exception as error:  # noqa: BLE001 - one rule that cannot be evaluated must not stop the others
-            evaluation = Evaluation(rule, at, failed=f"{type(error).__name__}: {error}")
+            evaluation = Evaluation(rule, at, failed=why(error, _LONGEST_QUERY))
         evaluation = replace(evaluation, seconds=time.monotonic() - started)
         self._note(evaluation)
         return evaluation
 
-    async def before(self, rule: Rule, at: datetime, thresholds: Thresholds) -> Found | None:
-        """What the rule would have found some time ago; None where that cannot be said."""
-        return await self.as_of(rule, at - LOOK_BACK, thresholds)
+    async def before(self, rule: Rule, at: datetime, thresholds: Thresholds) -> list[Found]:
+        """What the rule would have found in the hour before, as far as that can be said."""
+        found = [await self.as_of(rule, at - back, thresholds) for back in LOOKS_BACK]
+        return [one for one in found if one is not None]
 
     async def as_of(self, rule: Rule, at: datetime, thresholds: Thresholds) -> Found | None:
         """What the rule would have found at an earlier time; None where that cannot be said."""
@@ -130,39 +133,47 @@ class Evaluator:
             answers = await self._ask(rule, asked, at)
             if rule.ratio is None or _same(answers[0], (await self._ask(rule, asked[:1], at))[0]):
                 return answers
-        raise RuleError("the samples changed each time while they were read")
+        raise RuleError(Because("the samples changed each time while they were read", "samples_changed"))
 
     async def _with_inputs(self, rule: Rule, seen: Found, at: datetime, ages: Vector | None) -> Found:
         """The same, where what still answers is made of samples that stopped coming: looked at only where it matters."""
-        standing = self._standing(rule.name)
-        known = standing.open if standing else {}
-        left_out = self._left_out(rule, seen, known)
-        begins = any(seen.identities[place] not in known for place in np.flatnonzero(seen.levels >= 0).tolist())
+        known = self._standing(rule.name)
+        left_out = _left_out(rule, seen, known)
+        # A ratio is a breach by what was counted, whether or not counting goes on.
+        begins = rule.ratio is None and any(
+            seen.identities[place] not in known for place in np.flatnonzero(seen.levels >= 0).tolist()
+        )
         matters = bool(known) or rule.no_data in {"alert", "breach"}
         if begins or left_out or (matters and inputs.due(rule, at)):
             self._stopped[rule.name] = await self._look(rule, seen, left_out, at, ages)
         elif not matters:
             self._stopped.pop(rule.name, None)
-        return self.away.unjudged(seen.without(self._stopped.get(rule.name, {})), known.values())
-
-    def _left_out(self, rule: Rule, seen: Found, known: Mapping[str, Instance]) -> dict[str, Mapping[str, str]]:
-        """The open alerts that the answer of a query with its own condition does not have. They are good now, or without data."""
-        if rule.severity is None or not known:
-            return {}
-        gone = known.keys() - set(seen.identities)
-        return {identity: _without(known[identity].labels, rule) for identity in gone}
+        stopped = self._stopped.get(rule.name, {})
+        if rule.ratio is not None:
+            stopped = seen.good_of(stopped)
+        return self.away.unjudged(seen.without(stopped), known.values())
 
     async def _look(
-        self, rule: Rule, seen: Found, left_out: Mapping[str, Mapping[str, str]], at: datetime, ages: Vector | None
+        self, rule: Rule, seen: Found, left_out: Mapping[str, Instance], at: datetime, ages: Vector | None
     ) -> dict[str, str]:
         at_ms = to_ms(self._seen(rule, at))
-        if not left_out:
-            newest = await self._ask(rule, inputs.ages(rule), at) if ages is None else [ages]
-            if not inputs.suspect(newest, at_ms):
-                return {}
-        answers = await self._ask(rule, inputs.rhythms(rule), at)
         sets = {identity: dict(labels) for identity, labels in zip(seen.identities, seen.known.asked, strict=True)}
-        return inputs.stopped({**sets, **left_out}, answers, at_ms) | inputs.unreported(left_out, answers)
+        newest = await self._ask(rule, inputs.ages(rule), at) if ages is None else [ages]
+        if not left_out and not inputs.suspect(rule, sets, newest, at_ms):
+            return {}
+        answers = await self._ask(rule, inputs.rhythms(rule), at)
+        sets |= {identity: _without(instance.labels, rule) for identity, instance in left_out.items()}
+        return inputs.stopped(sets, answers, at_ms) | await self._gone(rule, left_out, newest)
+
+    async def _gone(self, rule: Rule, left_out: Mapping[str, Instance], newest: Sequence[Answer]) -> dict[str, str]:
+        """Of open alerts that are not in the answer: those whose inputs of the last time they counted are not all there."""
+        at_times: dict[datetime, dict[str, Mapping[str, str]]] = defaultdict(dict)
+        for identity, instance in left_out.items():
+            at_times[instance.seen_at][identity] = _without(instance.labels, rule)
+        known = self._then.get(rule.name, {})
+        then = {at: known[at] if at in known else await self._ask(rule, inputs.ages(rule), at) for at in at_times}
+        self._then[rule.name] = then
+        return {one: why for at, sets in at_times.items() for one, why in inputs.gone(sets, then[at], newest).items()}
 
     def _may_rest(self, rule: Rule, thresholds: Thresholds) -> bool:
         """Whether its own thresholds are everybody's, and it was evaluated before: that says what is wrong with it."""
@@ -187,7 +198,7 @@ class Evaluator:
         if evaluation.failed:
             self.errors[name] += 1
             if self.latest.failed(name) != evaluation.failed:
-                log.error("rule not evaluated", rule=name, reason=evaluation.failed)
+                log.error("rule not evaluated", rule=name, reason=str(evaluation.failed))
         self.latest.put(evaluation)
 
     def figures(self, rules: Sequence[str]) -> dict[str, float]:
@@ -199,6 +210,14 @@ class Evaluator:
             told[f"gwanje_rule_errors_total{label}"] = float(self.errors[name])
             told[f"gwanje_rule_seconds_total{label}"] = self.seconds[name]
         return told
+
+
+def _left_out(rule: Rule, seen: Found, known: Mapping[str, Instance]) -> dict[str, Instance]:
+    """The open alerts that the answer of a query with its own condition does not have. They are good now, or without data."""
+    if rule.severity is None or not known:
+        return {}
+    gone = known.keys() - set(seen.identities)
+    return {identity: known[identity] for identity in gone}
 
 
 def _without(labels: Mapping[str, str], rule: Rule) -> dict[str, str]:

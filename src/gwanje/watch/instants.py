@@ -12,9 +12,13 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def due(interval: timedelta, last: datetime | None, now: datetime) -> list[datetime]:
-    """The multiples of the interval after the last one that was looked at, not older than `CATCH_UP`; the newest in any case."""
+    """The multiples of the interval after the last one that was looked at, not older than `CATCH_UP`; the newest in any case.
+
+    While a clock that was set back a little catches up, there are none; after a larger step the schedule goes on from there,
+    for else nothing would be looked at for as long as the clock had been wrong.
+    """
     newest = floor(now, interval)
-    if last is None:
+    if last is None or last - newest > max(CATCH_UP, interval):
         return [newest]
     missed = max((newest - last) // interval, 0)
     return [newest - interval * back for back in range(min(missed, max(CATCH_UP // interval, 1)) - 1, -1, -1)]

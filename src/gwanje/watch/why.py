@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -12,7 +12,9 @@ from gwanje.judge.rules.found import Found, written
 from gwanje.judge.rules.verdict import Breach, Error, Good, Insufficient, Stale, Verdict
 from gwanje.judge.standing import Standing
 from gwanje.model import Severity
+from gwanje.tell.muted import Muter
 from gwanje.watch.book import Evaluation
+from gwanje.watch.mutings import Muters
 
 _FIRST_YEAR: Final = 1
 _LAST_YEAR: Final = 9999
@@ -28,6 +30,8 @@ class Stands:
     next_change: datetime | None = None
     """When its state changes, if every evaluation until then finds the same; None when it does not."""
     episode: str = ""
+    muted: tuple[Muter, ...] = ()
+    """What keeps people from being told of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +57,22 @@ class Why:
     """What has become of it."""
 
 
-def explained(evaluation: Evaluation, standing: Standing | None) -> list[Why]:
-    """Each result of the evaluation, and each open alert that it did not mention."""
+def explained(evaluation: Evaluation, standing: Standing | None, muters: Muters) -> list[Why]:
+    """Each result of the evaluation, and each open alert that it did not mention. `muters` says what mutes which episode."""
+    return [_muted(one, muters.get(one.stands.episode, ())) for one in _each(evaluation, standing)]
+
+
+def _each(evaluation: Evaluation, standing: Standing | None) -> list[Why]:
     found, open_ = evaluation.found, dict(standing.open) if standing else {}
     told: list[Why] = []
     if found is not None:
         for place, identity in enumerate(found.identities):
             told.append(_of_result(evaluation, found, place, open_.pop(identity, None), standing))
     return told + [_of_unmentioned(evaluation, instance, standing) for instance in open_.values()]
+
+
+def _muted(one: Why, by: tuple[Muter, ...]) -> Why:
+    return replace(one, stands=replace(one.stands, muted=by)) if by else one
 
 
 def _of_result(evaluation: Evaluation, found: Found, place: int, instance: Instance | None, standing: Standing | None) -> Why:

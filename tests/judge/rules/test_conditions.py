@@ -1,19 +1,24 @@
 """The simple form of a rule: what it asks, and what it makes of the answers, through the real PromQL."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+from gwanje import judge
 from gwanje.judge.rules.buckets import merged
 from gwanje.judge.rules.evaluate import found
 from gwanje.judge.rules.questions import curve, questions, value
-from gwanje.judge.rules.spec import Rule, unhurried
+from gwanje.judge.rules.spec import REMOTE_DELAY, Rule, unhurried
 from gwanje.judge.rules.verdict import Breach, Error, Good, Insufficient, Verdict
 from gwanje.model import STALE, to_ms
 from gwanje.testing.scenarios import MemorySamples
 
+SHIPPED = Path(judge.__file__).parents[1]
+AVERAGED = re.compile(r"""\b(avg|sum)(_over_time)?\b.*(histogram_quantile|quantile_over_time|quantile=)""")
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 
 
@@ -163,6 +168,16 @@ def test_e6_what_tells_whether_buckets_are_alike_is_asked_only_where_it_can_be_t
     assert merged(expr) == asked
 
 
+def test_e6_no_query_that_ships_averages_percentiles() -> None:
+    """Neither by an aggregation nor over time, neither ours nor those that came as summaries."""
+    shipped = [file.read_text(encoding="utf-8") for file in SHIPPED.rglob("*.yaml")]
+    asked = [line for text in shipped for line in text.splitlines() if "quantile" in line]
+    assert asked
+    assert [line for line in asked if AVERAGED.search(line)] == []
+    assert AVERAGED.search("avg by (host) (histogram_quantile(0.9, x))")
+    assert AVERAGED.search('sum(latency{quantile="0.99"})')
+
+
 def _noisy(count: int, last: float) -> list[float | None]:
     return [*(10.0 if place % 2 else 12.0 for place in range(count)), last]
 
@@ -193,6 +208,28 @@ async def test_e7_a_score_is_undefined(values: list[float | None], why: str) -> 
         kept.sort(key=lambda one: one[0])
     told = await _judged(_rule(anomaly={}, critical=">= 4"), samples)
     assert told["web-1"] == Insufficient({"host": "web-1"}, why)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("method", ["zscore", "robust", "seasonal"])
+async def test_e3_the_score_of_what_is_no_number_is_an_error_and_not_missing(value: float, method: str) -> None:
+    samples = _samples({"web-1": _noisy(100, value)})
+    rule = _rule(anomaly={"method": method, "window": 10, "season": "1m"}, critical=">= 4")
+    assert isinstance((await _judged(rule, samples))["web-1"], Error)
+
+
+async def test_e2_a_season_is_compared_with_its_own_series_and_no_other_of_the_same_labels() -> None:
+    """Yesterday two metrics had the labels that one has today. Merged, its yesterday would be that of the other."""
+    samples = MemorySamples()
+    for day, one in enumerate((13.0, 12.0, 10.0)):
+        samples.append("used", {"host": "web-1"}, one, to_ms(NOW - timedelta(days=day)))
+        if day:
+            samples.append("used_before", {"host": "web-1"}, 1000.0 * day, to_ms(NOW - timedelta(days=day)))
+    for kept in samples.kept.values():
+        kept.sort()
+    seasonal = {"anomaly": {"method": "seasonal", "window": 2}, "critical": ">= 2"}
+    rule = Rule.model_validate({"name": "a", "expr": '{__name__=~"used.*"}', **seasonal})
+    assert _value((await _judged(rule, samples))["web-1"]) == 2.0
 
 
 async def test_e7_a_robust_score_is_not_moved_by_outliers_in_the_window() -> None:
@@ -250,10 +287,20 @@ def test_the_curve_of_an_alert_is_the_rules_question_narrowed_to_it() -> None:
     assert curve(rule, {"host": 'a"b', "team": "ops"}) == 'max by (host) (max_over_time(used{job="node",host="a\\"b"}[1h]))'
 
 
-def test_e1_a_remote_store_is_asked_less_often_unless_the_rule_says_how_often() -> None:
-    written = {"name": "cpu high", "expr": "cpu", "critical": ">= 0.9"}
-    assert [unhurried(Rule.model_validate({**written, **one})).interval for one in ({}, {"for": "1m"}, {"interval": "5s"})] == [
-        timedelta(seconds=15),
-        timedelta(seconds=15),
-        timedelta(seconds=5),
-    ]
+@pytest.mark.parametrize(
+    ("said", "here", "there"),
+    [
+        pytest.param({"for": "1m"}, 1, 15, id="by default"),
+        pytest.param({}, 0.5, 15, id="where it tells at once"),
+        pytest.param({"interval": "5s"}, 5, 5, id="as it says"),
+        pytest.param({"interval": "1s"}, 1, 1, id="as it says, though that is the default"),
+        pytest.param({"interval": "1m", "for": "5m"}, 60, 60, id="seldom"),
+    ],
+)
+def test_e1_a_remote_store_is_asked_less_often_unless_the_rule_says_how_often(
+    said: Mapping[str, object], here: float, there: float
+) -> None:
+    rule = Rule.model_validate({"name": "cpu high", "expr": "cpu", "critical": ">= 0.9", **said})
+    assert [one.interval.total_seconds() for one in (rule, unhurried(rule))] == [here, there]
+    assert rule.delay is None, "as the store needs"
+    assert timedelta(seconds=30) == REMOTE_DELAY

@@ -86,6 +86,15 @@ def test_an_answer_that_is_no_value_is_an_error_of_the_rule(answer: Answer) -> N
         found(_rule(), [answer], 0)
 
 
+def test_e2_an_empty_label_is_none_and_two_results_that_differ_by_what_it_hides_are_an_error() -> None:
+    hides = _rule(labels={"host": "", "team": ""})
+    assert _one(hides, _vector(({"host": "web-1"}, 1.0))).labels == {}
+    with pytest.raises(RuleError, match="two results"):
+        found(hides, [_vector(({"host": "web-1"}, 1.0), ({"host": "web-2"}, 0.1))], 0)
+    apart = _vector(({"host": "서버"}, 1.0), ({"host": "서버 "}, 1.0), ({}, 1.0))
+    assert len(set(found(_rule(), [apart], 0).identities)) == 3
+
+
 def test_labels_of_the_rule_are_added() -> None:
     assert _one(_rule(labels={"team": "ops"}), _vector(({"host": "web-1"}, 1.0))).labels == {"host": "web-1", "team": "ops"}
 

@@ -25,9 +25,9 @@ async def _stopped(expr: str, series: dict[str, tuple[int, int]], by: str = "hos
             samples.append("cpu", {"host": name.split("/")[0], "core": name}, 1.0, to_ms(at))
     at_ms = to_ms(NOW)
     ages = [await samples.instant(one.query, at_ms) for one in inputs.ages(rule)]
-    if not inputs.suspect(ages, at_ms):
-        return {}
     sets = {name: {by: name} for name in series if by == "core" or "/" not in name}
+    if not inputs.suspect(rule, sets, ages, at_ms):
+        return {}
     return inputs.stopped(sets, [await samples.instant(one.query, at_ms) for one in inputs.rhythms(rule)], at_ms)
 
 
@@ -64,14 +64,33 @@ async def test_n4_each_result_has_its_own_inputs() -> None:
     ],
 )
 def test_n4_the_inputs_are_the_selectors_of_the_query(expr: str, asked: list[str]) -> None:
-    assert [one.query for one in inputs.rhythms(_rule(expr))] == [f"{one}[10m]" for one in asked]
+    assert list(inputs.selectors(_rule(expr))) == asked
+
+
+@pytest.mark.parametrize(
+    ("expr", "back"),
+    [
+        pytest.param("a", "10m", id="a value, and the rhythm before it"),
+        pytest.param("rate(a[1m])", "10m", id="a range inside it"),
+        pytest.param("avg_over_time(a[1h])", "1h5m", id="an hour, and the rhythm before it"),
+        pytest.param("max_over_time(rate(a[5m])[1h:1m]) + a", "1h10m", id="a subquery of ranges"),
+        pytest.param("avg_over_time(a[30d])", "6h", id="no more than six hours"),
+    ],
+)
+def test_n4_samples_are_looked_at_as_far_back_as_a_result_may_be_made_of_them(expr: str, back: str) -> None:
+    assert [one.query for one in inputs.rhythms(_rule(expr))] == [f'{{__name__="a"}}[{back}]']
 
 
 async def test_n1_an_input_that_nobody_has_any_more_is_told_from_one_that_reports() -> None:
     samples = MemorySamples()
-    samples.append("cpu", {"host": "web-1"}, 1.0, to_ms(NOW))
-    answers = [await samples.instant(one.query, to_ms(NOW)) for one in inputs.rhythms(_rule("cpu"))]
-    assert inputs.unreported({"a": {"host": "web-1"}, "b": {"host": "db-1"}}, answers) == {"b": "no sample any more"}
+    then, now = NOW - timedelta(minutes=10), NOW
+    for host, at in (("web-1", then), ("web-1", now), ("db-1", then)):
+        samples.append("cpu", {"host": host}, 1.0, to_ms(at))
+    (asked,) = inputs.ages(_rule("cpu"))
+    before, after = [[await samples.instant(asked.query, to_ms(at))] for at in (then, now)]
+    sets = {host: {"host": host} for host in ("web-1", "db-1", "renamed")}
+    assert inputs.gone(sets, before, after) == {"db-1": "no sample any more"}
+    assert inputs.gone(sets, [], []) == {}, "a query that counts what is there has no inputs"
 
 
 def test_the_inputs_of_a_rule_are_looked_at_every_ten_seconds_whatever_its_interval() -> None:

@@ -32,6 +32,10 @@ _DIFFERENT_BUCKETS: Final = Because(
     "different_buckets",
 )
 
+_NO_VALUE: Final = Because(
+    "`expr` gives neither a number nor one value for each series; remove the range (`[5m]`) or the text", "no_value"
+)
+
 _BOUND: Final = "le"
 """The label by which a bucket says its bound."""
 
@@ -103,7 +107,7 @@ def _results(answer: Answer) -> tuple[Sequence[Labels], Column]:
         case Vector(labels, values):
             return labels, values
         case _:
-            raise RuleError("`expr` gives neither a number nor one value for each series; remove the range (`[5m]`) or the text")
+            raise RuleError(_NO_VALUE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +176,14 @@ def _anomalies(look: _Look, anomaly: Anomaly, answers: Sequence[Answer]) -> Foun
     known = look.known(asked)
     found_, middle, deviation = anomalies.scores(anomaly, points)
     there = np.isfinite(points[:, :-1]).sum(axis=1)
+    tested = points[:, -1]
+    short = (there < anomaly.points) | (np.isnan(found_) & np.isfinite(tested))
     notes = []
-    for place, value in enumerate(points[:, -1]):
+    for place, value in enumerate(tested):
         if there[place] < anomaly.points:
             sentence = f"{there[place]} of {anomaly.points} points"
             notes.append(Because(sentence, "points", count=int(there[place]), needed=anomaly.points))
-        elif not np.isfinite(found_[place]):
+        elif short[place]:
             notes.append(Because("nothing deviates", "nothing_deviates"))
         else:
             notes.append(_unusual(float(value), float(middle[place]), float(deviation[place]), rule.unit))
@@ -186,7 +192,7 @@ def _anomalies(look: _Look, anomaly: Anomaly, answers: Sequence[Answer]) -> Foun
         known,
         found_,
         look.thresholds,
-        insufficient=np.isnan(found_),
+        insufficient=short,
         notes=notes,
         samples=[float(one) for one in there],
     )
@@ -198,9 +204,9 @@ def _unusual(value: float, middle: float, deviation: float, unit: str) -> Becaus
 
 
 def _points(answer: Answer, wanted: int, at_ms: int, every: timedelta) -> tuple[Sequence[Labels], Column]:
-    """One row a series that has the newest point; a point that is missing is NaN."""
+    """One row a series that has the newest point, be it a number or not; an earlier point that is missing is NaN."""
     if not isinstance(answer, Matrix):
-        raise RuleError("the store gave no points for a subquery")
+        raise RuleError(Because("the store gave no points for a subquery", "no_points"))
     step = every // timedelta(milliseconds=1)
     newest = at_ms // step * step
     rows, labels = [], []
@@ -210,7 +216,7 @@ def _points(answer: Answer, wanted: int, at_ms: int, every: timedelta) -> tuple[
         places = wanted - 1 - (newest - answer.times[part]) // step
         inside = (places >= 0) & (places < wanted)
         row[places[inside]] = answer.values[part][inside]
-        if not np.isnan(row[-1]):
+        if (places == wanted - 1).any():
             rows.append(row)
             labels.append(one)
     return labels, np.array(rows).reshape(len(rows), wanted)
@@ -219,8 +225,8 @@ def _points(answer: Answer, wanted: int, at_ms: int, every: timedelta) -> tuple[
 def _seasons(answers: Sequence[Answer]) -> tuple[Sequence[Labels], Column]:
     """One row a series that has a value now: the earlier seasons, the oldest first, then now."""
     labels, values = _results(answers[0])
-    before = [_by_labels(answer) for answer in answers[:0:-1]]
-    rows = [[*(season.get(_key(one), np.nan) for season in before), now] for one, now in zip(labels, values, strict=True)]
+    before = [dict(zip(*_results(answer), strict=True)) for answer in answers[:0:-1]]
+    rows = [[*(season.get(one, np.nan) for season in before), now] for one, now in zip(labels, values, strict=True)]
     return labels, np.array(rows, np.float64).reshape(len(rows), len(answers))
 
 
@@ -244,7 +250,7 @@ def _share(part: float, whole: float, ratio: Ratio) -> Because:
 def _counted(ratio: Ratio, answer: Answer, at_ms: int) -> dict[Labels, float]:
     """Increments inside the window, by the values of the labels in `by`."""
     if not isinstance(answer, Matrix):
-        raise RuleError("the store gave no samples for a range selector")
+        raise RuleError(Because("the store gave no samples for a range selector", "no_range"))
     start_ms = at_ms - round(ratio.over / timedelta(milliseconds=1))
     sums: dict[Labels, float] = {}
     for index, labels in enumerate(answer.labels):
@@ -279,7 +285,11 @@ def _one_each(known: Known) -> None:
     seen: set[str] = set()
     for identity, labels in zip(known.identities, known.labels, strict=True):
         if identity in seen:
-            raise RuleError(
-                f"two results have the labels {dict(labels)}; add a label that tells them apart, or aggregate (`max by (host)`)"
-            )
+            raise RuleError(_twice(labels))
         seen.add(identity)
+
+
+def _twice(labels: Mapping[str, str]) -> Because:
+    told = str(dict(labels))
+    sentence = f"two results have the labels {told}; add a label that tells them apart, or aggregate (`max by (host)`)"
+    return Because(sentence, "two_results", labels=told)

@@ -107,6 +107,11 @@ class Found:
         """All of them."""
         return [self.verdict(place) for place in range(len(self))]
 
+    def good_of(self, stopped: Mapping[str, str]) -> dict[str, str]:
+        """Those of the label sets that were found good: what is counted over a window is a breach by what was counted."""
+        good = {self.identities[place] for place in np.flatnonzero((self.levels == CLEARED) | (self.levels == BETWEEN)).tolist()}
+        return {identity: why for identity, why in stopped.items() if identity in good}
+
     def without(self, stopped: Mapping[str, str]) -> Found:
         """The same, where the inputs of these label sets stopped, which says since when."""
         if not stopped:

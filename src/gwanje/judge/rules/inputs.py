@@ -1,14 +1,14 @@
 """When the inputs of a result last reported. PromQL answers with the last sample for five minutes after a series stopped.
 
-Two looks: how old the newest samples are, which is cheap; and only where one is old, the samples themselves, which tell
-how often the series reports at all. Pure.
+Two looks: how old the newest samples are, which is cheap; and only where one is old, or a result has none (what looks back
+over an hour answers for an hour), the samples themselves, which tell how often the series reports at all. Pure.
 """
 
 from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -23,7 +23,7 @@ from gwanje.judge.lifecycle import MISSED, SHORTEST_ABSENCE
 from gwanje.judge.rules.looks import tree
 from gwanje.judge.rules.questions import Question, value
 from gwanje.judge.rules.spec import Rule
-from gwanje.keep.samples.base import Answer, Matrix, Vector
+from gwanje.keep.samples.base import Answer, Labels, Matrix, Vector
 from gwanje.model import METRIC, to_ms
 
 EVERY: Final = timedelta(seconds=10)
@@ -32,7 +32,12 @@ EVERY: Final = timedelta(seconds=10)
 _PRESENCE: Final = frozenset({"absent", "absent_over_time", "timestamp", "count_over_time", "present_over_time"})
 """Functions that ask whether samples are there: what stopped is just what they look for."""
 _PLAIN: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_RANGE: Final = "10m"
+_LOOK_BACK: Final = timedelta(minutes=5)
+"""How long PromQL takes a series' last sample for its value."""
+_RHYTHM: Final = timedelta(minutes=5)
+"""What is looked at before the oldest sample that a result may be made of, so that its rhythm is known."""
+_LONGEST: Final = timedelta(hours=6)
+"""How far back samples are read at most."""
 _MS: Final = timedelta(milliseconds=1)
 
 
@@ -46,71 +51,88 @@ def due(rule: Rule, at: datetime) -> bool:
 
 def ages(rule: Rule) -> tuple[Question, ...]:
     """What gives the time of the newest sample of each input; nothing where a rule counts what is there."""
-    return tuple(Question(f"timestamp({selector})") for selector in _selectors(value(rule)))
+    return tuple(Question(f"timestamp({selector})") for selector in _reaches(rule))
 
 
 def rhythms(rule: Rule) -> tuple[Question, ...]:
-    """What gives the newest samples themselves."""
-    return tuple(Question(f"{selector}[{_RANGE}]") for selector in _selectors(value(rule)))
+    """What gives the samples themselves, as far back as a result may be made of them."""
+    ranges = {selector: min(max(reach, _LOOK_BACK) + _RHYTHM, _LONGEST) for selector, reach in _reaches(rule).items()}
+    return tuple(Question(f"{selector}[{format_duration(back)}]") for selector, back in ranges.items())
 
 
 def selectors(rule: Rule) -> tuple[str, ...]:
     """The selectors whose samples the rule looks at, each once."""
-    if rule.ratio is None:
-        return _selectors(value(rule))
-    return tuple(dict.fromkeys((*_selectors(rule.ratio.failed), *_selectors(rule.ratio.total))))
+    return tuple(_reaches(rule))
 
 
-def suspect(answers: Iterable[Answer], at_ms: int) -> bool:
-    """Whether any input is so old that its rhythm matters."""
-    oldest = [float(answer.values.min()) for answer in answers if isinstance(answer, Vector) and len(answer.values)]
-    return bool(oldest) and at_ms - min(oldest) * 1000 > SHORTEST_ABSENCE / _MS
+def suspect(rule: Rule, sets: Mapping[str, Mapping[str, str]], answers: Sequence[Answer], at_ms: int) -> bool:
+    """Whether any input is so old that its rhythm matters, by the answers to `ages`."""
+    newest = list(_vectors(answers))
+    oldest = [float(answer.values.min()) for answer in newest if len(answer.values)]
+    if oldest and at_ms - min(oldest) * 1000 > SHORTEST_ABSENCE / _MS:
+        return True
+    if max(_reaches(rule).values(), default=_LOOK_BACK) <= _LOOK_BACK:
+        return False  # what answers has newest samples
+    inputs = [_Inputs.of(answer.labels) for answer in newest]
+    return any(not of.belonging(labels) for labels in sets.values() for of in inputs)
 
 
 def stopped(sets: Mapping[str, Mapping[str, str]], answers: Iterable[Answer], at_ms: int) -> dict[str, str]:
-    """The label sets, by identity, whose inputs stopped, and since when.
+    """The label sets, by identity, whose inputs stopped, and since when, by the answers to `rhythms`.
 
     Of several inputs, the one that reported last longest ago counts. A set that no input belongs to is not among them;
-    `unreported` finds those.
+    `gone` finds those.
     """
     why: dict[str, str] = {}
-    for inputs in map(_Inputs.of, _matrices(answers)):
+    for answer in answers:
+        if not isinstance(answer, Matrix):
+            continue
+        inputs = _Inputs.of(answer.labels)
         for identity, labels in sets.items():
-            silent = [inputs.silence(place, at_ms) for place in inputs.belonging(labels)]
+            silent = [_silence(answer, place, at_ms) for place in inputs.belonging(labels)]
             longest = max(silent, default=0)
             if longest:
                 why[identity] = _old(timedelta(seconds=longest // 1000))
     return why
 
 
-def unreported(sets: Mapping[str, Mapping[str, str]], answers: Iterable[Answer]) -> dict[str, str]:
-    """The label sets that have no input at all."""
-    every = list(map(_Inputs.of, _matrices(answers)))
+def gone(sets: Mapping[str, Mapping[str, str]], then: Sequence[Answer], now: Sequence[Answer]) -> dict[str, str]:
+    """The label sets, by identity, that had an input in a selector when they were seen last, and have none in it now.
+
+    `then` and `now` answer `ages`. A query that counts what is there has no inputs, and nothing of it is gone.
+    """
+    before, after = ([_Inputs.of(answer.labels) for answer in _vectors(answers)] for answers in (then, now))
     why = Because("no sample any more", "no_sample")
-    return {one: why for one, labels in sets.items() if every and not any(of.belonging(labels) for of in every)}
+    return {one: why for one, labels in sets.items() if before and not _as_before(labels, before, after)}
+
+
+def _as_before(labels: Mapping[str, str], before: Sequence[_Inputs], after: Sequence[_Inputs]) -> bool:
+    then, now = ([bool(of.belonging(labels)) for of in inputs] for inputs in (before, after))
+    if not any(then) and not any(now):  # labels that no input has: the query gave them, and all inputs stand for its own
+        then, now = ([bool(of.labels) for of in inputs] for inputs in (before, after))
+    return any(now) and all(reports for reported, reports in zip(then, now, strict=True) if reported)
 
 
 def _old(age: timedelta) -> Because:
     return Because(f"the last sample is {format_duration(age)} old", "last_sample_old", seconds=age.total_seconds())
 
 
-def _matrices(answers: Iterable[Answer]) -> Iterator[Matrix]:
-    return (answer for answer in answers if isinstance(answer, Matrix))
+def _vectors(answers: Iterable[Answer]) -> Iterator[Vector]:
+    return (answer for answer in answers if isinstance(answer, Vector))
 
 
 @dataclass(slots=True)
 class _Inputs:
     """The series of one selector, found by the labels that a result shares with them."""
 
-    samples: Matrix
     labels: list[dict[str, str]]
     names: frozenset[str]
     by_names: dict[tuple[str, ...], dict[tuple[str, ...], list[int]]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, samples: Matrix) -> _Inputs:
-        labels = [dict(one) for one in samples.labels]
-        return cls(samples, labels, frozenset(name for one in labels for name in one) - {METRIC})
+    def of(cls, series: Iterable[Labels]) -> _Inputs:
+        labels = [dict(one) for one in series]
+        return cls(labels, frozenset(name for one in labels for name in one) - {METRIC})
 
     def belonging(self, result: Mapping[str, str]) -> list[int]:
         """The places of the series that have the result's labels."""
@@ -121,9 +143,6 @@ class _Inputs:
             for place, labels in enumerate(self.labels):
                 places.setdefault(tuple(labels.get(name, "") for name in shared), []).append(place)
         return places.get(tuple(result[name] for name in shared), [])
-
-    def silence(self, place: int, at_ms: int) -> int:
-        return _silence(self.samples, place, at_ms)
 
 
 def _silence(answer: Matrix, index: int, at_ms: int) -> int:
@@ -136,30 +155,40 @@ def _silence(answer: Matrix, index: int, at_ms: int) -> int:
     return age if age > max(MISSED * interval, SHORTEST_ABSENCE / _MS) else 0
 
 
+def _reaches(rule: Rule) -> Mapping[str, timedelta]:
+    """The selectors whose newest samples say whether the inputs still report, each with how far back the rule looks at it."""
+    if rule.ratio is None:
+        return _selectors(value(rule))
+    return dict.fromkeys((*_selectors(rule.ratio.failed), *_selectors(rule.ratio.total)), rule.ratio.over)
+
+
 @lru_cache(maxsize=8192)
-def _selectors(query: str) -> tuple[str, ...]:
-    """The selectors of a query whose newest samples say whether its inputs still report, each once."""
-    return tuple(dict.fromkeys(_text(one) for one in _walk(tree(query)))) if query else ()
+def _selectors(query: str) -> Mapping[str, timedelta]:
+    found: dict[str, timedelta] = {}
+    for selector, reach in _walk(tree(query)) if query else ():
+        text = _text(selector)
+        found[text] = max(reach, found.get(text, reach))
+    return found
 
 
-def _walk(node: grammar.Expr) -> Iterator[grammar.VectorSelector]:
+def _walk(node: grammar.Expr, reach: timedelta = timedelta()) -> Iterator[tuple[grammar.VectorSelector, timedelta]]:
     match node:
-        case grammar.VectorSelector():
-            if not node.offset and node.at is None:
-                yield node
-        case grammar.MatrixSelector():
-            yield from _walk(node.vector_selector)
-        case grammar.Call():
-            if node.func.name not in _PRESENCE:
-                for argument in node.args:
-                    yield from _walk(argument)
-        case grammar.BinaryExpr():
-            yield from _walk(node.lhs)
-            yield from _walk(node.rhs)
-        case grammar.SubqueryExpr() if node.offset or node.at is not None:
+        case grammar.VectorSelector() | grammar.SubqueryExpr() if node.offset or node.at is not None:
             return
-        case grammar.ParenExpr() | grammar.AggregateExpr() | grammar.UnaryExpr() | grammar.SubqueryExpr():
-            yield from _walk(node.expr)
+        case grammar.VectorSelector():
+            yield node, reach
+        case grammar.MatrixSelector():
+            yield from _walk(node.vector_selector, reach + node.range)
+        case grammar.SubqueryExpr():
+            yield from _walk(node.expr, reach + (node.range or timedelta()))
+        case grammar.Call() if node.func.name not in _PRESENCE:
+            for argument in node.args:
+                yield from _walk(argument, reach)
+        case grammar.BinaryExpr():
+            yield from _walk(node.lhs, reach)
+            yield from _walk(node.rhs, reach)
+        case grammar.ParenExpr() | grammar.AggregateExpr() | grammar.UnaryExpr():
+            yield from _walk(node.expr, reach)
 
 
 def _text(selector: grammar.VectorSelector) -> str:

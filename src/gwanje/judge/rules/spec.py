@@ -23,6 +23,7 @@ from gwanje.judge.rules.threshold import (
     check_clear,
     parse_threshold,
 )
+from gwanje.judge.rules.valued import checked_identity
 from gwanje.model import Severity
 
 __all__ = ["OPERATORS", "Ratio", "Rule", "Threshold", "checked_labels", "checked_query", "parse_threshold"]
@@ -90,7 +91,8 @@ class Rule(Settings):
     """How far back it looks, so that late samples count: each evaluation sees the samples as of so long before. Unless set,
     what the store needs: nothing of the embedded one."""
     no_data: Literal["keep", "alert", "breach", "ok"] = "keep"
-    """What it means when data stop: `keep` the state, raise an `alert` that says so, take it for a `breach`, or for `ok`."""
+    """What it means when data stop: `keep` the state, raise an `alert` that says so, take it for a `breach`, or for `ok`. With
+    `severity`, only open alerts can be missed: the query leaves out what is good."""
     max_instances: int = Field(default=10_000, ge=1)
     """How many alerts it may have open. More are refused, which an alert `rule error` says; known ones stay."""
 
@@ -106,7 +108,7 @@ class Rule(Settings):
     @field_validator("expr")
     @classmethod
     def _expr(cls, text: str | None) -> str | None:
-        return text if text is None else checked_query(text)
+        return text if text is None else checked_identity(checked_query(text))
 
     @field_validator("interval")
     @classmethod
@@ -206,12 +208,12 @@ class Rule(Settings):
     @property
     def fixed_labels(self) -> dict[str, str]:
         """Those of its labels that are the same on each alert."""
-        return {name: text for name, text in self.labels.items() if "{{" not in text}
+        return {name: text for name, text in self.labels.items() if text and "{{" not in text}
 
     def labels_of(self, result: Mapping[str, str]) -> dict[str, str]:
         """The labels of the alert of one result: the result's and the rule's own, whose templates are filled from the former.
 
-        As in Prometheus, a label whose template comes out empty is none.
+        As in Prometheus, a label that is empty, or whose template comes out so, is none, and hides that of the result.
         """
         if len(fixed := self.fixed_labels) == len(self.labels):
             return {**result, **fixed}
@@ -243,4 +245,6 @@ def checked_labels(labels: dict[str, str]) -> dict[str, str]:
 
 def unhurried(rule: Rule) -> Rule:
     """The rule as a remote store is asked: every 15 s, where the rule does not say how often itself."""
-    return rule if rule.interval not in {_HALF_A_SECOND, _EACH_SECOND} else rule.model_copy(update={"interval": _REMOTE_INTERVAL})
+    # Half a second is what follows from telling at once; a second that stands among the fields was written.
+    written = "interval" in rule.model_fields_set and rule.interval != _HALF_A_SECOND
+    return rule if written else rule.model_copy(update={"interval": _REMOTE_INTERVAL})

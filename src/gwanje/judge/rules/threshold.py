@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -45,7 +46,8 @@ class Threshold:
         return finite & np.asarray(OPERATORS[self.operator](values, self.number), np.bool_) if self.operator else finite
 
     def __str__(self) -> str:
-        return f"{self.operator} {self.number:g}" if self.operator else ""
+        """As short as it reads back as the same condition: what is shown may be edited, and is history."""
+        return f"{self.operator} {repr(self.number).removesuffix('.0')}" if self.operator else ""
 
 
 ALWAYS: Final = Threshold("", 0.0)
@@ -57,7 +59,7 @@ def parse_threshold(text: object) -> Threshold:
     if isinstance(text, Threshold):
         return text
     match = _CONDITION.fullmatch(str(text))
-    if match is None:
+    if match is None or not math.isfinite(float(match[2])):
         sentence = f"{text!r} is not a condition; write an operator and a number: '>= 0.85' (operators: {', '.join(OPERATORS)})"
         raise ValueError(Because(sentence, "not_a_condition", text=str(text)))
     return Threshold(match[1], float(match[2]))
