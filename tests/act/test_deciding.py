@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from gwanje.act.deciding import Deed, Done, Trouble, decide, refusal
 from gwanje.act.spec import Action
-from gwanje.model import Severity
+from gwanje.because import plain
+from gwanje.model import Severity, to_ms
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 WEB = Trouble("e1", "web down", {"host": "web-1", "service": "shop"}, Severity.CRITICAL, NOW - timedelta(minutes=5))
@@ -29,6 +34,8 @@ def test_a1_an_alert_that_fires_long_enough_is_acted_upon_with_its_reason() -> N
     (deed,) = _decided()
     assert (deed.action, deed.target, deed.episode, deed.dry) == ("restart", "web-1", "e1", False)
     assert deed.because == "web down fires since 08:55:00 UTC, try 1 of 2"
+    values = {"rule": "web down", "since": to_ms(WEB.firing_since), "count": 1, "most": 2}
+    assert plain(deed.because) == {"code": "action_on_alert", "values": values}
 
 
 @pytest.mark.parametrize(
@@ -62,6 +69,60 @@ def test_a1_what_is_not_acted_upon(trouble: Trouble) -> None:
 def test_a1_limits(past: list[Done], why: str) -> None:
     assert refusal(RESTART, WEB, past, NOW) == why
     assert _decided(*past) == []
+
+
+def test_a1_a_lock_is_for_whatever_is_done_to_the_target_and_for_no_other() -> None:
+    other_action = replace(_done(5, took=None), action="another")
+    assert refusal(RESTART, WEB, [other_action], NOW) == "something is being done there"
+    assert refusal(RESTART, WEB, [replace(other_action, target="web-2")], NOW) == ""
+
+
+def test_a1_each_limit_counts_from_where_it_says() -> None:
+    """The cool-down from the end of the last time on this target, the tries for this alert alone."""
+    assert refusal(RESTART, WEB, [_done(15, took=6)], NOW) == "it was done a short while ago"
+    assert refusal(RESTART, WEB, [_done(15, took=5)], NOW) == ""
+    assert refusal(RESTART, WEB, [_done(5, target="web-2")], NOW) == ""
+    assert refusal(RESTART, WEB, [_done(90), _done(70)], NOW) == ""
+
+
+@pytest.mark.parametrize("severity", ["high", "CRITICAL", ""])
+def test_a1_a_severity_that_does_not_exist_is_a_mistake_before_anything_fires(severity: str) -> None:
+    """It used to be read, and then ended each round in which the rule's alert fired: nobody was told of anything."""
+    with pytest.raises(ValidationError):
+        Action.model_validate({"name": "restart", "rules": ["web down"], "severity": severity})
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 600), st.integers(0, 3), st.integers(0, 2), st.integers(0, 15)), max_size=30),
+    st.integers(1, 4),
+    st.integers(1, 6),
+    st.integers(0, 30),
+)
+def test_a1_whatever_fires_and_whenever_no_limit_is_passed(
+    alarms: list[tuple[int, int, int, int]], stop_after: int, most: int, cool: int
+) -> None:
+    """Alerts begin at random minutes on three targets; each deed takes a while; looked at once a minute for half a day."""
+    action = RESTART.model_copy(
+        update={"after": timedelta(), "stop_after": stop_after, "most_an_hour": most, "cool_down": timedelta(minutes=cool)}
+    )
+    troubles = [
+        (begin, took, Trouble(f"e{number}", "web down", {"host": f"web-{target}"}, Severity.CRITICAL, NOW))
+        for number, (begin, _, target, took) in enumerate(alarms)
+    ]
+    past: list[Done] = []
+    for minute in range(0, 720, 5):
+        now = NOW + timedelta(minutes=minute)
+        firing = [trouble for begin, _, trouble in troubles if begin <= minute]
+        for deed in decide([action], firing, past, now):
+            took = next(took for _, took, trouble in troubles if trouble.episode == deed.episode)
+            past.append(Done(deed.action, deed.target, deed.episode, now, now + timedelta(minutes=took)))
+    assert all(sum(one.episode == done.episode for one in past) <= stop_after for done in past)
+    assert all(sum(timedelta() <= done.decided_at - one.decided_at < timedelta(hours=1) for one in past) <= most for done in past)
+    for target in {done.target for done in past}:
+        there = [done for done in past if done.target == target]
+        assert all(
+            later.decided_at - (earlier.ended_at or NOW) >= action.cool_down for earlier, later in itertools.pairwise(there)
+        )
 
 
 def test_a1_limits_end_again() -> None:

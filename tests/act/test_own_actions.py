@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from gwanje import kinds
 from gwanje.act.scaling.holding import in_effect
 from gwanje.act.worker import Worker
 from gwanje.keep.said import Hold, Pause
-from gwanje.keep.state import deeds, holds, pauses, runs, sqlite
+from gwanje.keep.state import deeds, holds, pauses, runs
 from gwanje.keep.state.base import State
 from gwanje.keep.state.runs import Ending
 from gwanje.keep.state.tables import audit
@@ -24,14 +24,6 @@ from gwanje.kinds import World
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    state = sqlite.create(sqlite.Settings(), World(tmp_path))
-    state.migrate()
-    yield state
-    state.close()
 
 
 class Hands:

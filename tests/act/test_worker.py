@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +20,15 @@ from gwanje.act.actions import command, webhook
 from gwanje.act.actions.base import Doer, Task
 from gwanje.act.worker import Worker
 from gwanje.errors import Rejected, RetryLater
-from gwanje.keep.state import deeds, sqlite
+from gwanje.keep.said import Acknowledgement
+from gwanje.keep.state import acknowledgements, alerts, deeds
 from gwanje.keep.state.base import State
 from gwanje.keep.state.tables import audit
 from gwanje.kinds import World
+from gwanje.model import Severity
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 TASK = Task("deed:1", "restart", "web-1", "web down", {"host": "web-1", "service": "shop; rm -rf $HOME `id`"}, "because", NOW)
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    state = sqlite.create(sqlite.Settings(), World(tmp_path))
-    state.migrate()
-    yield state
-    state.close()
 
 
 def _command(tmp_path: Path, *arguments: str, **given: Any) -> command.Command:
@@ -43,6 +38,16 @@ def _command(tmp_path: Path, *arguments: str, **given: Any) -> command.Command:
 
 def _worker(state: State, **doers: Doer) -> Worker:
     return Worker(state, doers, None, worker_id="me", clock=lambda: NOW)
+
+
+class Idle:
+    """Does nothing."""
+
+    def would(self, _task: Task) -> str:
+        return ""
+
+    async def do(self, _task: Task) -> str:
+        return ""
 
 
 def _decide(state: State, *, dry: bool = False) -> None:
@@ -70,20 +75,34 @@ async def test_a_program_that_fails_or_hangs_says_so(tmp_path: Path) -> None:
         await command.create(command.Settings(command=("/nowhere/at/all",)), World(tmp_path)).do(TASK)
 
 
+@pytest.mark.parametrize(("label", "passed"), [("-rf", False), ("--now", False), ("", True), ("a -rf", True), ("웹-1\n", True)])
+async def test_a1_a_label_makes_no_option_that_nobody_wrote_down(tmp_path: Path, label: str, *, passed: bool) -> None:
+    doer = _command(tmp_path, "-c", "import sys; print(len(sys.argv), *sys.argv[1:])", "{service}", "--unit={service}")
+    task = replace(TASK, labels={"service": label})
+    if passed:
+        assert await doer.do(task) == " ".join(f"3 {label} --unit={label}".split())
+    else:
+        with pytest.raises(Rejected, match="would be read as an option"):
+            await doer.do(task)
+
+
 @pytest.mark.parametrize("wrong", [["systemctl"], ["/bin/{host}"], []])
 def test_a1_only_full_paths_are_on_the_list(wrong: list[str]) -> None:
     with pytest.raises(ValidationError):
         command.Settings.model_validate({"command": wrong})
 
 
-async def test_a_deed_is_done_once_and_stands_in_the_audit_trail(state: State, tmp_path: Path) -> None:
+async def test_a1_a_deed_is_done_once_and_recorded_with_its_reason(state: State, tmp_path: Path) -> None:
     _decide(state)
     worker = _worker(state, restart=_command(tmp_path, "-c", "print('restarted')"))
     assert (await worker.once(), await worker.once()) == (1, 0)
     assert _kept(state) == [("done", "restarted")]
     with state.read() as connection:
-        (line,) = connection.execute(select(audit.c.who, audit.c.what, audit.c.target)).all()
-    assert tuple(line) == ("action restart", "action done", "web-1")
+        (line,) = connection.execute(select(audit.c.who, audit.c.what, audit.c.target, audit.c.after)).all()
+        (kept,) = deeds.of_episode(connection, "e1")
+    known = {"episode": "e1", "because": "x", "result": "restarted"}
+    assert tuple(line) == ("action restart", "action done", "web-1", known)
+    assert (kept.because, kept.decided_at, kept.ended_at) == ("x", NOW, NOW)
 
 
 async def test_a1_a_dry_run_says_what_it_would_do_and_does_nothing(state: State, tmp_path: Path) -> None:
@@ -102,6 +121,51 @@ async def test_what_was_under_way_when_the_process_died_failed_and_is_not_done_a
     worker._give_up()
     assert await worker.once() == 0
     assert _kept(state)[0][0] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("since", "why"),
+    [
+        pytest.param({"state": "resolved", "ended_at": NOW, "ended_because": "resolved"}, "the alert is over", id="over"),
+        pytest.param({"state": "no_data"}, "nobody knows: it is no_data", id="no data"),
+        pytest.param({"muted": ["silenced"]}, "silenced", id="silenced"),
+        pytest.param({}, "somebody is on it", id="acknowledged"),
+    ],
+)
+@pytest.mark.parametrize("dry", [False, True], ids=["done", "dry run"])
+async def test_a1_what_was_decided_before_things_changed_is_not_done_any_more(
+    state: State, tmp_path: Path, since: dict[str, Any], why: str, *, dry: bool
+) -> None:
+    """It waited behind another deed, or the process was down in between."""
+    _decide(state, dry=dry)
+    with state.write() as connection:
+        alerts.change_episodes(connection, {"e1": since} if since else {})
+        if not since:
+            acknowledgements.put(connection, Acknowledgement("e1", "kim", NOW, "", None, Severity.CRITICAL))
+    await _worker(state, restart=_command(tmp_path, "-c", f"open({str(tmp_path / 'x')!r}, 'w')")).once()
+    assert _kept(state) == [("failed", f"not done any more: {why}")]
+    assert not (tmp_path / "x").exists()
+
+
+async def test_a1_a_dry_run_that_cannot_say_what_it_would_do_locks_no_target(state: State, tmp_path: Path) -> None:
+    row = {"action": "restart", "target": "web-1", "rule": "web down", "episode": "e1", "because": "x", "dry": True}
+    with state.write() as connection:
+        deeds.put(connection, [{**row, "labels": {"service": "--now"}}], NOW)
+    await _worker(state, restart=_command(tmp_path, "{service}")).once()
+    assert _kept(state)[0][0] == "failed"
+
+
+async def test_a1_a_worker_that_never_comes_back_locks_no_target_for_ever(state: State) -> None:
+    """A container of another name takes the place of the one that was killed."""
+    _decide(state)
+    with state.write() as connection:
+        assert deeds.claim(connection, "pod-1")
+    now = [NOW]
+    worker = Worker(state, {"restart": Idle()}, None, worker_id="pod-2", clock=lambda: now[0])
+    for hours, expected in ((1, "running"), (3, "failed")):
+        now[0] = NOW + timedelta(hours=hours)
+        worker.give_up_of_the_dead()
+        assert _kept(state)[0][0] == expected
 
 
 async def test_an_action_that_is_gone_is_not_done(state: State) -> None:

@@ -12,9 +12,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from gwanje.act.spec import Action
-from gwanje.model import Severity
+from gwanje.because import Because
+from gwanje.keep.state.alerts import Episode
+from gwanje.model import Severity, to_ms
 
 _HOUR: Final = timedelta(hours=1)
+_FIRING: Final = "firing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class Deed:
 
 
 def decide(actions: Sequence[Action], troubles: Iterable[Trouble], past: Sequence[Done], now: datetime) -> list[Deed]:
-    """What is to be done now. `past` is what was done within the last day or is under way."""
+    """What is to be done now. `past` is what was done lately or is under way, and everything that was done about these alerts."""
     decided: list[Deed] = []
     known = list(past)
     for trouble in sorted(troubles, key=lambda one: (one.severity.rank, one.firing_since, one.episode)):
@@ -62,17 +65,23 @@ def decide(actions: Sequence[Action], troubles: Iterable[Trouble], past: Sequenc
                 continue
             target = trouble.labels.get(action.target, "")
             tries = sum(one.action == action.name and one.episode == trouble.episode for one in known)
-            because = f"{trouble.rule} fires since {trouble.firing_since:%H:%M:%S} UTC, try {tries + 1} of {action.stop_after}"
+            because = _because(trouble, tries + 1, action.stop_after)
             decided.append(Deed(action.name, target, trouble.episode, trouble.labels, because, action.dry_run))
             known.append(Done(action.name, target, trouble.episode, now, None))
     return decided
+
+
+def _because(trouble: Trouble, count: int, most: int) -> Because:
+    sentence = f"{trouble.rule} fires since {trouble.firing_since:%H:%M:%S} UTC, try {count} of {most}"
+    since = to_ms(trouble.firing_since)
+    return Because(sentence, "action_on_alert", rule=trouble.rule, since=since, count=count, most=most)
 
 
 def wants(action: Action, trouble: Trouble, now: datetime) -> bool:
     """Whether this action answers this alert."""
     return (
         trouble.rule in action.rules
-        and trouble.severity.rank <= Severity(action.severity).rank
+        and trouble.severity.rank <= action.severity.rank
         and action.labels.items() <= trouble.labels.items()
         and now - trouble.firing_since >= action.after
     )
@@ -96,6 +105,15 @@ def refusal(action: Action, trouble: Trouble, past: Sequence[Done], now: datetim
         else "",
     )
     return next(filter(None, whys), "")
+
+
+def moot(episode: Episode | None, *, somebody_on_it: bool) -> str:
+    """Why what was decided about an alert is not done any more: it may have waited behind another deed, or through a restart."""
+    if episode is None or episode.ended_at is not None:
+        return "the alert is over"
+    if episode.state != _FIRING:
+        return f"nobody knows: it is {episode.state}"
+    return ", ".join(episode.muted) or ("somebody is on it" if somebody_on_it else "")
 
 
 def _lately(action: Action, one: Done, now: datetime) -> bool:

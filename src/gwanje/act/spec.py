@@ -9,6 +9,7 @@ from datetime import timedelta
 from pydantic import Field
 
 from gwanje.config import Chosen, Document, Duration, Reader, Settings
+from gwanje.model import Severity
 
 
 class Action(Settings):
@@ -20,7 +21,7 @@ class Action(Settings):
     """The rules whose alerts it answers."""
     labels: dict[str, str] = Field(default_factory=dict)
     """Only alerts with these labels."""
-    severity: str = "critical"
+    severity: Severity = Severity.CRITICAL
     """Only alerts of this severity; `warning` takes critical ones, too."""
     after: Duration = timedelta()
     """How long an alert must fire before."""

@@ -13,15 +13,19 @@ from typing import Final
 import structlog
 
 from gwanje.act.actions.base import Doer, Task
+from gwanje.act.deciding import moot
 from gwanje.carry.updates.base import Update, Updates
 from gwanje.errors import GwanjeError
-from gwanje.keep.state import deeds, holds
+from gwanje.keep.state import acknowledgements, alerts, deeds, holds
 from gwanje.keep.state.base import State
 
 TOPIC: Final = "deeds"
 HOLDS: Final = "holds"
 _POLL: Final = timedelta(seconds=1)
 _LONGEST: Final = timedelta(minutes=10)
+_SWEEP: Final = timedelta(minutes=1)
+_DEAD: Final = timedelta(hours=2)
+"""After so long since it was decided nobody is at a deed any more, also where it waited behind others."""
 
 log = structlog.get_logger(__name__)
 
@@ -43,14 +47,18 @@ class Worker:
         self._updates = updates
         self._worker = worker_id
         self._clock = clock
+        self._looked = clock()
 
     async def run(self) -> None:
         """Look once a second."""
-        if self._doers:
-            await asyncio.to_thread(self._give_up)
+        taken_up = not self._doers
         while True:
             try:
+                if not taken_up:
+                    await asyncio.to_thread(self._give_up)
+                    taken_up = True
                 await asyncio.to_thread(self.end_holds)
+                await asyncio.to_thread(self.give_up_of_the_dead)
                 if self._doers:
                     await self.once()
             except Exception as error:  # noqa: BLE001 - a state that cannot be read now must not end the worker for good
@@ -70,18 +78,19 @@ class Worker:
         doer = self._doers.get(deed.action)
         if doer is None:
             return deeds.FAILED, "the action is no longer configured"
+        if why := await asyncio.to_thread(self._moot, deed):
+            return deeds.FAILED, f"not done any more: {why}"
         task = Task(f"deed:{deed.id}", deed.action, deed.target, deed.rule, deed.labels, deed.because, self._clock())
-        if deed.dry:
-            return deeds.DRY, f"would have done: {doer.would(task)}"
         try:
+            if deed.dry:
+                return deeds.DRY, f"would have done: {doer.would(task)}"
             async with asyncio.timeout(_LONGEST.total_seconds()):
                 return deeds.DONE, await doer.do(task)
         except TimeoutError:
             return deeds.FAILED, f"not done within {_LONGEST.total_seconds():g} s"
-        except GwanjeError as error:
-            return deeds.FAILED, str(error)
         except Exception as error:  # noqa: BLE001 - an action's own fault must not stop the others
-            return deeds.FAILED, f"the action failed with {type(error).__name__}"
+            known = isinstance(error, GwanjeError)
+            return deeds.FAILED, str(error) if known else f"the action failed with {type(error).__name__}"
 
     def end_holds(self) -> None:
         """Write down that the time of holds is over; whoever scales sees it by the time itself."""
@@ -96,12 +105,26 @@ class Worker:
             if self._updates is not None:
                 self._updates.publish(Update(HOLDS, hold.scaler))
 
+    def give_up_of_the_dead(self) -> None:
+        """What a worker of another name began long ago locks its target no more. Looked at once a minute."""
+        now = self._clock()
+        if not self._doers or now - self._looked < _SWEEP:
+            return
+        self._looked = now
+        with self._state.write() as connection:
+            deeds.give_up(connection, self._worker, now, before=now - _DEAD)
+
     def _claim(self) -> deeds.Kept | None:
         with self._state.read() as connection:
             if not deeds.any_waits(connection):
                 return None
         with self._state.write() as connection:
             return deeds.claim(connection, self._worker)
+
+    def _moot(self, deed: deeds.Kept) -> str:
+        with self._state.read() as connection:
+            taken = acknowledgements.of(connection, [deed.episode])
+            return moot(alerts.episode(connection, deed.episode), somebody_on_it=deed.episode in taken)
 
     def _ended(self, deed: deeds.Kept, state: str, result: str) -> None:
         with self._state.write() as connection:

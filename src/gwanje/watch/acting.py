@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -10,12 +10,11 @@ from sqlalchemy import Connection
 
 from gwanje.act.deciding import Done, Trouble, decide
 from gwanje.act.spec import Action
-from gwanje.judge.lifecycle import State
+from gwanje.judge.lifecycle import Instance, State
 from gwanje.keep.state import deeds
 from gwanje.keep.state.alerts import Episode
 
-_PAST: Final = timedelta(days=1)
-"""How far back tries are counted; a cool-down longer than that is as long as that."""
+_HOUR: Final = timedelta(hours=1)
 
 
 class Acting:
@@ -24,17 +23,29 @@ class Acting:
     def __init__(self, actions: Sequence[Action]) -> None:
         self._actions = actions
         self._rules = {rule for action in actions for rule in action.rules}
+        self._lately = max([_HOUR, *(action.cool_down for action in actions)])
+        """How far back other alerts' actions limit what is done now; those about an alert count as long as it goes on."""
 
-    def step(self, connection: Connection, at: datetime, episodes: Iterable[Episode], on_it: Mapping[str, str]) -> int:
-        """Write down what is to be done about these alerts; how much that is. `on_it` says who acknowledged what."""
+    def step(
+        self,
+        connection: Connection,
+        at: datetime,
+        episodes: Iterable[Episode],
+        on_it: Mapping[str, str],
+        open_of: Callable[[str], Mapping[str, Instance]],
+    ) -> int:
+        """Write down what is to be done about these alerts; how much that is. `on_it` says who acknowledged what, and `open_of`
+        gives the open alerts of a rule by their identities.
+        """
         wanted = [one for one in episodes if one.rule in self._rules and one.ended_at is None and one.fired_at is not None]
         if not wanted:
             return 0
-        past = [
-            Done(one.action, one.target, one.episode, one.decided_at, one.ended_at)
-            for one in deeds.recent(connection, at - _PAST)
-        ]
-        troubles = [_trouble(one, on_it.get(one.id, ""), at) for one in wanted]
+        # An action may take minutes, and its cool-down begins at its end: what was decided twice as long ago is asked for.
+        since = at - 2 * self._lately
+        lasting = [one.id for one in wanted if one.fired_at and one.fired_at < since]
+        known = {one.id: one for one in (*deeds.of_episodes(connection, lasting), *deeds.recent(connection, since))}
+        past = [Done(one.action, one.target, one.episode, one.decided_at, one.ended_at) for one in known.values()]
+        troubles = [_trouble(one, open_of(one.rule).get(one.fingerprint), on_it.get(one.id, ""), at) for one in wanted]
         rules = {one.id: one.rule for one in wanted}
         decided = decide(self._actions, troubles, past, at)
         rows = [
@@ -53,10 +64,13 @@ class Acting:
         return len(rows)
 
 
-def _trouble(episode: Episode, on_it: str, at: datetime) -> Trouble:
+def _trouble(episode: Episode, instance: Instance | None, on_it: str, at: datetime) -> Trouble:
+    """An alert that fires on although its data stopped is kept so by its rule: nobody sees it, and nothing is done."""
     quiet = ", ".join(episode.muted)
     if episode.state != State.FIRING:
         quiet = f"nobody knows: it is {episode.state}"
+    elif instance is not None and instance.last_seen:
+        quiet = f"nobody knows: {instance.last_seen}"
     elif on_it:
         quiet = f"{on_it} is on it"
     return Trouble(episode.id, episode.rule, episode.labels, episode.severity, episode.fired_at or at, quiet)

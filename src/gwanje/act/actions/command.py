@@ -76,7 +76,15 @@ class Command:
 
     def _arguments(self, task: Task) -> list[str]:
         """Each argument filled in by itself: whatever a label holds, it stays one argument."""
-        return [self._settings.command[0], *(filled(one, task) for one in self._settings.command[1:])]
+        return [self._settings.command[0], *(_argument(one, task) for one in self._settings.command[1:])]
+
+
+def _argument(written: str, task: Task) -> str:
+    """The argument filled in. Raises Rejected where a label would make an option of it, which nobody wrote down."""
+    argument = filled(written, task)
+    if argument.startswith("-") and not written.startswith("-"):
+        raise Rejected(f"{argument[:100]!r} (from {written!r}) would be read as an option; it is not passed on")
+    return argument
 
 
 async def _read(stream: asyncio.StreamReader | None) -> str:

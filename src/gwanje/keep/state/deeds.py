@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, exists, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, and_, exists, insert, or_, select, update
 
+from gwanje.because import plain
+from gwanje.keep.state.statements import parts
 from gwanje.keep.state.tables import audit, deeds
 
 WAITING: Final = "waiting"
@@ -29,6 +31,8 @@ class Kept:
     episode: str
     labels: Mapping[str, str]
     because: str
+    reason: Mapping[str, Any] | None
+    """What `because` says by code and values, where it has them."""
     dry: bool
     state: str
     decided_at: datetime
@@ -39,7 +43,9 @@ class Kept:
 def put(connection: Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
     """Keep deeds to do; each is in the audit trail, too."""
     if rows:
-        connection.execute(insert(deeds), [{**row, "state": WAITING, "decided_at": now, "result": ""} for row in rows])
+        new = {"state": WAITING, "decided_at": now, "result": ""}
+        said = [{"because": str(row["because"]), "reason": plain(row["because"])} for row in rows]
+        connection.execute(insert(deeds), [{**row, **why, **new} for row, why in zip(rows, said, strict=True)])
 
 
 def recent(connection: Connection, since: datetime) -> list[Kept]:
@@ -49,8 +55,16 @@ def recent(connection: Connection, since: datetime) -> list[Kept]:
 
 
 def of_episode(connection: Connection, episode: str) -> list[Kept]:
-    wanted = select(deeds).where(deeds.c.episode == episode).order_by(deeds.c.id)
-    return [_kept(row) for row in connection.execute(wanted).mappings()]
+    return of_episodes(connection, [episode])
+
+
+def of_episodes(connection: Connection, episodes: Iterable[str]) -> list[Kept]:
+    """Everything that was decided about these alerts, however long ago."""
+    found: list[Kept] = []
+    for part in parts(list(episodes)):
+        wanted = select(deeds).where(deeds.c.episode.in_(part)).order_by(deeds.c.id)
+        found += [_kept(row) for row in connection.execute(wanted).mappings()]
+    return found
 
 
 def any_waits(connection: Connection) -> bool:
@@ -77,9 +91,15 @@ def end(connection: Connection, id_: int, state: str, result: str, now: datetime
     connection.execute(insert(audit).values(**line, before=None, after=after, address=""))
 
 
-def give_up(connection: Connection, worker: str, now: datetime) -> int:
-    """What this worker was doing when it died has failed: nobody knows how far it came. Returns how many."""
-    under_way = (deeds.c.state == RUNNING, deeds.c.claimed_by == worker)
+def give_up(connection: Connection, worker: str, now: datetime, *, before: datetime | None = None) -> int:
+    """What this worker was doing when it died has failed: nobody knows how far it came. Returns how many.
+
+    With `before`, what the other workers have been at since then: they do not come back.
+    """
+    whose = deeds.c.claimed_by == worker
+    if before is not None:
+        whose = and_(deeds.c.claimed_by != worker, deeds.c.decided_at < before)
+    under_way = (deeds.c.state == RUNNING, whose)
     died = "the process ended while it was done; nobody knows how far it came"
     return connection.execute(update(deeds).where(*under_way).values(state=FAILED, result=died, ended_at=now)).rowcount
 
