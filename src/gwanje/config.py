@@ -156,6 +156,14 @@ class Document:
     values: Any
     lines: dict[Place, int] = field(default_factory=dict)
     files: dict[Place, str] = field(default_factory=dict)
+    nodes: yaml.Node | None = field(default=None, repr=False)
+    """The file as YAML reads it."""
+
+    def as_written(self, key: str) -> Any:
+        """What stands below a key of the file, with no `${NAME}` filled in; None where the file does not have it."""
+        listed = self.nodes.value if isinstance(self.nodes, yaml.MappingNode) else ()
+        reader = Reader(Path(), None)
+        return next((reader.plain(Document(self.file, {}), node, ()) for name, node in listed if name.value == key), None)
 
     def where(self, place: Place) -> tuple[str, int]:
         """File and line of the value at `place`, or of the nearest value around it that has one."""
@@ -200,7 +208,8 @@ class Reader:
             self.mistake(name, line, "", f"not valid YAML: {error.problem}")
         else:
             if node is not None:
-                document.values = self._value(document, node, ())
+                document.nodes = node
+                document.values = self.plain(document, node, ())
         if not isinstance(document.values, dict):
             self.mistake(name, 1, "", "must hold keys and values (`key: value`), not a list or a text")
             document.values = {}
@@ -249,12 +258,13 @@ class Reader:
         if self.mistakes:
             raise ConfigErrors(self.mistakes)
 
-    def _value(self, document: Document, node: yaml.Node, place: Place) -> Any:
+    def plain(self, document: Document, node: yaml.Node, place: Place) -> Any:
+        """A node as plain values, the lines of which the document takes down."""
         document.lines[place] = node.start_mark.line + 1
         if isinstance(node, yaml.MappingNode):
             return self._mapping(document, node, place)
         if isinstance(node, yaml.SequenceNode):
-            return [self._value(document, item, (*place, index)) for index, item in enumerate(node.value)]
+            return [self.plain(document, item, (*place, index)) for index, item in enumerate(node.value)]
         value = yaml.SafeLoader("").construct_object(node)
         if not isinstance(value, str) or "$" not in value or self.variables is None:
             return value
@@ -276,7 +286,7 @@ class Reader:
             key, line = str(key_node.value), key_node.start_mark.line + 1
             if key in values:
                 self.mistake(document.file, line, dotted((*place, key)), "stands here a second time; keep one of them")
-            values[key] = self._value(document, value_node, (*place, key))
+            values[key] = self.plain(document, value_node, (*place, key))
             document.lines[(*place, key)] = line
         return values
 

@@ -10,7 +10,8 @@ import pytest
 from gwanje.app import backtest
 from gwanje.errors import GwanjeError
 from gwanje.keep.said import Override, Silence
-from gwanje.keep.state import silences, sqlite, thresholds
+from gwanje.keep.state import page_rules, page_settings, silences, sqlite, thresholds
+from gwanje.keep.state.revised import Word
 from gwanje.kinds import World
 from gwanje.model import to_ms
 from gwanje.show.api.saying import shown as shown_silence
@@ -29,7 +30,8 @@ def folder(tmp_path: Path) -> Path:
 
 def test_h2_each_rule_is_told_with_its_firings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert backtest.run(folder, "10m", "", "1m") == 0
-    first, firing, second = capsys.readouterr().out.splitlines()
+    by, first, firing, second = capsys.readouterr().out.splitlines()
+    assert by == "by gwanje.yaml; nothing of the page counts"
     assert first == "cpu high: would have fired 1 time in the last 10m, looked at every 1m; told 0, muted 0"
     assert firing.endswith("and still fires critical {}, peak 0.95, told: nobody")
     assert second == "cpu odd: would have fired 0 times in the last 10m, looked at every 1m; told 0, muted 0"
@@ -37,7 +39,7 @@ def test_h2_each_rule_is_told_with_its_firings(folder: Path, capsys: pytest.Capt
 
 def test_h2_one_rule_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert backtest.run(folder, "10m", "cpu odd", "1m") == 0
-    assert capsys.readouterr().out.startswith("cpu odd: ")
+    assert capsys.readouterr().out.splitlines()[1].startswith("cpu odd: ")
 
 
 @pytest.mark.parametrize(
@@ -80,10 +82,30 @@ def test_h2_thresholds_and_silences_of_people_count(folder: Path, capsys: pytest
         silences.put(connection, replace(QUIET, ends_at=datetime(2126, 3, 1, tzinfo=UTC)))
     state.close()
     assert backtest.run(folder, "10m", "", "1m") == 0
-    apart, silenced, firing = capsys.readouterr().out.splitlines()
+    _, apart, silenced, firing = capsys.readouterr().out.splitlines()
     assert apart.startswith("cpu high: would have fired 0 times")
     assert silenced.endswith("told 0, muted 1 (silenced 1)")
     assert firing.endswith("told: nobody (silenced by kim)")
+
+
+def test_what_people_wrote_on_the_page_counts_and_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    texts = {
+        ("receiver", "mine"): "{name: mine, type: webhook, url: 'http://127.0.0.1:9/'}",
+        ("route", "all"): "{name: all, receiver: mine}",
+    }
+    hot = """{name: hot, expr: "vector(7)", critical: "> 5"}"""
+    state = sqlite.create(sqlite.Settings(), World(folder))
+    state.migrate()
+    with state.write() as connection:
+        for place, text in texts.items():
+            page_settings.put(connection, place, text, sealed={}, revision=None, word=Word("kim", DAY))
+        page_rules.put(connection, "hot", hot, enabled=True, revision=None, word=Word("kim", DAY))
+    state.close()
+    assert backtest.run(folder, "10m", "hot", "1m") == 0
+    by, first, firing = capsys.readouterr().out.splitlines()
+    assert by == "by gwanje.yaml and the page (receiver mine, route all, rule hot)"
+    assert first.endswith("told 1, muted 0")
+    assert firing.endswith("told: mine")
 
 
 async def test_h2_what_people_said_is_read_of_the_running_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from gwanje.errors import GwanjeError
 from gwanje.keep.sealing import FILE, Sealing
 from gwanje.keep.state import page_settings
 from gwanje.keep.state.base import State
-from gwanje.keep.state.page_rules import Word
+from gwanje.keep.state.revised import Word
 from gwanje.keep.state.tables import audit
 
 

@@ -28,7 +28,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A host that is too hot, and nobody who is told."""
     folder = tmp_path_factory.mktemp("settings") / "site"
     folder.mkdir()
-    written = {"listen": "127.0.0.1:${PORT}", "rules": RULES, "page_reaches": ["127.0.0.0/8"]}
+    office = {"name": "office", "zone": "Asia/Seoul", "days": "mon-fri"}
+    written = {"listen": "127.0.0.1:${PORT}", "rules": RULES, "page_reaches": ["127.0.0.0/8"], "windows": [office]}
     (folder / "gwanje.yaml").write_text(yaml.safe_dump(written), encoding="utf-8")
     with running(folder, _lines) as site:
         yield site
@@ -88,6 +89,31 @@ def test_a_rota_and_a_window_say_what_is_ahead_before_they_are_kept(site: Site) 
     page.get_by_role("button", name="Save setting").click()
     expect(page.locator(".g-settings")).to_contain_text("nights")
     expect(page.locator(".calendar")).to_contain_text("nights")
+
+
+def test_what_stands_in_the_file_is_shown_and_a_setting_of_the_page_has_another_name_and_leaves_as_yaml(site: Site) -> None:
+    page = visit(site, "/silences?lang=en")
+    row = page.locator(".g-settings > li").filter(has_text="office")
+    expect(row).to_contain_text("gwanje.yaml:")
+    row.get_by_role("link").click()
+    expect(page.get_by_text("and is changed there")).to_be_visible()
+    expect(yaml_side(page)).to_have_value(re.compile("days: mon-fri"))
+    expect(page.locator(".g-ahead > li").first).to_be_visible()
+    expect(page.get_by_label("Zone (IANA)")).to_be_disabled()
+    expect(page.get_by_role("button", name="Save setting")).to_have_count(0)
+
+    page.goto("/silences?kind=window&fresh=1&lang=en")
+    page.get_by_label("Name", exact=True).fill("evenings")
+    page.get_by_role("button", name="Save setting").click()
+    page.goto("/silences?kind=window&edit=evenings&lang=en")
+    page.get_by_label("Name", exact=True).fill("late")
+    expect(page.get_by_text("Its name changes")).to_be_visible()
+    page.get_by_role("button", name="Save setting").click()
+    expect(page.locator("#editor-title")).to_have_text("late")
+    expect(page.locator(".g-settings")).not_to_contain_text("evenings")
+    with page.expect_download() as begun:
+        page.locator("section").filter(has=page.locator(".g-settings")).get_by_role("link", name="Download as YAML").click()
+    assert "windows:\n- name: late" in begun.value.path().read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("language", "theme", "size"), [("ko", "light", "phone"), ("en", "dark", "wide")])

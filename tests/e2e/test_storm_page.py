@@ -106,6 +106,28 @@ def test_the_list_is_paged_and_filtered_by_the_server_and_the_address_holds_it(s
     expect(_listed(page)).to_have_text([re.compile("web-0207")])
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_by_host_the_worst_hosts_are_told_with_their_counts_and_on_a_phone_their_alerts_wait_to_be_opened(
+    site: Site, size: str
+) -> None:
+    page = _page(site, "/alerts?lang=en&theme=dark", size)
+    page.get_by_role("button", name="By host").click()
+    expect(page).to_have_url(re.compile(r"by=host"))
+    expect(page.get_by_role("heading", name="2,001 alerts on 2,001 hosts")).to_be_visible()
+    hosts = page.locator("details.of-host")
+    expect(hosts).to_have_count(50)
+    expect(hosts.first.locator("summary")).to_contain_text(re.compile(r"db-1\s+critical 1"))
+    row = hosts.first.locator("ol.alerts > li")
+    expect(row).to_have_count(1)
+    if size == "phone":
+        expect(row).to_be_hidden()
+        hosts.first.locator("summary").click()
+    expect(row).to_contain_text("memory high")
+    expect(page.get_by_text("1,951 more hosts")).to_be_visible()
+    found: Any = Axe().run(page)
+    assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found.response["violations"]] == []
+
+
 def test_many_are_taken_over_at_once_and_how_many_is_said_before(site: Site) -> None:
     page = _page(site, "/alerts?lang=en&rule=disk+fills&severity=critical")
     page.get_by_role("button", name="All at once").click()

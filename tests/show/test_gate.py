@@ -97,7 +97,8 @@ async def test_a_body_over_the_limit_is_refused_with_and_without_its_length(site
             yield b"x" * (1 << 20)
 
     async with site.with_key(Scope.INGEST) as client:
-        assert (await client.post("/api/v1/write", content=b"x" * (33 << 20))).status_code == 413
+        too_large = await client.post("/api/v1/write", content=b"x" * (33 << 20))
+        assert (too_large.status_code, too_large.json()["error"]["what"]) == (413, "the body is over the limit of 33554432 bytes")
         assert (await client.post("/api/v1/write", content=in_parts())).status_code == 413
         assert (await client.post("/api/session", content=b"x" * (2 << 20))).status_code == 413
 

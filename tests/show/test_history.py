@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gwanje.app.clock import now
+from gwanje.judge.rules.spec import Rule
 from gwanje.keep.said import OutsideAlert
 from gwanje.keep.state import alerts
 from gwanje.keep.state import history as steps
@@ -21,8 +22,13 @@ from gwanje.model import Severity, to_ms
 from gwanje.show import history
 from gwanje.show.changes import follow
 from gwanje.show.rooms import Rooms
+from gwanje.tell.delivery import Delivery
 from gwanje.tell.muted import Muter, changes
+from gwanje.tell.policy import Policy
+from gwanje.tell.spec import Route
+from gwanje.testing.scenarios import Clock, MemorySamples, Receiver
 from gwanje.watch.outside import take
+from gwanje.watch.round import Round
 
 from .conftest import Site
 
@@ -110,6 +116,42 @@ async def test_h1_a_csv_that_spreadsheets_read_and_run_nothing_of(site: Site) ->
     assert [row[:4] for row in rows] == [
         ["2026-03-02 01:00:00", "", "", "web-1"],
         ["2026-03-02 01:00:00", "2026-03-02 01:30:00", "1800", "'=cmd|' /C calc'!A0"],
+    ]
+
+
+async def test_h1_start_end_highest_value_threshold_of_that_time_and_who_was_told(site: Site) -> None:
+    """A rule is lived through, then written otherwise: what happened under its old text stays as it was."""
+    state, samples, clock = site.house.state, MemorySamples(), Clock()
+    policy = Policy(Route.model_validate({"receiver": "ops", "group_wait": "0s", "group_interval": "0s"}))
+    worker = Delivery(state, {"ops": Receiver("ops", clock, [])}, None, worker_id="me", clock=clock, chance=lambda: 1.0)
+    values = [1, 1_234_567, 2_345_678.5, 1_500_000, 3, 3]
+    for threshold, minutes in (("> 1234566", values), ("> 2", [1])):
+        rule = Rule.model_validate({"name": "queue", "expr": "queued", "critical": threshold, "interval": "1m", "for": "1m"})
+        round_ = Round([rule], samples, state, policy, None, clock=clock)
+        for minute, value in enumerate(minutes, start=0 if minutes is values else len(values)):
+            clock.now = BEGAN + timedelta(minutes=minute)
+            samples.append("queued", {"host": "db-1"}, value, to_ms(clock.now))
+            await round_.once(clock.now)
+            await worker.once()
+    async with site.with_key(Scope.READ) as client:
+        params = {"date": "2026-03-02", "tz": "Asia/Seoul", "rule": "queue"}
+        (found,) = (await client.get("/api/v1/exceedances", params=params)).json()["exceedances"]
+        told = await client.get("/api/v1/exceedances", params={**params, "format": "csv", "language": "en"})
+    minutes_in = [round((found[name] - to_ms(BEGAN)) / 60_000) for name in ("start", "end")]
+    assert (minutes_in, found["peak"], found["threshold"], found["told"]) == ([1, 4], 2_345_678.5, "> 1234566", ["ops"])
+    (_, row) = csv.reader(io.StringIO(told.content.decode("utf-8-sig")))
+    assert row[:11] == [
+        "2026-03-02 01:01:00",
+        "2026-03-02 01:04:00",
+        "180",
+        "db-1",
+        "",
+        "queue",
+        "critical",
+        "2345678.5",
+        "> 1234566",
+        "1",
+        "ops",
     ]
 
 

@@ -17,13 +17,16 @@ from sqlalchemy import select
 from gwanje.app import folder as folders
 from gwanje.app.clock import now
 from gwanje.app.house import open_house
+from gwanje.keep.said import OutsideAlert
 from gwanje.keep.sealing import FILE, Sealing
 from gwanje.keep.state.people import Role, Scope
-from gwanje.keep.state.tables import audit, page_settings
+from gwanje.keep.state.tables import audit, outbox, page_settings
+from gwanje.model import Severity
 from gwanje.show.api.application import application
 from gwanje.show.live import Live
 from gwanje.tell.policy import Telling
 from gwanje.testing.web import SlackStandIn
+from gwanje.watch.outside import take
 from gwanje.watch.policybook import Policybook
 
 from .conftest import Site
@@ -167,7 +170,7 @@ async def test_what_makes_no_sense_is_refused_with_its_key(site: Site, kind: str
         listed = (await client.get(PATH)).json()["settings"]
     assert (refused.status_code, says in refused.text) == (400, True), refused.text
     assert any(says.partition(": ")[2] in one["message"] or says in one["key"] for one in checked["mistakes"])
-    assert all(one["of_file"] for one in listed)
+    assert all(one["file"] for one in listed)
 
 
 async def test_what_others_name_is_not_removed_and_who_names_it_is_said(site: Site) -> None:
@@ -226,6 +229,157 @@ async def test_what_the_files_took_over_meanwhile_is_set_aside_with_what_names_i
         ("rota", "night"): "no receiver named 'ops'; known: mine",
         ("route", "all"): "no rota named 'night'; known: none",
     }
+
+
+async def test_what_stands_in_the_file_is_listed_with_its_place_and_opened_as_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOK", f"https://x.example/{SECRET}")
+    monkeypatch.setenv("TOKEN", "t0k3n-of-the-environment")
+    (tmp_path / "gwanje.yaml").write_text(IN_A_FILE, encoding="utf-8")
+    async with open_house(folders.read(tmp_path)) as house:
+        rooms = house.rooms()
+        live = Live(rooms)
+        async with Site(house, live, application(rooms, live)).signed_in(Role.VIEWER) as client:
+            listed = (await client.get(PATH)).json()["settings"]
+            opened = {
+                (kind, name): (await client.get(PATH, params={"kind": kind, "name": name, "of_file": "true"})).json()["values"]
+                for kind, name in [("receiver", "ops"), ("receiver", "alim"), ("window", "nights"), ("route", "routes")]
+            }
+            none = await client.get(PATH, params={"kind": "window", "name": "days", "of_file": "true"})
+    shown = [(one["kind"], one["name"], one["type"], one["file"], one["line"], one["note"]) for one in listed]
+    assert shown == [
+        ("receiver", "alim", "kakao_alimtalk", "gwanje.yaml", 3, ""),
+        ("receiver", "empty", "slack", "gwanje.yaml", 4, "has no address yet; nobody is told by it"),
+        ("receiver", "ops", "webhook", "gwanje.yaml", 2, ""),
+        ("window", "nights", "", "gwanje.yaml", 6, ""),
+        ("route", "routes", "", "gwanje.yaml", 5, ""),
+    ]
+    assert opened["receiver", "ops"] == {"name": "ops", "type": "webhook", "url": "${HOOK}", "authorization": "***"}
+    assert opened["receiver", "alim"]["headers"] == {"X-Key": "***", "X-From": "***"}
+    assert opened["window", "nights"] == {"name": "nights", "from": "22:00", "to": "07:00"}
+    assert opened["route", "routes"] == {"receiver": "ops", "mute": ["nights"]}
+    assert none.status_code == 404
+    assert "s3cr3t" not in f"{listed}{opened}"
+
+
+IN_A_FILE = """receivers:
+  - {name: ops, type: webhook, url: "${HOOK}", authorization: "Bearer s3cr3t-${TOKEN}"}
+  - {name: alim, type: kakao_alimtalk, url: "${HOOK}", headers: {X-Key: s3cr3t, X-From: "${TOKEN:-s3cr3t}"}, to: '010'}
+  - {name: empty, type: slack, url: "${NOTHING:-}"}
+routes: {receiver: ops, mute: [nights]}
+windows: [{name: nights, from: "22:00", to: "07:00"}]
+"""
+
+
+async def test_why_something_does_not_count_and_what_overrules_the_files_is_said_by_code(site: Site) -> None:
+    async with site.signed_in(Role.OPERATOR) as client:
+        await _made(client, "route", {"name": "all", "receiver": "ops"})
+        await _made(client, "route", {"name": "some", "receiver": "ops", "match": 'host="web-1"'})
+        listed = {one["name"]: one for one in (await client.get(PATH)).json()["settings"]}
+    assert (listed["all"]["reason"], listed["some"]["reason"]) == ({"code": "route_takes_all", "values": {}}, None)
+    assert "those of the files, are not asked" in listed["all"]["note"]
+
+
+async def test_under_another_name_a_setting_goes_on_and_what_names_it_says_the_new_one(site: Site) -> None:
+    rota = "# the night\nname: night\npeople: [{name: kim, receiver: mine}, {name: mine, receiver: 'mine'}]\nstarts: 2026-01-05\n"
+    async with site.signed_in(Role.OPERATOR) as client:
+        made = await _made(client, "receiver", SLACK)
+        assert (await client.put(PATH, json={"kind": "rota", "text": rota})).status_code == 200
+        await _made(client, "route", {"name": "all", "duty": "night"})
+        taken = await _put(client, "receiver", {**SLACK, "name": "ops", "url": "***"}, made["revision"], "mine")
+        assert (taken.status_code, "choose another" in taken.text) == (400, True)
+        renamed = await _put(client, "receiver", {**SLACK, "name": "my, own", "url": "***"}, made["revision"], "mine")
+        assert (renamed.status_code, "name" in renamed.text) == (400, True)
+        renamed = await _put(client, "receiver", {**SLACK, "name": "my own", "url": "***"}, made["revision"], "mine")
+        assert renamed.status_code == 200, renamed.text
+        late = await _put(client, "receiver", {**SLACK, "name": "other"}, made["revision"], "mine")
+        assert late.status_code == 409
+        text = (await client.get(PATH, params={"kind": "rota", "name": "night"})).json()["text"]
+        listed = {one["name"]: one for one in (await client.get(PATH)).json()["settings"]}
+    assert text == rota.replace("receiver: mine", 'receiver: "my own"').replace("receiver: 'mine'", 'receiver: "my own"')
+    assert [one["name"] for one in listed["my own"]["named_by"]] == ["night"]
+    assert site.house.policybook.aside == {}
+    assert site.house.policybook.receivers["my own"].settings.url.get_secret_value() == SLACK["url"]
+    with site.house.state.read() as connection:
+        assert "receiver renamed" in [row.what for row in connection.execute(select(audit))]
+
+
+async def test_a_receiver_by_another_name_hears_nothing_again_and_gets_what_waited_for_it(site: Site) -> None:
+    began = now()
+
+    async def outside(ends: timedelta | None = None) -> None:
+        ended = None if ends is None else began + ends
+        take(
+            site.house.state,
+            None,
+            [OutsideAlert("a" * 32, "api", "disk full", {"host": "web-1"}, Severity.CRITICAL, began, began, ended)],
+        )
+
+    async def told(after: timedelta) -> list[tuple[str, str]]:
+        await site.house.round.once(began + after)
+        with site.house.state.read() as connection:
+            return [(row.receiver, row.reason) for row in connection.execute(select(outbox).order_by(outbox.c.id))]
+
+    async with site.signed_in(Role.OPERATOR) as client:
+        made = await _made(client, "receiver", SLACK)
+        await _made(client, "route", {"name": "all", "receiver": "mine", "group_interval": "1s"})
+        await outside()
+        assert await told(timedelta(seconds=1)) == [("mine", "first")]
+        await _put(client, "receiver", {**SLACK, "name": "my own", "url": "***"}, made["revision"], "mine")
+        assert await told(timedelta(seconds=30)) == [("my own", "first")]
+        await outside(timedelta(seconds=40))
+        assert await told(timedelta(seconds=60)) == [("my own", "first"), ("my own", "resolved")]
+
+
+async def test_layers_that_would_come_back_by_another_name_are_refused(site: Site) -> None:
+    rota = {"name": "a", "people": [{"name": "kim", "receiver": "ops"}], "starts": "2026-01-05"}
+    async with site.signed_in(Role.OPERATOR) as client:
+        made = await _made(client, "rota", rota)
+        await _made(client, "rota", {**rota, "name": "b", "otherwise": "a"})
+        refused = await _put(client, "rota", {**rota, "name": "c", "otherwise": "b"}, made["revision"], "a")
+    assert (refused.status_code, "come back to it" in refused.text) == (400, True)
+
+
+async def test_what_is_exported_says_the_same_in_gwanje_yaml_and_no_secret_leaves(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rota = {"name": "night", "people": [{"name": "kim", "receiver": "my own"}], "starts": "2026-01-05"}
+    async with site.signed_in(Role.OPERATOR) as client:
+        await _made(client, "receiver", {**SLACK, "name": "my own"})
+        await _made(client, "rota", rota)
+        await _made(client, "window", {"name": "nights", "from": "22:00", "to": "07:00", "match": 'host="$${x}"'})
+        await _made(client, "escalation", {"name": "up", "steps": [{"after": "10m", "duty": "night"}]})
+        await _made(client, "route", {"name": "all", "receiver": "my own", "escalate": "up", "mute": ["nights"]})
+        text = (await client.get(f"{PATH}/export")).text
+        alone = (await client.get(f"{PATH}/export", params={"kind": "rota", "name": "night"})).text
+        none = await client.get(f"{PATH}/export", params={"kind": "rota", "name": "day"})
+    assert text.splitlines()[:2] == [
+        "# set RECEIVER_MY_OWN_URL: url of the receiver my own",
+        "# routes: all; put them before those of gwanje.yaml",
+    ]
+    assert SECRET not in text
+    assert (yaml.safe_load(alone)["duty"][0]["name"], none.status_code) == ("night", 404)
+    monkeypatch.setenv("RECEIVER_MY_OWN_URL", SLACK["url"])
+    folder = tmp_path / "as files"
+    folder.mkdir()
+    given = yaml.safe_load(text)
+    both = {**given, "receivers": [*OF_FILES["receivers"], *given["receivers"]], "rules": [HOT]}
+    both["routes"] = {"receiver": "ops", **given["routes"]}
+    (folder / "gwanje.yaml").write_text(yaml.safe_dump(both), encoding="utf-8")
+    read = folders.read(folder)
+    book = site.house.policybook
+    assert dict(read.receivers) == dict(book.receivers)
+    for of_file, of_page in [
+        (read.policy.windows, book.policy.windows),
+        (read.policy.rotas, book.policy.rotas),
+        (read.policy.escalations, book.policy.escalations),
+    ]:
+        assert list(of_file) == list(of_page) != []
+    assert read.policy.root is not None
+    assert book.policy.root is not None
+    inner = [one.model_dump(exclude={"name"}) for one in book.policy.root.routes]
+    assert [one.model_dump() for one in read.policy.root.routes] == inner
 
 
 async def test_without_its_key_file_a_receiver_is_set_aside_and_says_so(site: Site, tmp_path: Path) -> None:

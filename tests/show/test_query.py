@@ -61,6 +61,9 @@ async def test_a_range_query_answers_one_line_a_series_with_its_gaps(site: Site)
     assert [value for _, value in line["values"]] == ["1200", "1190", "10"]
 
 
+NESTED = "(" * 101 + "1" + ")" * 101
+
+
 @pytest.mark.parametrize(
     ("path", "given", "status", "kind", "said"),
     [
@@ -78,6 +81,7 @@ async def test_a_range_query_answers_one_line_a_series_with_its_gaps(site: Site)
         ),
         pytest.param("query", {"query": "up", "timeout": "soon"}, 400, "bad_data", '"timeout"', id="no time to end at"),
         pytest.param("series", {}, 400, "bad_data", "match[]", id="no matchers"),
+        pytest.param("query", {"query": NESTED}, 422, "execution", "nests 101 levels deep; at most 100 are read", id="too deep"),
     ],
 )
 async def test_mistakes_are_answered_as_prometheus_does(
@@ -161,13 +165,41 @@ async def test_an_answer_of_any_size_is_whole(site: Site, samples: int) -> None:
     assert int(answer.headers.get("content-length", len(answer.content))) == len(answer.content)
 
 
-async def test_a_query_ends_at_the_time_it_was_given(site: Site) -> None:
+@pytest.mark.parametrize(
+    ("allowed", "given"),
+    [
+        pytest.param(30.0, {"timeout": "10ms"}, id="that it was given"),
+        pytest.param(0.01, {}, id="that every query has"),
+        pytest.param(0.01, {"timeout": "1h"}, id="that every query has, whatever is asked for"),
+    ],
+)
+async def test_a_query_ends_at_the_time(site: Site, allowed: float, given: dict[str, str]) -> None:
     store = _Endless()
-    rooms = replace(site.house.rooms(), samples=store)
+    rooms = replace(site.house.rooms(), samples=store, query_seconds=allowed)
     async with replace(site, app=application(rooms, Live(rooms))).with_key(Scope.READ) as client:
-        answer = await client.get("/api/v1/query", params={"query": "up", "timeout": "10ms"})
+        answer = await client.get("/api/v1/query", params={"query": "up", **given})
     assert store.cancelled
     assert (answer.status_code, answer.json()["errorType"]) == (503, "timeout")
+    assert answer.json()["error"] == "query timed out in expression evaluation"
+
+
+async def test_queries_are_counted_by_how_they_ended(site: Site) -> None:
+    asked = [("query", {"query": "1"}), ("query", {"query": "1"}), ("query", {"query": "sum("}), ("query", {"query": NESTED})]
+    asked.append(("query_range", {"query": "1", "start": "0", "end": "9", "step": "1"}))
+    async with site.with_key(Scope.READ) as client:
+        for path, given in asked:
+            await client.get(f"/api/v1/{path}", params=given)
+    figures = site.house.rooms().own_samples()
+    counted = {
+        name.partition("{")[2]: value for name, value in figures.items() if name.startswith("gwanje_queries_total") and value
+    }
+    assert counted == {
+        'kind="instant",outcome="succeeded"}': 2,
+        'kind="instant",outcome="bad_data"}': 1,
+        'kind="instant",outcome="execution"}': 1,
+        'kind="range",outcome="succeeded"}': 1,
+    }
+    assert figures['gwanje_query_seconds_total{kind="instant"}'] > 0
 
 
 async def test_labels_and_series_are_listed(site: Site) -> None:

@@ -17,8 +17,8 @@ from gwanje.app import folder as folders
 from gwanje.app.clock import now
 from gwanje.app.house import open_house
 from gwanje.keep.state import page_rules
-from gwanje.keep.state.page_rules import Word
 from gwanje.keep.state.people import Role, Scope
+from gwanje.keep.state.revised import Word
 from gwanje.keep.state.tables import episodes
 from gwanje.show.api.application import application
 from gwanje.show.live import Live
@@ -225,7 +225,7 @@ async def test_a_preview_says_how_often_the_rule_would_have_fired_and_keeps_noth
 
 
 async def test_a_preview_that_takes_too_long_says_so(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gwanje.show.ruling._PATIENCE", timedelta())
+    monkeypatch.setattr("gwanje.show.rehearsing._PATIENCE", timedelta())
     async with site.signed_in(Role.OPERATOR) as client:
         answer = await client.post(f"{PATH}/preview", json={"text": yaml.safe_dump(HOT), "last": "7d"})
     assert (answer.status_code, "try 24h" in answer.json()["error"]["what"]) == (503, True)

@@ -12,6 +12,7 @@ from gwanje.keep.state import alerts, outside, silences
 from gwanje.keep.state.people import Role, Scope
 from gwanje.keep.state.tables import audit
 from gwanje.model import to_ms
+from gwanje.tell.matchers import matches, parse_matchers
 
 from .conftest import Site
 
@@ -103,6 +104,8 @@ async def test_m1_what_would_mute_everything_or_forever_is_refused(site: Site) -
         for change, where in (
             ({"matchers": ""}, "matchers"),
             ({"matchers": 'host=~".*"'}, "matchers"),
+            ({"matchers": 'host=""'}, "matchers"),
+            ({"matchers": 'host!="db-2", team!~"shop|search"'}, "matchers"),
             ({"for": "91d"}, "ends_at"),
             ({"comment": " "}, "comment"),
         ):
@@ -110,6 +113,36 @@ async def test_m1_what_would_mute_everything_or_forever_is_refused(site: Site) -
             assert (refused.status_code, refused.json()["error"]["where"]) == (400, where)
         past = {"matchers": 'host="db-1"', "comment": "x", "ends_at": "2020-01-01T00:00:00Z", "starts_at": "2019-01-01T00:00:00Z"}
         assert (await client.post("/api/v1/silences", json=past)).status_code == 400
+
+
+async def test_m1_no_change_and_no_other_door_makes_a_silence_longer_than_the_greatest_length(site: Site) -> None:
+    good = {"matchers": 'host="db-1"', "for": "2h", "comment": "moving"}
+    matcher = {"name": "host", "value": "db-1", "isRegex": False, "isEqual": True}
+    far = {"startsAt": now().isoformat(), "endsAt": (now() + timedelta(days=91)).isoformat()}
+    async with site.signed_in(Role.OPERATOR) as client:
+        made = (await client.post("/api/v1/silences", json=good)).json()
+        longer = await client.put(f"/api/v1/silences/{made['id']}", json={**good, "for": "91d"})
+    async with site.with_key(Scope.OPERATE, Scope.READ) as client:
+        amtool = await client.post("/api/v2/silences", json={**far, "matchers": [matcher], "createdBy": "kim", "comment": "x"})
+        known = (await client.get("/api/v1/silences")).json()["silences"]
+    assert (longer.status_code, amtool.status_code) == (400, 400)
+    assert [one["ends_at"] for one in known] == [made["ends_at"]], "the one that was made stays as it was"
+
+
+async def test_m1_who_says_it_stands_with_it_and_values_are_kept_as_they_were_said(site: Site) -> None:
+    asked = {"matchers": 'host="웹-1 \\"a\\", b", team=~"(shop|검색)\\.kr"', "for": "2h", "comment": "이사"}
+    async with site.signed_in(Role.OPERATOR) as client:
+        made = (await client.post("/api/v1/silences", json=asked)).json()
+        again = (await client.put(f"/api/v1/silences/{made['id']}", json={**asked, "matchers": made["matchers"]})).json()
+    assert (made["created_by"], made["comment"], again["id"], again["matchers"]) == (
+        "operator",
+        "이사",
+        made["id"],
+        made["matchers"],
+    )
+    labels = {"host": '웹-1 "a", b', "team": "검색.kr"}
+    assert matches(parse_matchers(made["matchers"]), labels)
+    assert not matches(parse_matchers(made["matchers"]), {**labels, "team": "검색xkr"})
 
 
 async def test_viewers_say_nothing(site: Site) -> None:

@@ -6,14 +6,16 @@ import asyncio
 from typing import Any
 
 import msgspec
+import pytest
 from sqlalchemy import select
 
 from gwanje.app.clock import now
+from gwanje.errors import BadInput
 from gwanje.keep.state import alerts
 from gwanje.keep.state.people import Role, Scope
 from gwanje.keep.state.tables import audit
 from gwanje.show.overview import overview
-from gwanje.show.standing import EACH, MOST_RULES, open_now
+from gwanje.show.standing import EACH, MOST_HOSTS, MOST_RULES, asked_by, open_now
 
 from .conftest import Site
 from .test_history import row
@@ -44,6 +46,25 @@ async def test_thousands_of_alerts_are_one_page_and_their_counts(site: Site) -> 
     assert (critical["total"], critical["tally"]["warning"], len(critical["alerts"])) == (2, 3000, 2)
     assert [found["host"] for found in one["alerts"]] == ["web-02999"]
     assert (nonsense.status_code, nonsense.json()["error"]["where"]) == (400, "after")
+
+
+async def test_by_host_each_host_has_its_counts_and_a_few_alerts_and_the_rest_is_counted(site: Site) -> None:
+    _fire(site, MOST_HOSTS + 5, severity="warning")
+    _fire(site, 1, "memory high")
+    _fire(site, 1, "cpu high", severity="warning")
+    async with site.with_key(Scope.READ) as client:
+        found = (await client.get("/api/v1/standing", params={"by": "host"})).json()
+        filtered = (await client.get("/api/v1/standing", params={"by": "host", "rule": "disk full", "host": "web-00003"})).json()
+        nonsense = await client.get("/api/v1/standing", params={"by": "phase"})
+    first = found["hosts"][0]
+    assert (first["host"], first["tally"]["critical"], first["tally"]["warning"]) == ("web-00000", 1, 2)
+    assert (len(found["hosts"]), found["more_hosts"], found["total"], found["next"]) == (MOST_HOSTS, 5, MOST_HOSTS + 7, "")
+    assert [one["rule"] for one in found["alerts"] if one["host"] == "web-00000"] == ["memory high", "cpu high", "disk full"]
+    assert ([one["host"] for one in filtered["hosts"]], filtered["total"]) == (["web-00003"], 1)
+    assert nonsense.status_code == 422
+    assert asked_by("by=host").by == "host"
+    with pytest.raises(BadInput, match="'phase'"):
+        asked_by("by=phase")
 
 
 async def test_a_look_at_everything_is_bounded_whatever_fires(site: Site) -> None:

@@ -14,8 +14,11 @@ from sqlalchemy import select
 from gwanje.app import folder as folders
 from gwanje.app.clock import now
 from gwanje.app.house import open_house
+from gwanje.keep.said import Silence
+from gwanje.keep.state import silences
 from gwanje.keep.state.people import Role, Scope
 from gwanje.keep.state.tables import audit
+from gwanje.model import to_ms
 from gwanje.show.api.application import application
 from gwanje.show.live import Live
 
@@ -198,6 +201,19 @@ async def test_n1_a_rule_without_results_says_whether_what_it_looks_at_stopped_o
     assert [one["value"] for one in found["results"]] == ([] if states else [0.0])
     if states == ["stopped"]:
         assert found["inputs"][0]["last_at"] == pytest.approx(found["last"]["at"] - 3_600_000, abs=310_000)
+
+
+async def test_h3_what_mutes_an_alert_is_said_with_why_it_fires(site: Site) -> None:
+    await site.store(("disk_used", {"host": "web-1"}, 0.95, 2.0), ("disk_used", {"host": "web-2"}, 0.95, 2.0))
+    begins, ends = now() - timedelta(minutes=1), now() + timedelta(hours=1)
+    with site.house.state.write() as connection:
+        silences.put(connection, Silence("s-1", 'host="web-1"', begins, ends, "moving", "kim", begins, begins))
+    await site.house.round.once(now())
+    async with site.with_key(Scope.READ) as client:
+        found = (await client.get("/api/v1/judging", params={"rule": "disk fills"})).json()["results"]
+    by_host = {one["labels"]["host"]: (one["state"], one["muted"], one["muted_by"]) for one in found}
+    kim = {"what": "silenced", "name": "s-1", "who": "kim", "why": "moving", "receiver": "", "until": to_ms(ends)}
+    assert by_host == {"web-1": ("firing", ["silenced"], [kim]), "web-2": ("firing", [], [])}
 
 
 async def test_h3_of_many_label_sets_the_worst_hundred_are_explained_and_the_rest_is_counted(site: Site) -> None:

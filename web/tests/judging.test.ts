@@ -57,7 +57,7 @@ test.each([
   ['none', '', { stale: 1, good: 3 }],
   ['ok', '', { good: 3, between: 1 }],
 ])('a rule is marked %s by the worst of its last evaluation', (mark, failed, counts) => {
-  expect(markOfRule({ enabled: true, last: { at: 0, seconds: 0, failed, counts } })).toBe(mark);
+  expect(markOfRule({ enabled: true, last: { at: 0, seconds: 0, failed, reason: null, counts } })).toBe(mark);
 });
 
 test('a rule that is off or was not evaluated yet says so', () => {

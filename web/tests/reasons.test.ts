@@ -51,3 +51,10 @@ test('a silence is said with who made it, why, and until when in the zone of the
   expect(inWords('', silenced, 'ko', STATES)).toBe('김운영 님이 2026-03-01 19:05까지 무음: 이전 작업');
   expect(inWords('', silenced, 'en', STATES)).toBe('silenced by 김운영 until 2026-03-01 19:05: 이전 작업');
 });
+
+test('an action says since when its alert fires, in the zone of the reader, and which try it is', () => {
+  const since = new Date(2026, 2, 1, 19, 5).getTime();
+  const acted: Reason = { code: 'action_on_alert', values: { rule: 'web down', since, count: 1, most: 2 } };
+  expect(inWords('', acted, 'ko', STATES)).toBe('web down 알림이 2026-03-01 19:05부터 계속됨, 2번 중 1번째');
+  expect(inWords('', acted, 'en', STATES)).toBe('web down fires since 2026-03-01 19:05, try 1 of 2');
+});

@@ -1,4 +1,4 @@
-"""`gwanje rules backtest`: what a folder's rules would have done with the samples that are stored."""
+"""`gwanje rules backtest`: what rules of files and of the page would have done with the samples that are stored."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from typing import Any, Final
 import numpy as np
 
 from gwanje.app import folder as folders
-from gwanje.app import lock
+from gwanje.app import in_force, lock
 from gwanje.app.clock import now
 from gwanje.app.folder import Folder
 from gwanje.app.house import open_house
+from gwanje.app.in_force import InForce
 from gwanje.app.tools import ask
 from gwanje.config import MAIN_FILE, format_duration, parse_duration
 from gwanje.errors import BadInput, GwanjeError
@@ -47,19 +48,17 @@ def run(path: Path, last: str, name: str, step: str) -> int:
     if not (path / MAIN_FILE).is_file():
         raise GwanjeError(f"there is no {MAIN_FILE} in {path}; make one with: gwanje init {path}")
     folder = folders.read(path)
-    rules = [rule for rule in folder.rules if rule.name == name or (not name and rule.enabled)]
-    if not rules:
-        known = ", ".join(rule.name for rule in folder.rules) or "none"
-        raise GwanjeError(f"there is no rule named {name!r}; known: {known}" if name else "no rule is configured")
-    asked = _Asked(folder, rules, _positive("--last", last), _positive("--step", step), now())
+    asked = _Asked(folder, name, _positive("--last", last), _positive("--step", step), now())
     if lock.is_held(path):
-        found = asyncio.run(_running(asked, path))
+        counting, found = asyncio.run(_running(asked, path))
     else:
         with lock.hold(path, "gwanje rules backtest"):
-            found = asyncio.run(_alone(asked))
-    for one, rule in zip(found, rules, strict=True):
+            counting, found = asyncio.run(_alone(asked))
+    of_page = ", ".join(counting.of_page())
+    print(f"by {MAIN_FILE} and the page ({of_page})" if of_page else f"by {MAIN_FILE}; nothing of the page counts")
+    for rule, one in found:
         print("\n".join(_written(one, rule, asked)))
-    return 1 if any(one.failed for one in found) else 0
+    return 1 if any(one.failed for _, one in found) else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,8 @@ class _Asked:
     """What is to be looked at."""
 
     folder: Folder
-    rules: Sequence[Rule]
+    name: str
+    """The rule; empty for all that are switched on."""
     last: timedelta
     step: timedelta
     until: datetime
@@ -77,6 +77,10 @@ class _Asked:
         """The first and the last step."""
         end = floor(self.until, self.step)
         return floor(end - self.last, self.step), end
+
+
+Found = tuple[InForce, list[tuple[Rule, Backtest]]]
+"""What counts, and what each rule of it would have done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +93,16 @@ class Said:
     """The alerts of that time that may speak for others."""
 
 
-async def _alone(asked: _Asked) -> list[Backtest]:
+async def _alone(asked: _Asked) -> Found:
     async with open_house(asked.folder) as house:
-        return await _all(asked, house.samples, await asyncio.to_thread(_of_state, house.state, asked))
+        counting = await asyncio.to_thread(in_force.of_state, asked.folder, house.state)
+        said = await asyncio.to_thread(_of_state, house.state, asked, counting.telling.policy)
+        return counting, await _all(asked, counting, house.samples, said)
 
 
-def _of_state(state: State, asked: _Asked) -> Said:
+def _of_state(state: State, asked: _Asked, policy: Policy) -> Said:
     with state.read() as connection:
-        fired = speaking(history.fired(connection, *asked.span), asked.folder.policy)
+        fired = speaking(history.fired(connection, *asked.span), policy)
         return Said(set_apart.every(connection), silences.every(connection), fired)
 
 
@@ -136,18 +142,29 @@ def _silence(shown: Mapping[str, Any]) -> Silence:
     return Silence(**given)
 
 
-async def _running(asked: _Asked, path: Path) -> list[Backtest]:
-    return await _all(asked, OverSocket(path), await of_process(path, asked.folder.policy, asked.span))
+async def _running(asked: _Asked, path: Path) -> Found:
+    counting = await asyncio.to_thread(in_force.read, asked.folder)
+    said = await of_process(path, counting.telling.policy, asked.span)
+    return counting, await _all(asked, counting, OverSocket(path), said)
 
 
-async def _all(asked: _Asked, samples: Queryable, people: Said) -> list[Backtest]:
+async def _all(asked: _Asked, counting: InForce, samples: Queryable, people: Said) -> list[tuple[Rule, Backtest]]:
     then = Then(people.silences, people.fired)
     overrides = joined(asked.folder.inventory.overrides, people.overrides)
     thresholds = Thresholds(overrides, asked.folder.inventory.groups)
+    policy = counting.telling.policy
     return [
-        await backtest(rule, samples, asked.folder.policy, asked.span, asked.step, thresholds=thresholds, then=then)
-        for rule in asked.rules
+        (rule, await backtest(rule, samples, policy, asked.span, asked.step, thresholds=thresholds, then=then))
+        for rule in _rules(counting.rules, asked.name)
     ]
+
+
+def _rules(every: Sequence[Rule], name: str) -> list[Rule]:
+    found = [rule for rule in every if rule.name == name or (not name and rule.enabled)]
+    if not found:
+        known = ", ".join(rule.name for rule in every) or "none"
+        raise GwanjeError(f"there is no rule named {name!r}; known: {known}" if name else "no rule is configured")
+    return found
 
 
 def _positive(option: str, text: str) -> timedelta:

@@ -31,7 +31,9 @@ from gwanje.show.dashboards.files import Named
 from gwanje.tell import policy as tell
 from gwanje.tell import storm
 from gwanje.tell.flapping import Limits as Flapping
+from gwanje.tell.of_files import OfFile, of_files
 from gwanje.tell.policy import Policy
+from gwanje.tell.together import Place as SettingPlace
 from gwanje.watch.reports import Heartbeat, Summary
 
 _ADDRESS = re.compile(r"^(?P<host>\[[0-9a-fA-F:]+\]|[^:\s]+):(?P<port>\d{1,5})$")
@@ -204,6 +206,8 @@ class Folder:
     receivers: Mapping[str, Chosen]
     receivers_without_address: Sequence[str]
     policy: Policy
+    settings: Mapping[SettingPlace, OfFile]
+    """Receivers, routes, windows, rotas and escalations as they are written, by kind and name."""
     rules: Sequence[Rule]
     rule_places: Mapping[str, tuple[str, int]]
     """File and line of each rule, by its name."""
@@ -251,6 +255,7 @@ def read(path: Path, **variables: str) -> Folder:
             absent=frozenset(absent),
             root=telling.policy.root if receivers else None,
         ),
+        settings=of_files(document, telling.receivers),
         rules=written_rules.rules,
         rule_places=written_rules.places,
         inventory=inventory,

@@ -24,22 +24,32 @@ def rules(rooms: Rooms, name: str | None = None) -> str:
     if name is not None and not kept:
         raise NotFound(f"no rule of the page is named {name!r}")
     aside = {} if name is not None else rooms.rulebook.aside
-    left_out = "".join(f"# left out: {one.name}: {' '.join(aside[one.name].split())}\n" for one in kept if one.name in aside)
-    return left_out + dump({"rules": [_values(one) for one in kept if one.name not in aside]})
+    head = "".join(left_out(one.name, aside[one.name]) for one in kept if one.name in aside)
+    return head + dump({"rules": [_values(one) for one in kept if one.name not in aside]})
+
+
+def left_out(name: str, why: str) -> str:
+    """The comment about something that is not in the file."""
+    return comment(f"left out: {name}: {why}")
+
+
+def comment(said: str) -> str:
+    """One line of YAML that says something to people, whatever stands in it."""
+    return f"# {' '.join(said.split())}\n"
 
 
 def _values(kept: PageRule) -> Mapping[str, Any]:
-    values = {key: _literal(value) for key, value in written.read(kept.text).values.items()}
+    values = {key: literal(value) for key, value in written.read(kept.text).values.items()}
     return values if kept.enabled else {**values, "enabled": False}
 
 
-def _literal(value: Any) -> Any:
+def literal(value: Any) -> Any:
     """The value as a file must write it: there `${NAME}` is filled in and `$$` is `$`, on the page both stand for themselves."""
     match value:
         case Mapping():
-            return {key: _literal(inner) for key, inner in value.items()}
+            return {key: literal(inner) for key, inner in value.items()}
         case list():
-            return [_literal(inner) for inner in value]
+            return [literal(inner) for inner in value]
         case str() if "${" in value or "$$" in value:
             return value.replace("$", "$$")
     return value

@@ -1,46 +1,31 @@
-"""Rules as people write them on the page: read, checked, kept, switched, removed and rehearsed.
+"""Rules as people write them on the page: read, checked, kept, switched and removed.
 
 The rules of the folder's files are shown and can be switched off; their text is changed in the file.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection
 
 from gwanje.because import Because
 from gwanje.carry.updates.base import Update
-from gwanje.config import format_duration
-from gwanje.errors import BadInput, Mistake, NotFound, RetryLater
+from gwanje.errors import BadInput, Mistake, NotFound
 from gwanje.judge.rules import written
 from gwanje.judge.rules.questions import curve
 from gwanje.judge.rules.spec import Rule
-from gwanje.judge.rules.thresholds import Thresholds, joined
 from gwanje.judge.trouble import RULE_ERROR
 from gwanje.keep.said import PageRule
-from gwanje.keep.state import history, page_rules, silences
-from gwanje.keep.state import thresholds as set_apart
-from gwanje.keep.state.page_rules import Word
-from gwanje.model import to_ms
+from gwanje.keep.state import page_rules
+from gwanje.keep.state.revised import Word
+from gwanje.show.keeping import changed, word
 from gwanje.show.mistakes import shown_mistake
 from gwanje.show.rooms import Rooms
 from gwanje.show.saying import TOPIC, By
 from gwanje.show.thresholds import shown_rule
-from gwanje.tell.muted import words
-from gwanje.watch.backtest import Backtest, Firing, Then, backtest, speaking
-from gwanje.watch.instants import floor
-
-SPANS: Final[Mapping[str, timedelta]] = {"24h": timedelta(hours=24), "7d": timedelta(days=7)}
-"""How far back a rule can be rehearsed."""
-SHOWN: Final = 200
-"""So many firings are written out, the latest; all are counted."""
-_STEPS: Final = {"24h": timedelta(minutes=1), "7d": timedelta(minutes=10)}
-_PATIENCE: Final = timedelta(seconds=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +83,10 @@ def save(rooms: Rooms, asked: Asked, by: By) -> dict[str, Any]:
 
     Raises BadInput for a text with mistakes and a name that is taken, Outdated when somebody changed the rule since.
     """
-    rule = _right(asked.text)
+    rule = right(asked.text)
     _check_name(rooms, rule.name, asked)
     with rooms.state.write() as connection:
-        kept = _put(connection, rule.name, asked, _word(rooms, by))
+        kept = _put(connection, rule.name, asked, word(rooms, by))
     _taken_over(rooms)
     return _of_page(rooms, kept)
 
@@ -111,7 +96,7 @@ def switch(rooms: Rooms, name: str, revision: int | None, by: By, *, on: bool) -
 
     Raises NotFound, BadInput for a rule that its file switches off, Outdated when somebody changed the rule since.
     """
-    word = _word(rooms, by)
+    said = word(rooms, by)
     if name in rooms.rulebook.files:
         rule = rooms.rulebook.files[name]
         if not rule.enabled:
@@ -119,7 +104,7 @@ def switch(rooms: Rooms, name: str, revision: int | None, by: By, *, on: bool) -
             off = Because(f"{place} says `enabled: false`; change it there", "off_in_file", place=place)
             raise BadInput(off, where="enabled")
         with rooms.state.write() as connection:
-            page_rules.switch(connection, name, word, on=on)
+            page_rules.switch(connection, name, said, on=on)
         _taken_over(rooms)
         return _of_file(rooms, rule, frozenset() if on else frozenset({name}))
     with rooms.state.write() as connection:
@@ -127,7 +112,7 @@ def switch(rooms: Rooms, name: str, revision: int | None, by: By, *, on: bool) -
         if before is None:
             raise NotFound(Because(f"no rule is named {name!r}", "no_rule", name=name))
         read = before.revision if revision is None else revision
-        kept = page_rules.put(connection, name, before.text, enabled=on, revision=read, word=word)
+        kept = page_rules.put(connection, name, before.text, enabled=on, revision=read, word=said)
     _taken_over(rooms)
     return _of_page(rooms, kept)
 
@@ -141,60 +126,8 @@ def drop(rooms: Rooms, name: str, revision: int, by: By) -> None:
                 sentence = f"this rule stands in {place}; remove it there, or switch it off here"
                 raise BadInput(Because(sentence, "rule_of_file", place=place))
             raise NotFound(Because(f"no rule of the page is named {name!r}", "no_rule", name=name))
-        page_rules.drop(connection, name, revision, _word(rooms, by))
+        page_rules.drop(connection, name, revision, word(rooms, by))
     _taken_over(rooms)
-
-
-async def preview(rooms: Rooms, text: str, last: str) -> dict[str, Any]:
-    """How often a rule would have fired, when and for whom, by the same state machine over stored samples.
-
-    Raises BadInput for a text with mistakes, RetryLater when it takes too long; may be cancelled at any step.
-    """
-    rule = _right(text)
-    step = _STEPS[last]
-    end = floor(rooms.now(), step)
-    span = end - SPANS[last], end
-    thresholds = await asyncio.to_thread(_thresholds, rooms)
-    then = await asyncio.to_thread(_then, rooms, span)
-    try:
-        async with asyncio.timeout(_PATIENCE.total_seconds()):
-            found = await backtest(rule, rooms.samples, rooms.policy, span, step, thresholds=thresholds, then=then)
-    except TimeoutError as error:
-        hint = "try 24h" if last != "24h" else "look at fewer series, or use: gwanje rules backtest"
-        sentence = f"the rehearsal was not done within {format_duration(_PATIENCE)}; {hint}"
-        raise RetryLater(Because(sentence, "rehearsal_too_long", seconds=_PATIENCE.total_seconds())) from error
-    return {
-        "from": to_ms(span[0]),
-        "to": to_ms(span[1]),
-        "step_seconds": step.total_seconds(),
-        "looks_at": curve(rule, {}),
-        **shown_rule(rule),
-        **_found(found),
-    }
-
-
-def _found(found: Backtest) -> dict[str, Any]:
-    firings = sorted(found.firings, key=lambda firing: firing.began)
-    return {
-        "count": len(firings),
-        "told": sum(bool(one.told) for one in firings),
-        "muted": sum(bool(one.muted) and not one.told for one in firings),
-        "failed": found.failed,
-        "firings": [_firing(one) for one in firings[-SHOWN:]],
-    }
-
-
-def _firing(firing: Firing) -> dict[str, Any]:
-    return {
-        "labels": firing.labels,
-        "severity": firing.severity,
-        "began": to_ms(firing.began),
-        "ended": to_ms(firing.ended) if firing.ended else None,
-        "peak": firing.peak,
-        "told": firing.told,
-        "muted": words(firing.muted),
-        "muted_by": [{name: getattr(one, name) for name in ("what", "name", "who", "why")} for one in firing.muted],
-    }
 
 
 def _checked(rule: Rule | None, mistakes: Sequence[Mistake]) -> dict[str, Any]:
@@ -205,7 +138,8 @@ def _checked(rule: Rule | None, mistakes: Sequence[Mistake]) -> dict[str, Any]:
     }
 
 
-def _right(text: str) -> Rule:
+def right(text: str) -> Rule:
+    """The rule that a text says. Raises BadInput with its first mistake."""
     found = written.read(text)
     if found.rule is None:
         first = found.mistakes[0]
@@ -240,10 +174,8 @@ def _of_file(rooms: Rooms, rule: Rule, off: frozenset[str]) -> dict[str, Any]:
         "line": line,
         "enabled": rule.enabled and rule.name not in off,
         "off_in_file": not rule.enabled,
-        "revision": None,
-        "changed_by": None,
-        "changed_at": None,
         "aside": "",
+        **changed(None),
     }
 
 
@@ -254,28 +186,11 @@ def _of_page(rooms: Rooms, kept: PageRule) -> dict[str, Any]:
         "line": 0,
         "enabled": kept.enabled,
         "off_in_file": False,
-        "revision": kept.revision,
-        "changed_by": kept.changed_by,
-        "changed_at": to_ms(kept.changed_at),
         "aside": rooms.rulebook.aside.get(kept.name, ""),
+        **changed(kept),
     }
 
 
 def _taken_over(rooms: Rooms) -> None:
     rooms.rulebook.read(rooms.state)
     rooms.updates.publish(Update(TOPIC))
-
-
-def _then(rooms: Rooms, span: tuple[datetime, datetime]) -> Then:
-    with rooms.state.read() as connection:
-        return Then(silences.between(connection, *span), speaking(history.fired(connection, *span), rooms.policy))
-
-
-def _thresholds(rooms: Rooms) -> Thresholds:
-    with rooms.state.read() as connection:
-        overrides = joined(rooms.inventory.overrides, set_apart.every(connection))
-    return Thresholds(overrides, rooms.inventory.groups)
-
-
-def _word(rooms: Rooms, by: By) -> Word:
-    return Word(by.name[:120], rooms.now(), by.address)

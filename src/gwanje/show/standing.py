@@ -17,7 +17,7 @@ from gwanje.errors import BadInput
 from gwanje.keep.promql.regex import full_match
 from gwanje.keep.state import standing as kept
 from gwanje.keep.state.alerts import Row
-from gwanje.keep.state.standing import STANDINGS, Chosen, Counted, OfHost
+from gwanje.keep.state.standing import STANDINGS, Chosen, Counted, OfHost, Page
 from gwanje.model import to_ms
 from gwanje.show.alerts import Alert, evaluator_is_lost, shown
 from gwanje.show.rooms import Rooms
@@ -26,8 +26,10 @@ from gwanje.tell.matchers import Matcher
 PAGE: Final = 50
 MOST_ALERTS: Final = 200
 MOST_RULES: Final = 12
+MOST_HOSTS: Final = 50
 EACH: Final = 3
-"""So many alerts stand for a rule where all rules are shown; of a rule with more than that, one line says the rest."""
+"""So many alerts stand for a rule or a host where all are shown; of one with more than that, one line says the rest."""
+BY_HOST: Final = "host"
 PIPELINE: Final = "pipeline"
 """The label of alerts about a pipeline."""
 _PIPELINES: Final = 50
@@ -59,6 +61,15 @@ class OfRule:
 
 
 @dataclass(frozen=True, slots=True)
+class OnHost:
+    """The same about one host; empty is what is about none."""
+
+    host: str
+    tally: Tally
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """Counts of all that a filter lets through, the worst rules, and alerts, the worst first."""
 
@@ -73,6 +84,9 @@ class Standing:
     """How many alerts stand before these."""
     next: str = ""
     """The cursor of the alerts after these; empty at the end."""
+    hosts: Sequence[OnHost] = ()
+    """The worst hosts, where alerts are asked for by host: `alerts` are then the worst few of each."""
+    more_hosts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +108,8 @@ class Asked:
     chosen: Chosen = field(default_factory=Chosen)
     after: str = ""
     limit: int = PAGE
+    by: str = ""
+    """`host` for the worst few of each host instead of a page of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +122,19 @@ class Matched:
 
 
 def standing(rooms: Rooms, asked: Asked) -> Standing:
-    """One page of open alerts by filters, with the counts of all. Raises BadInput for a cursor that is none."""
+    """Open alerts by filters, one page or the worst of each host, with the counts of all. Raises BadInput for an odd cursor."""
     with rooms.state.read() as connection:
         lost = evaluator_is_lost(rooms, connection)
         chosen = replace(asked.chosen, unjudged=lost)
         counted = kept.counted(connection, replace(chosen, standing=""))
-        try:
-            page = kept.page(connection, chosen, asked.after, asked.limit)
-        except ValueError as error:
-            raise BadInput(f"{asked.after!r} is no cursor; ask with the `next` of the page before", where="after") from error
+        hosts, more = _on_hosts(connection, chosen) if asked.by == BY_HOST else ([], 0)
+        page = _by_host(connection, chosen, hosts) if asked.by == BY_HOST else _page(connection, chosen, asked)
     alerts = [shown(one, unknown=lost) for one in page.episodes]
     found = [one for one in counted if chosen.standing in {"", one.standing}]
     rules = _rules(found)
     total = sum(one.count for one in found)
-    return Standing(total, _tally(counted), rules[:MOST_RULES], len(rules[MOST_RULES:]), alerts, page.before, page.next)
+    few, left = rules[:MOST_RULES], len(rules[MOST_RULES:])
+    return Standing(total, _tally(counted), few, left, alerts, page.before, page.next, hosts, more)
 
 
 def open_now(rooms: Rooms) -> OpenNow:
@@ -146,19 +161,39 @@ def tally(rooms: Rooms) -> dict[str, Any]:
     return {"tally": _tally(found), "pipelines": [shown(one, unknown=lost) for one in about]}
 
 
+def _page(connection: Connection, chosen: Chosen, asked: Asked) -> Page:
+    try:
+        return kept.page(connection, chosen, asked.after, asked.limit)
+    except ValueError as error:
+        raise BadInput(f"{asked.after!r} is no cursor; ask with the `next` of the page before", where="after") from error
+
+
+def _on_hosts(connection: Connection, chosen: Chosen) -> tuple[list[OnHost], int]:
+    """The worst hosts with their counts, and how many more there are."""
+    names, count = kept.worst_hosts(connection, chosen, MOST_HOSTS)
+    ranked = {name: (tally, since) for name, tally, since in _ranked(kept.counted_on(connection, chosen, names))}
+    return [OnHost(name, *ranked[name]) for name in names], count - len(names)
+
+
+def _by_host(connection: Connection, chosen: Chosen, hosts: Sequence[OnHost]) -> Page:
+    return Page(kept.worst_on_hosts(connection, chosen, [one.host for one in hosts], EACH))
+
+
 def asked_by(query: str) -> Asked:
     """What a query such as `standing=critical&rule=disk+full` asks for. Raises BadInput."""
     given = dict(parse_qsl(query))
     limit = given.pop("limit", str(PAGE))
-    after = given.pop("after", "")
+    after, by = given.pop("after", ""), given.pop("by", "")
     if unknown := given.keys() - set(_FILTERS):
         raise BadInput(f"open alerts are not chosen by {', '.join(sorted(unknown))}", where="topics")
     if not (limit.isdecimal() and 1 <= int(limit) <= MOST_ALERTS):
         raise BadInput(f"a page has 1 to {MOST_ALERTS} alerts", where="limit")
     if given.get("standing", "critical") not in STANDINGS:
         raise BadInput(f"{given['standing']!r} is no standing; known: {', '.join(STANDINGS)}", where="standing")
+    if by not in {"", BY_HOST}:
+        raise BadInput(f"open alerts are not put together by {by!r}; known: {BY_HOST}", where="by")
     standing, severity, rule, host, text = (given.get(name, "") for name in _FILTERS)
-    return Asked(Chosen(standing, severity, rule, host, text), after, int(limit))
+    return Asked(Chosen(standing, severity, rule, host, text), after, int(limit), by)
 
 
 def matched(rooms: Rooms, matchers: Sequence[Matcher]) -> Matched:
@@ -196,9 +231,13 @@ def _tally(found: Sequence[Counted]) -> Tally:
 
 
 def _rules(found: Sequence[Counted]) -> list[OfRule]:
-    """Rules by their worst standing, the ones with more alerts of it first."""
-    by_rule: dict[str, list[Counted]] = {}
+    return [OfRule(*one) for one in _ranked(found)]
+
+
+def _ranked(found: Sequence[Counted]) -> list[tuple[str, Tally, int]]:
+    """Rules or hosts by their worst standing, the ones with more alerts of it first."""
+    by_name: dict[str, list[Counted]] = {}
     for one in sorted(found, key=lambda one: STANDINGS.index(one.standing)):
-        by_rule.setdefault(one.rule, []).append(one)
-    ranked = sorted(by_rule.items(), key=lambda one: (STANDINGS.index(one[1][0].standing), -one[1][0].count, one[0]))
-    return [OfRule(rule, _tally(counts), to_ms(counts[0].since)) for rule, counts in ranked]
+        by_name.setdefault(one.of, []).append(one)
+    ranked = sorted(by_name.items(), key=lambda one: (STANDINGS.index(one[1][0].standing), -one[1][0].count, one[0]))
+    return [(name, _tally(counts), to_ms(counts[0].since)) for name, counts in ranked]

@@ -24,8 +24,6 @@ from gwanje.tell.written import RECEIVER, ROUTE
 NOBODY: Final = ""
 """The receiver of what no route of the page takes, where the files have no routes."""
 
-TAKEN: Final = "gwanje.yaml has a {} of this name, which counts; this one is kept"
-
 Place = tuple[str, str]
 """Kind and name of a setting."""
 
@@ -43,7 +41,7 @@ class Together:
 def together(files: Telling, page: Mapping[Place, Settings | Chosen]) -> Together:
     """Everything of the files, and of the page what can count beside it."""
     own = names_of(files)
-    aside = {(kind, name): TAKEN.format(kind) for kind, name in page if name in own[kind]}
+    aside: dict[Place, str] = {(kind, name): _taken(kind) for kind, name in page if name in own[kind]}
     counting = {place: setting for place, setting in page.items() if place not in aside}
     while wrong := _first_wrong(files, counting):
         place, why = wrong
@@ -51,6 +49,15 @@ def together(files: Telling, page: Mapping[Place, Settings | Chosen]) -> Togethe
         del counting[place]
     receivers = {name: one for (kind, name), one in counting.items() if kind == RECEIVER and isinstance(one, Chosen)}
     return Together(Telling({**files.receivers, **receivers}, _joined(files.policy, list(counting.values()))), receivers, aside)
+
+
+def overrules(page: Mapping[Place, Settings | Chosen], place: Place) -> str:
+    """What of the files never comes to its turn because of a setting of the page; empty where nothing is kept from it."""
+    setting = page.get(place)
+    if not isinstance(setting, NamedRoute) or setting.match or setting.continue_:
+        return ""
+    sentence = "it takes every alert; the routes after it, and those of the files, are not asked"
+    return Because(sentence, "route_takes_all")
 
 
 def namers(page: Mapping[Place, Settings | Chosen], place: Place) -> list[Place]:
@@ -85,6 +92,10 @@ def problems(files: Telling, page: Mapping[Place, Settings | Chosen], place: Pla
     return found
 
 
+def _taken(kind: str) -> str:
+    return Because(f"gwanje.yaml has a {kind} of this name, which counts; this one is kept", "setting_of_file_counts")
+
+
 def _named_by(setting: Settings | Chosen) -> set[Place]:
     return {(what, name) for _, what, name in named(setting)} if isinstance(setting, Settings) else set()
 
@@ -98,7 +109,7 @@ def _known(own: Mapping[str, frozenset[str]], page: Iterable[Place]) -> dict[str
 
 def _first_wrong(files: Telling, page: Mapping[Place, Settings | Chosen]) -> tuple[Place, str] | None:
     found = ((place, problems(files, page, place)) for place in page)
-    return next(((place, str(wrong[0][1])) for place, wrong in found if wrong), None)
+    return next(((place, wrong[0][1]) for place, wrong in found if wrong), None)
 
 
 def _joined(policy: Policy, page: Sequence[Settings | Chosen]) -> Policy:

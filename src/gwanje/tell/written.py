@@ -85,19 +85,19 @@ def text_of(kind: str, values: Mapping[str, Any]) -> str:
 
 def hidden(text: Text) -> str:
     """The text as it is kept: written anew from its values, with `***` for every secret."""
-    return dump(_replaced(text.values, dict.fromkeys(text.secrets, HIDDEN)))
+    return dump(with_others(text.values, dict.fromkeys(text.secrets, HIDDEN)))
 
 
 def _receiver(reader: Reader, document: Document, kept: Kept | None) -> Text:
     values = document.values
     held = {place for place, value in _leaves(values) if value == HIDDEN}
-    filled = _replaced(values, {place: secret for place, secret in kept.secrets.items() if place in held} if kept else {})
+    filled = with_others(values, {place: secret for place, secret in kept.secrets.items() if place in held} if kept else {})
     chosen = reader.chosen(_FAMILY, document, (), filled, skip=("name",))
     receiver = reader.read(Receiver, document, (), {"name": values["name"]} if "name" in values else {})
     name = receiver.name if receiver else str(values.get("name") or "")
     if chosen is None or receiver is None:
         return Text(name, None, values, reader.mistakes)
-    secrets = {dotted(place): secret for place, secret in _secrets(chosen.settings) if secret}
+    secrets = {dotted(place): secret for place, secret in secrets_in(chosen.settings) if secret}
     for key, what in _wrong(chosen, values, kept, secrets):
         reader.mistake(document.file, document.lines.get((key,), 0), key, what)
     return Text(name, None if reader.mistakes else chosen, values, reader.mistakes, secrets)
@@ -129,20 +129,20 @@ def _moved(settings: Any, before: Mapping[str, Any], after: Mapping[str, Any]) -
     return sorted(key for key in before.keys() | after.keys() if key not in harmless and before.get(key) != after.get(key))
 
 
-def _secrets(value: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
+def secrets_in(value: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
     """Every secret in settings that were read, with the place where it was written."""
     match value:
         case Secret():
             yield place, value.get_secret_value()
         case BaseModel():
             for name, known in type(value).model_fields.items():
-                yield from _secrets(getattr(value, name), (*place, known.alias or name))
+                yield from secrets_in(getattr(value, name), (*place, known.alias or name))
         case Mapping():
             for key, inner in value.items():
-                yield from _secrets(inner, (*place, key))
+                yield from secrets_in(inner, (*place, key))
         case list() | tuple():
             for index, inner in enumerate(value):
-                yield from _secrets(inner, (*place, index))
+                yield from secrets_in(inner, (*place, index))
 
 
 def _leaves(value: Any, place: Place = ()) -> Iterator[tuple[str, Any]]:
@@ -158,13 +158,13 @@ def _leaves(value: Any, place: Place = ()) -> Iterator[tuple[str, Any]]:
             yield dotted(place), value
 
 
-def _replaced(value: Any, others: Mapping[str, str], place: Place = ()) -> Any:
-    """The same values with others at some places."""
+def with_others(value: Any, others: Mapping[str, str], place: Place = ()) -> Any:
+    """The same values with others at some places: `url`, `headers.X-Key`."""
     match value:
         case Mapping():
-            return {key: _replaced(inner, others, (*place, key)) for key, inner in value.items()}
+            return {key: with_others(inner, others, (*place, key)) for key, inner in value.items()}
         case list():
-            return [_replaced(inner, others, (*place, index)) for index, inner in enumerate(value)]
+            return [with_others(inner, others, (*place, index)) for index, inner in enumerate(value)]
         case _:
             return others.get(dotted(place), value)
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from gwanje.keep.state import outbox
 from gwanje.keep.state.base import State
-from gwanje.keep.state.tables import attempts
+from gwanje.keep.state.tables import attempts, outbox_episodes
 from gwanje.keep.state.tables import outbox as rows
 
 from .conftest import SERVERS
@@ -228,6 +228,26 @@ def test_d6_every_attempt_is_kept(state: State) -> None:
     assert tuple(row) == ("sent", 2, "", None)
 
 
+def test_d6_attempts_at_a_message_for_several_stand_in_the_story_of_each(state: State) -> None:
+    """While the receiver is down the newer message is tried in the place of the older: both alerts show each try."""
+    _put(state, "k1", episodes=["e1"])
+    _finish(state, _claim(state), outbox.LATER)
+    _put(state, "k2", episodes=["e2"], reason="new alerts")
+    for second in (5, 10):
+        now = NOW + timedelta(seconds=second)
+        claimed = _claim(state, now=now)
+        assert claimed is not None
+        with state.write() as connection:
+            outbox.attempted(connection, claimed, "a", _tried(outbox.LATER, now))
+    with state.read() as connection:
+        told = (outbox_episodes.c.episode, attempts.c.at)
+        kept = connection.execute(
+            select(*told).join_from(attempts, outbox_episodes, attempts.c.outbox_id == outbox_episodes.c.outbox_id)
+        )
+        found = sorted((episode, (at - NOW).total_seconds()) for episode, at in kept)
+    assert found == [("e1", 0), ("e1", 5), ("e1", 10), ("e2", 5), ("e2", 10)]
+
+
 def test_d2_one_decision_is_written_once(state: State) -> None:
     _put(state, "k1")
     with pytest.raises(IntegrityError):
@@ -253,6 +273,29 @@ def test_what_nobody_takes_fails_at_its_deadline(state: State) -> None:
         assert outbox.expire(connection, NOW + timedelta(hours=23)) == []
         assert outbox.expire(connection, NOW + timedelta(hours=24)) == ["gone"]
         assert outbox.counts_by_state(connection) == {"failed": 1}
+
+
+def test_another_process_whose_clock_is_a_little_ahead_keeps_its_claim(state: State) -> None:
+    """While it sends, nobody else does, whatever the look for times of a wrong clock finds."""
+    ahead = NOW + timedelta(seconds=30)
+    _put(state, "k1", now=ahead)
+    assert _key(_claim(state, "other", now=ahead)) == "k1"
+    with state.write() as connection:
+        outbox.hasten(connection, NOW, timedelta(hours=1), 2 * LEASE)
+    assert _key(_claim(state, "a", now=ahead)) is None
+
+
+def test_times_of_a_clock_that_was_hours_ahead_hold_nothing_up(state: State) -> None:
+    ahead = NOW + timedelta(hours=9)
+    _put(state, "paused now", group="g0", episodes=["e0"])
+    _finish(state, _claim(state), outbox.LATER)
+    for key in ("claimed", "waits"):
+        _put(state, key, group=key, now=ahead, episodes=[key])
+    while _key(_claim(state, "dead", now=ahead)) != "claimed":
+        pass
+    with state.write() as connection:
+        outbox.hasten(connection, NOW, timedelta(hours=1), 2 * LEASE)
+    assert [_key(_claim(state)) for _ in range(3)] == ["claimed", "waits", None]
 
 
 def test_whether_something_is_due_is_asked_without_a_claim(state: State) -> None:

@@ -10,7 +10,7 @@ from gwanje.errors import GwanjeError, Outdated
 from gwanje.keep.said import PageSetting
 from gwanje.keep.state import page_settings
 from gwanje.keep.state.base import State
-from gwanje.keep.state.page_rules import Word
+from gwanje.keep.state.revised import Word
 from gwanje.keep.state.tables import audit
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)

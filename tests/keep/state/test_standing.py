@@ -73,7 +73,7 @@ def test_while_nobody_evaluates_the_rules_own_alerts_are_unknown(trouble: State)
 
 def test_they_are_counted_by_rule_and_standing_with_who_has_them_and_what_mutes_them(trouble: State) -> None:
     with trouble.read() as connection:
-        found = {(one.rule, one.standing): one for one in standing.counted(connection, Chosen())}
+        found = {(one.of, one.standing): one for one in standing.counted(connection, Chosen())}
     assert {key: one.count for key, one in found.items()} == {
         ("disk full", "critical"): 1,
         ("disk full", "warning"): 1,
@@ -128,6 +128,17 @@ def test_a_few_of_each_rule_stand_for_all(trouble: State) -> None:
         assert [one.id for one in few] == ["4", "7", "1"]
         assert [one.acknowledged is not None for one in few] == [True, False, False]
         assert [one.id for one in standing.about(connection, "pipeline", 5)] == ["7"]
+
+
+def test_by_host_the_worst_hosts_stand_first_with_their_counts_and_the_worst_few_of_each(trouble: State) -> None:
+    with trouble.read() as connection:
+        assert standing.worst_hosts(connection, Chosen(), 2) == (["", "web-2"], 3)
+        assert standing.worst_hosts(connection, Chosen(standing="warning"), 2) == (["web-1"], 1)
+        found = {(one.of, one.standing): one.count for one in standing.counted_on(connection, Chosen(), ["", "web-1"])}
+        few = standing.worst_on_hosts(connection, Chosen(), ["", "web-1"], 2)
+    worse = {("web-1", one): 1 for one in ("warning", "unknown", "info", "pending", "recovering")}
+    assert found == {("", "critical"): 1, **worse}
+    assert [one.id for one in few] == ["7", "1", "5"]
 
 
 def test_hosts_and_containers_are_counted(trouble: State) -> None:

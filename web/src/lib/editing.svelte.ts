@@ -1,6 +1,6 @@
 /** Something that is written twice at once: as a form and as YAML. What was typed last is the truth; the other side follows. */
 
-import type { Mistake } from './api';
+import type { Kept, Mistake } from './api';
 import { Asked } from './asked.svelte';
 import type { Values } from './ruling';
 
@@ -61,5 +61,56 @@ export class Editing<Found extends Checked> {
   stop(): void {
     clearTimeout(this.#soon);
     this.checking.stop();
+  }
+}
+
+/** What an editor begins with: what was read (null of a new one), and what stands in the form and in the text. */
+export interface Start<Written> {
+  written: Written | null;
+  text: string;
+  values: Values;
+}
+
+/** Something that is opened, written and kept in the place of what was read. */
+export class Writing<Found extends Checked, Written extends Kept> {
+  readonly opened = new Asked<Written | null>();
+  readonly saving = new Asked<Written>();
+  readonly editing: Editing<Found>;
+  readonly #start: (signal: AbortSignal) => Promise<Start<Written>>;
+
+  constructor(
+    start: (signal: AbortSignal) => Promise<Start<Written>>,
+    check: (typed: Typed, signal: AbortSignal) => Promise<Found>,
+  ) {
+    this.#start = start;
+    this.editing = new Editing(check);
+  }
+
+  /** As it was read; null of a new one. */
+  get written(): Written | null {
+    return this.opened.data;
+  }
+
+  /** Open it, or open it again as it is now; `check` says whether what is wrong with it may be asked. */
+  open = async (check: boolean): Promise<void> => {
+    this.saving.reset();
+    await this.opened.run(async (signal) => {
+      const { written, text, values } = await this.#start(signal);
+      this.editing.values = values;
+      this.editing.text = text;
+      return written;
+    });
+    if (check && !this.opened.error)
+      this.editing.check(this.editing.text ? { text: this.editing.text } : { values: this.editing.values });
+  };
+
+  /** Keep what is written; null where it was refused. */
+  async save(send: (text: string) => Promise<Written>): Promise<Written | null> {
+    await this.saving.run(() => send(this.editing.text));
+    return this.saving.error ? null : this.saving.data;
+  }
+
+  stop(): void {
+    for (const one of [this.opened, this.saving, this.editing]) one.stop();
   }
 }

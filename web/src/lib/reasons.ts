@@ -37,12 +37,13 @@ export function worded({ code, values }: Reason, texts: Wordings, states: Record
 }
 
 const MEASURED = new Set(['value', 'middle', 'deviation']);
+const TIMES = new Set(['until', 'since']);
 const SEVERITIES = new Set(['before', 'after', 'severity']);
 
 function one(name: string, value: number | string | null, unit: AlertUnit, states: Record<string, string>): string {
   if (value === null) return '';
   if (typeof value === 'string') return SEVERITIES.has(name) ? (states[value] ?? value) : value;
-  if (name === 'until') return `${dayOf(value)} ${clock(value, value, { seconds: false })}`;
+  if (TIMES.has(name)) return `${dayOf(value)} ${clock(value, value, { seconds: false })}`;
   if (name === 'seconds') return text(round(value, 'seconds'));
   return text(amount(value, MEASURED.has(name) ? unit : 'count'));
 }

@@ -23,7 +23,7 @@ export function explained(error: Refusal, lang: Lang, texts: Texts): Explained {
 }
 
 /** Return a mistake of a text, in the reader's language where it is worded. */
-export function mistakeIn({ message, reason }: Mistake, lang: Lang, texts: Texts): string {
+export function mistakeIn({ message, reason }: Pick<Mistake, 'message' | 'reason'>, lang: Lang, texts: Texts): string {
   return (reason && worded(reason, refusals[lang], texts.state)) ?? message;
 }
 

@@ -42,6 +42,17 @@ const ko = {
   not_run_since_pause: () => '멈춘 뒤로 아직 돌지 않음',
   evaluations_failed: (said: Said) => `평가가 ${said('count')}번 실패: ${said('error')}`,
   evaluated_again: () => '다시 평가됨',
+  query_too_large: (said: Said) => `식이 보는 데이터가 한도를 넘음: ${said('error')}`,
+  query_not_answered: (said: Said) => `식에 답할 수 없음: ${said('error')}`,
+  store_not_answering: (said: Said) => `저장소가 답하지 않음: ${said('error')}`,
+  no_answer_within: (said: Said) => `${said('seconds')} 안에 답이 없음`,
+  evaluation_broke: (said: Said) => `평가하다가 프로그램에 문제가 생김: ${said('error')}`,
+  samples_changed: () => '읽는 동안 표본이 계속 바뀜',
+  no_value: () => '식의 결과가 수도, 시리즈마다 값 하나도 아님. 범위(`[5m]`)나 글을 빼세요',
+  no_points: () => '저장소가 서브쿼리에 값을 주지 않음',
+  no_range: () => '저장소가 범위 셀렉터에 표본을 주지 않음',
+  two_results: (said: Said) =>
+    `두 결과의 레이블이 ${said('labels')}(으)로 같음. 구별하는 레이블을 더하거나 합치세요 (\`max by (host)\`)`,
   alerts_refused: (said: Said) =>
     `알림 ${said('most')}개가 열려 있어 새 알림 ${said('count')}개를 받지 않음 (\`max_instances\`)`,
   none_refused: () => '받지 않은 알림이 없음',
@@ -66,6 +77,8 @@ const ko = {
   alert_over: () => '알림이 끝남',
   time_over: () => '정한 시간이 지남',
   alert_worse: (said: Said) => `이제 ${said('severity')}`,
+  action_on_alert: (said: Said) =>
+    `${said('rule')} 알림이 ${said('since')}부터 계속됨, ${said('most')}번 중 ${said('count')}번째`,
 };
 
 const en: typeof ko = {
@@ -104,6 +117,17 @@ const en: typeof ko = {
   not_run_since_pause: () => 'not run yet since its pause',
   evaluations_failed: (said) => `${said('count')} evaluations failed: ${said('error')}`,
   evaluated_again: () => 'evaluated again',
+  query_too_large: (said) => `the query touches more than its limit: ${said('error')}`,
+  query_not_answered: (said) => `the query cannot be answered: ${said('error')}`,
+  store_not_answering: (said) => `the store does not answer: ${said('error')}`,
+  no_answer_within: (said) => `no answer within ${said('seconds')}`,
+  evaluation_broke: (said) => `the program failed at it: ${said('error')}`,
+  samples_changed: () => 'the samples changed each time while they were read',
+  no_value: () => '`expr` gives neither a number nor one value for each series; remove the range (`[5m]`) or the text',
+  no_points: () => 'the store gave no points for a subquery',
+  no_range: () => 'the store gave no samples for a range selector',
+  two_results: (said) =>
+    `two results have the labels ${said('labels')}; add a label that tells them apart, or aggregate (\`max by (host)\`)`,
   alerts_refused: (said) =>
     `${said('count')} new alerts were refused, because ${said('most')} are open (\`max_instances\`)`,
   none_refused: () => 'no alert was refused',
@@ -128,6 +152,7 @@ const en: typeof ko = {
   alert_over: () => 'the alert is over',
   time_over: () => 'its time is over',
   alert_worse: (said) => `the alert is ${said('severity')} now`,
+  action_on_alert: (said) => `${said('rule')} fires since ${said('since')}, try ${said('count')} of ${said('most')}`,
 };
 
 export const reasons: Record<Lang, typeof ko> = { ko, en };

@@ -58,6 +58,8 @@ const ko = {
   not_a_duration: (said: Said) => `${said('text')}은(는) 기간이 아닙니다. 30s, 5m, 1h30m, 15d처럼 쓰세요.`,
   not_promql: (said: Said) => `PromQL로 읽을 수 없습니다: ${said('error')}`,
   not_a_selector: (said: Said) => `${said('text')}은(는) 셀렉터가 아닙니다. 메트릭과 라벨만 쓰세요.`,
+  value_in_label: (said: Said) =>
+    `count_values는 라벨 ${said('label')}에 값을 넣어 값마다 다른 알림이 됩니다. count(count_values(…))처럼 세세요.`,
   not_a_condition: (said: Said) => `${said('text')}은(는) 조건이 아닙니다. '>= 0.85'처럼 연산자와 수를 쓰세요.`,
   interval_too_short: (said: Said) => `간격은 ${said('seconds')} 이상이어야 합니다.`,
   severity_is_no_label: () => 'severity는 라벨로 쓸 수 없습니다. 경고와 심각 한도가 정합니다.',
@@ -72,9 +74,11 @@ const ko = {
   connects_by_itself: (said: Said) =>
     `${said('name')}은(는) 스스로 연결해 주소를 확인할 수 없습니다. gwanje.yaml에 적으세요.`,
   setting_needed: () => '있어야 합니다.',
-  setting_keeps_name: (said: Said) => `${said('name')}의 이름은 바꿀 수 없습니다. 다른 이름은 새로 만드세요.`,
   setting_is_named: (said: Said) => `${said('by')}에서 쓰고 있습니다. 그것을 먼저 바꾸세요.`,
   setting_name_taken: () => 'gwanje.yaml에 같은 이름이 있습니다. 다른 이름을 고르세요.',
+  setting_of_file_counts: () => 'gwanje.yaml에 같은 이름이 있어 그것이 적용되고, 이것은 보관만 합니다.',
+  route_takes_all: () => '모든 알림을 받습니다. 뒤의 경로와 파일의 경로는 쓰이지 않습니다.',
+  receiver_without_address: () => '주소가 아직 없어 아무에게도 알리지 않습니다.',
   secret_stands_alone: () => '비밀 값은 따로 적어야 합니다. 목록으로 한 줄에 하나씩 쓰세요.',
   secret_not_known: () => '저장된 값이 없습니다. 다시 적으세요.',
   secret_moved: (said: Said) =>

@@ -105,7 +105,6 @@ const ko = {
   offInFile: (place: string) => `${place}에서 꺼 두었습니다.`,
   conflict: '다른 사람이 먼저 바꾸었습니다. 여기 쓴 것은 그대로 있습니다.',
   reload: '바뀐 것 다시 열기',
-  by: (who: string) => `${who}이(가) 바꿈`,
 };
 
 const en: typeof ko = {
@@ -209,7 +208,6 @@ const en: typeof ko = {
   offInFile: (place) => `Switched off in ${place}.`,
   conflict: 'Somebody changed it first. What you wrote is still here.',
   reload: 'Open what it is now',
-  by: (who) => `changed by ${who}`,
 };
 
 /** The editor's texts in the chosen language. */

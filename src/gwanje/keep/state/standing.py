@@ -18,6 +18,7 @@ from gwanje.keep.state.alerts import Episode, Row, episodes_of
 from gwanje.keep.state.tables import acknowledgements, episodes
 
 STANDINGS: Final = ("critical", "warning", "unknown", "info", "pending", "recovering")
+_HOST: Final = func.coalesce(episodes.c.host, "")
 _UNKNOWN: Final = ("no_data", "error", "insufficient")
 
 
@@ -36,9 +37,12 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How many alerts of one rule have one standing, the oldest since when, how many somebody has, and how many are muted."""
+    """How many alerts of one rule, or about one host, have one standing, the oldest since when, how many somebody has, and how
+    many are muted.
+    """
 
-    rule: str
+    of: str
+    """The rule's name, or the host's; empty where they are about no host."""
     standing: str
     count: int
     since: datetime
@@ -68,15 +72,35 @@ class Page:
 
 def counted(connection: Connection, chosen: Chosen) -> list[Counted]:
     """Open alerts by rule and standing."""
+    return _counted(connection, chosen, episodes.c.rule)
+
+
+def counted_on(connection: Connection, chosen: Chosen, hosts: Sequence[str]) -> list[Counted]:
+    """Open alerts about these hosts, by host and standing."""
+    return _counted(connection, chosen, _HOST, hosts)
+
+
+def worst_hosts(connection: Connection, chosen: Chosen, most: int) -> tuple[list[str], int]:
+    """The hosts with the worst alerts, of those the ones with more first; and how many hosts there are. No host is one, too."""
+    columns: tuple[ColumnElement[Any], ...] = (_HOST.label("host"), _rank(chosen).label("rank"))
+    one = _open(select(*columns), chosen).subquery().c
+    by_host = select(one.host).group_by(one.host)
+    ranked = by_host.order_by(func.min(one.rank), func.count().desc(), one.host).limit(most)
+    count = connection.execute(select(func.count()).select_from(by_host.subquery())).scalar_one()
+    return list(connection.execute(ranked).scalars()), count
+
+
+def _counted(connection: Connection, chosen: Chosen, by: ColumnElement[str], only: Sequence[str] | None = None) -> list[Counted]:
     is_muted = case((cast(episodes.c.muted, Text).like('["%'), 1), else_=0).label("is_muted")
-    columns = (episodes.c.rule, _rank(chosen).label("rank"), episodes.c.began_at, acknowledgements.c.episode, is_muted)
+    columns = (by.label("of"), _rank(chosen).label("rank"), episodes.c.began_at, acknowledgements.c.episode, is_muted)
     taken = episodes.outerjoin(acknowledgements, acknowledgements.c.episode == episodes.c.id)
     # Grouped from outside: an engine does not see that two expressions with values bound to them are one.
-    one = _open(select(*columns).select_from(taken), chosen).subquery().c
+    listed = _open(select(*columns).select_from(taken), chosen)
+    one = (listed if only is None else listed.where(by.in_(only))).subquery().c
     had, quiet = func.count(one.episode), func.sum(one.is_muted)
-    wanted = select(one.rule, one.rank, func.count(), func.min(one.began_at), had, quiet).group_by(one.rule, one.rank)
+    wanted = select(one.of, one.rank, func.count(), func.min(one.began_at), had, quiet).group_by(one.of, one.rank)
     rows = connection.execute(wanted).all()
-    return [Counted(rule, STANDINGS[rank], count, since, on_it, int(quiet)) for rule, rank, count, since, on_it, quiet in rows]
+    return [Counted(of, STANDINGS[rank], count, since, on_it, int(quiet)) for of, rank, count, since, on_it, quiet in rows]
 
 
 def page(connection: Connection, chosen: Chosen, after: str, limit: int) -> Page:
@@ -100,9 +124,18 @@ def page(connection: Connection, chosen: Chosen, after: str, limit: int) -> Page
 
 def worst_of_rules(connection: Connection, chosen: Chosen, rules: Sequence[str], each: int) -> list[Episode]:
     """The worst few alerts of each of these rules, the worst of all first."""
+    return _worst(connection, chosen, episodes.c.rule, rules, each)
+
+
+def worst_on_hosts(connection: Connection, chosen: Chosen, hosts: Sequence[str], each: int) -> list[Episode]:
+    """The worst few alerts about each of these hosts, the worst of all first."""
+    return _worst(connection, chosen, _HOST, hosts, each)
+
+
+def _worst(connection: Connection, chosen: Chosen, by: ColumnElement[str], names: Sequence[str], each: int) -> list[Episode]:
     rank = _rank(chosen)
-    place = func.row_number().over(partition_by=episodes.c.rule, order_by=(rank, episodes.c.id))
-    numbered = _open(select(episodes.c.id, place.label("place"), rank.label("rank")), chosen).where(episodes.c.rule.in_(rules))
+    place = func.row_number().over(partition_by=by, order_by=(rank, episodes.c.id))
+    numbered = _open(select(episodes.c.id, place.label("place"), rank.label("rank")), chosen).where(by.in_(names))
     few = numbered.subquery()
     wanted = (
         select(episodes)

@@ -17,7 +17,7 @@ from gwanje.keep.state import history as steps
 from gwanje.keep.state.history import Chosen
 from gwanje.keep.state.people import Scope, Who
 from gwanje.model import from_ms
-from gwanje.show import changes, history, spreadsheet
+from gwanje.show import changes, history, spreadsheet, watching
 from gwanje.show.api.answers import answer
 from gwanje.show.api.gate import needs
 from gwanje.show.history import Asked
@@ -84,6 +84,12 @@ def routes(rooms: Rooms) -> APIRouter:
         """How many alerts fired, where, and how long it took until somebody had them and until they were over."""
         since, until = when.between(rooms.now())
         return answer(await asyncio.to_thread(history.statistics, rooms, since, until, ZoneInfo(when.tz)))
+
+    @router.get("/api/v1/statistics/unjudged")
+    async def unjudged(when: Annotated[When, Query()]) -> Response:
+        """The hours in which nobody evaluated rules for ten minutes or longer, and for how long; of the last 31 days."""
+        since, until = when.between(rooms.now())
+        return answer(await watching.unjudged(rooms, since, until, ZoneInfo(when.tz)))
 
     @router.get("/api/v1/exceedances/stream", response_class=StreamingResponse)
     async def stream(

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
 from gwanje.keep.state.people import Scope, Who
-from gwanje.show import page_settings, setting_ahead, setting_forms
-from gwanje.show.api.answers import answer
+from gwanje.show import page_settings, setting_ahead, setting_export, setting_forms
+from gwanje.show.api.answers import answer, as_file
 from gwanje.show.api.gate import needs
 from gwanje.show.api.saying import by
 from gwanje.show.rooms import Rooms
@@ -36,7 +36,7 @@ class SettingBody(BaseModel):
     revision: int | None = None
     """The revision that was read, to change one; without it, a new one is made."""
     name: _Name | None = None
-    """The name that was read. A changed setting keeps it."""
+    """The name that was read. Where the text says another, it is renamed, and what names it says the new name."""
 
 
 class SettingCheckBody(BaseModel):
@@ -61,11 +61,11 @@ def routes(rooms: Rooms) -> APIRouter:
     router = APIRouter(tags=["alerts"])
 
     @router.get(_PATH, dependencies=[needs(Scope.READ)])
-    async def listed(kind: _Kind | None = None, name: _Name | None = None) -> Response:
-        """Every setting, of files and of the page; with `kind` and `name` that one of the page, with its text."""
+    async def listed(kind: _Kind | None = None, name: _Name | None = None, *, of_file: bool = False) -> Response:
+        """Every setting, of files and of the page; with `kind` and `name` that one of the page, or of a file, with its text."""
         if kind is None or name is None:
             return answer(await asyncio.to_thread(page_settings.listed, rooms))
-        return answer(await asyncio.to_thread(page_settings.one, rooms, kind, name))
+        return answer(await asyncio.to_thread(page_settings.one, rooms, kind, name, of_file=of_file))
 
     @router.put(_PATH)
     async def put(asked: SettingBody, request: Request, who: Who = needs(Scope.OPERATE)) -> Response:
@@ -78,6 +78,11 @@ def routes(rooms: Rooms) -> APIRouter:
         """Remove a setting of the page; refused while another one names it."""
         await asyncio.to_thread(page_settings.drop, rooms, kind, name, revision, by(request, who))
         return Response(status_code=204)
+
+    @router.get(f"{_PATH}/export", dependencies=[needs(Scope.READ)])
+    async def export(kind: _Kind | None = None, name: _Name | None = None) -> Response:
+        """The settings of the page, or one of them, as sections of gwanje.yaml. For secrets, variables stand in it."""
+        return as_file(await asyncio.to_thread(setting_export.settings, rooms, kind, name), "settings.yaml")
 
     _add_trials(router, rooms)
     return router

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
 from gwanje.keep.state.people import Scope, Who
-from gwanje.show import exporting, ruling
-from gwanje.show.api.answers import answer, problem
+from gwanje.show import exporting, rehearsing, ruling
+from gwanje.show.api.answers import answer, as_file, problem
 from gwanje.show.api.gate import needs
 from gwanje.show.api.saying import by
 from gwanje.show.api.waiting import LeftError, while_there
@@ -102,9 +102,7 @@ def routes(rooms: Rooms) -> APIRouter:
     @router.get(f"{_PATH}/export", dependencies=[needs(Scope.READ)])
     async def export(rule: _Name | None = None) -> Response:
         """The rules of the page, or one of them, as a file for the folder `rules`, which says the same when it is read."""
-        text = await asyncio.to_thread(exporting.rules, rooms, rule)
-        named = {"Content-Disposition": 'attachment; filename="rules.yaml"', "Cache-Control": "no-store"}
-        return Response(text, headers=named, media_type="application/yaml")
+        return as_file(await asyncio.to_thread(exporting.rules, rooms, rule), "rules.yaml")
 
     _add_trials(router, rooms)
     return router
@@ -112,11 +110,11 @@ def routes(rooms: Rooms) -> APIRouter:
 
 def _add_trials(router: APIRouter, rooms: Rooms) -> None:
     """What keeps nothing."""
-    rehearsing = asyncio.Semaphore(1)  # one asks a whole week's questions: two at once would make evaluations late
+    one_at_a_time = asyncio.Semaphore(1)  # one asks a whole week's questions: two at once would make evaluations late
 
     async def in_turn(asked: PreviewBody) -> dict[str, Any]:
-        async with rehearsing:
-            return await ruling.preview(rooms, asked.text, asked.last)
+        async with one_at_a_time:
+            return await rehearsing.preview(rooms, asked.text, asked.last)
 
     @router.post(f"{_PATH}/check", dependencies=[needs(Scope.READ)])
     async def check(asked: CheckBody) -> Response:

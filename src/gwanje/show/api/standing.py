@@ -36,6 +36,8 @@ class Which(BaseModel):
     after: Annotated[str, Field(max_length=60)] = ""
     """The `next` of the page before."""
     limit: Annotated[int, Field(ge=1, le=MOST_ALERTS)] = 50
+    by: Literal["", "host"] = ""
+    """`host`: the worst hosts with their counts, and of each the worst few alerts, instead of a page of all."""
 
 
 def routes(rooms: Rooms) -> APIRouter:
@@ -44,8 +46,9 @@ def routes(rooms: Rooms) -> APIRouter:
     @router.get("/api/v1/standing", response_model=standing.Standing)
     async def listed(which: Annotated[Which, Query()]) -> Response:
         """Open alerts by filters, the worst first and then the older: the counts of all, by rule too, and one page of them."""
-        chosen = Chosen(**which.model_dump(exclude={"after", "limit"}))
-        return answer(await asyncio.to_thread(standing.standing, rooms, Asked(chosen, which.after, which.limit)))
+        chosen = Chosen(**which.model_dump(exclude={"after", "limit", "by"}))
+        asked = Asked(chosen, which.after, which.limit, which.by)
+        return answer(await asyncio.to_thread(standing.standing, rooms, asked))
 
     @router.get("/api/v1/standing/matched", response_model=standing.Matched)
     async def matched(matchers: Annotated[str, Query(min_length=1, max_length=4000)]) -> Response:
