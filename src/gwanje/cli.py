@@ -64,7 +64,9 @@ def init(folder: Path, pack: str) -> int:
 def check(folder: Path, *, deps: bool) -> int:
     """Read a folder's configuration and report every mistake at once, with file and line."""
     from gwanje.app import check as tool
+    from gwanje.app import log
 
+    log.quiet()
     return tool.run(folder, deps=deps)
 
 

@@ -194,7 +194,7 @@ async def test_two_processes_run_a_tick_once(stage: Stage) -> None:
     assert len(stage.site.requests) == 1
 
 
-async def test_one_of_five_fails_and_each_counts_once(stage: Stage) -> None:
+async def test_e4_one_of_five_fails_and_each_counts_once(stage: Stage) -> None:
     stage.site.behaviour = Behaviour(fail_every=5)
     schedule = stage.schedule("every 1s")
     await stage.look(schedule)
@@ -205,7 +205,7 @@ async def test_one_of_five_fails_and_each_counts_once(stage: Stage) -> None:
     assert stage.transport.totals[-1] == {"succeeded": 4, "failed": 1, "cancelled": 0}
 
 
-async def test_retries_belong_to_one_fetch(stage: Stage) -> None:
+async def test_e4_retries_belong_to_one_fetch(stage: Stage) -> None:
     stage.site.behaviour = Behaviour(status=500, fail_every=2, fail_status=200)
     schedule = stage.schedule("every 1s", retries=1)
     await stage.look(schedule)

@@ -96,7 +96,7 @@ def test_one_failure_in_five_is_told_once_and_its_end_once(start: Start, far: Fa
 
 
 def test_a_message_decided_before_a_kill_is_sent_after_the_restart(start: Start, far: Far) -> None:
-    """Kill -9 between the alert's commit and its delivery."""
+    """Peers' defect: marked as sent before sending. Kill -9 between the alert's commit and its delivery."""
     far.slack.answers.extend([Answer(status=500)] * 1000)
     far.site.behaviour = Behaviour(fail_every=1)
     program = start(TARGET_URL=far.site.url, SLACK_WEBHOOK_URL=far.slack.webhook)

@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
+
 from gwanje.model import Severity
 from gwanje.tell.combining import combined
+from gwanje.tell.texts import Speech, write
 from gwanje.testing.notifiers import FIRING_ALERT, RESOLVED_ALERT, notification
 
 OTHER = replace(FIRING_ALERT, episode="019f00000000bb", labels={"host": "db-1"})
@@ -22,7 +25,15 @@ def test_of_each_alert_the_last_word_counts_and_none_is_left_out() -> None:
     first = notification(FIRING_ALERT, OTHER)
     risen = replace(OTHER, severity=Severity.WARNING)
     one = combined([first, notification(RESOLVED_ALERT, reason="new alerts"), notification(risen, reason="severity rose")])
-    assert (one.reason, list(one.alerts)) == ("first", [RESOLVED_ALERT, risen])
+    assert (one.reason, list(one.alerts)) == ("first", [risen, RESOLVED_ALERT])
+    assert write(one, Speech(language="en")).title.startswith("[warning] fail rate high · db-1 and 1 more")
+
+
+@pytest.mark.parametrize("newest", ["acknowledged", "repeat", "resolved"])
+@pytest.mark.parametrize("reason", ["new alerts", "severity rose", "was muted"])
+def test_d4_what_nobody_heard_of_yet_is_louder_than_a_later_word(reason: str, newest: str) -> None:
+    """An incident would otherwise be acknowledged although another alert of it is new."""
+    assert combined([notification(OTHER, reason=reason), notification(FIRING_ALERT, reason=newest)]).reason == reason
 
 
 def test_without_a_first_message_it_says_what_the_newest_says() -> None:

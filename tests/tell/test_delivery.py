@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, insert, select
+from sqlalchemy import Connection, event, insert, select
 
 from gwanje import kinds
 from gwanje.carry.updates import memory
@@ -18,6 +18,7 @@ from gwanje.keep.state import outbox, sqlite
 from gwanje.keep.state.base import State
 from gwanje.keep.state.tables import attempts, metadata
 from gwanje.keep.state.tables import outbox as rows
+from gwanje.tell import delivery as delivering
 from gwanje.tell.delivery import LEASE, Delivery
 from gwanje.tell.message import to_plain
 from gwanje.tell.notifiers.base import Accepted, Notification, Notifier
@@ -67,6 +68,7 @@ def _put(
     message: Notification | None = None,
     group: str = "g1",
     episodes: Sequence[str] = ("e1",),
+    now: datetime = NOW,
 ) -> None:
     message = replace(message or notification(), key=key, receiver=receiver, group_key=group)
     with state.write() as connection:
@@ -78,13 +80,21 @@ def _put(
             reason=message.reason,
             episodes=episodes,
             message=to_plain(message),
-            now=NOW,
-            deadline=NOW + timedelta(hours=24),
+            now=now,
+            deadline=now + timedelta(hours=24),
         )
 
 
 def _delivery(state: State, clock: Clock, receivers: Mapping[str, Notifier], worker: str = "a") -> Delivery:
     return Delivery(state, receivers, None, worker_id=worker, clock=clock, chance=lambda: 1.0)
+
+
+async def _run_until(delivery: Delivery, came: asyncio.Event) -> None:
+    running = asyncio.create_task(delivery.run())
+    async with asyncio.timeout(30):
+        await came.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 def _keys(recorder: Recorder) -> list[str]:
@@ -157,6 +167,75 @@ async def test_d3_a_receiver_that_refuses_is_told_of_through_another_once(state:
             "ops refused a message: ops answered 410. It is not sent again. Correct the settings of this receiver.",
         )
     ]
+
+
+async def test_d3_a_pause_asked_for_is_kept_by_every_message_to_that_receiver(state: State, clock: Clock) -> None:
+    """Also by those that are decided meanwhile; another receiver is told as ever."""
+    for number in range(3):
+        _put(state, f"k{number}", group=f"g{number}", episodes=[f"e{number}"])
+    busy = Recorder(failures=[RetryLater("slow down", status=429, after=timedelta(seconds=30))])
+    other = Recorder()
+    delivery = _delivery(state, clock, {"ops": busy, "hook": other})
+    tried = []
+    for second in range(40):
+        clock.now = NOW + timedelta(seconds=second)
+        if second == 10:
+            _put(state, "meanwhile", group="g9", episodes=["e9"])
+            _put(state, "another", "hook", group="g9", episodes=["e9"])
+        tried += [second] * await delivery.once()
+    assert tried == [0, 10, 30, 30, 30, 30]
+    assert (sorted(_keys(busy)), _keys(other)) == (["k0", "k1", "k2", "meanwhile"], ["another"])
+
+
+async def test_d3_no_pause_is_longer_because_the_clock_was_set_back(state: State, clock: Clock) -> None:
+    _put(state, "k1", group="g1", episodes=["e1"])
+    recorder = Recorder(failures=[RetryLater("slow down", after=timedelta(seconds=30))])
+    delivery = _delivery(state, clock, {"ops": recorder})
+    await delivery.once()
+    clock.now = NOW - timedelta(days=1)
+    _put(state, "k2", group="g2", episodes=["e2"], now=clock.now)
+    assert await delivery.once() == 1
+    assert _keys(recorder) == ["k2"]
+
+
+async def test_d1_what_was_decided_by_a_clock_that_was_ahead_is_sent_when_it_is_set_right(state: State, clock: Clock) -> None:
+    """A machine whose clock was nine hours ahead at its start: one message waits, two are claimed by a process that died."""
+    ahead = NOW + timedelta(hours=9)
+    for number in range(3):
+        _put(state, f"k{number}", group=f"g{number}", episodes=[f"e{number}"], now=ahead)
+    clock.now = ahead
+    with state.write() as connection:
+        for _ in range(2):
+            assert outbox.claim(connection, "ops", "dead", ahead, ahead + LEASE) is not None
+    clock.now = NOW
+    recorder = Recorder()
+    again = _delivery(state, clock, {"ops": recorder})
+    again._expire()
+    assert await again.once() == 3
+    assert sorted(_keys(recorder)) == ["k0", "k1", "k2"]
+
+
+async def test_d3_when_who_was_to_hear_of_it_is_broken_too_the_third_hears_it(state: State, clock: Clock) -> None:
+    _put(state, "k1")
+    gone = [Rejected("gone", status=410)] * 9
+    third = Recorder()
+    receivers = {"ops": Recorder(failures=[*gone]), "hook": Recorder(failures=[*gone]), "mail": third}
+    delivery = _delivery(state, clock, receivers)
+    while await delivery.once():
+        pass
+    assert [one.title["en"] for one in third.sent] == ["Receiver ops is broken"]
+
+
+async def test_d3_what_is_past_its_deadline_at_a_start_is_failed_and_not_told_as_if_it_were_now(
+    state: State, clock: Clock
+) -> None:
+    _put(state, "old", group="g1", episodes=["e1"])
+    clock.now = NOW + timedelta(hours=24)
+    _put(state, "new", group="g2", episodes=["e2"], now=clock.now)
+    recorder = _Waited()
+    await _run_until(_delivery(state, clock, {"ops": recorder}), recorder.came)
+    assert _keys(recorder) == ["new"]
+    assert _states(state)[0] == ("failed", 0)
 
 
 async def test_d3_receivers_that_all_refuse_do_not_tell_of_each_other_for_ever(state: State, clock: Clock) -> None:
@@ -244,6 +323,39 @@ async def test_what_was_sent_is_written_down_though_state_was_away_for_a_moment(
     assert (_keys(recorder), _states(state), away) == (["k1"], [("sent", 1)], [])
 
 
+@pytest.mark.parametrize("when", ["at the start", "in between"])
+async def test_d1_a_state_that_is_away_for_a_moment_does_not_end_the_sending_for_good(
+    state: State, clock: Clock, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Its server was started anew just when messages past their deadline were looked for."""
+    monkeypatch.setattr(delivering, "_EXPIRES_EVERY", 0.001)
+    recorder, away = _Waited(), [RetryLater("state cannot be reached")] * 3
+    came_back = asyncio.Event()
+    delivery = Delivery(state, {"ops": recorder}, None, worker_id="a", clock=clock, poll=timedelta(milliseconds=1))
+
+    def expire(connection: Connection, now: datetime) -> list[str]:
+        del connection, now
+        if away and (when == "at the start" or recorder.sent):
+            raise away.pop()
+        if not away:
+            loop.call_soon_threadsafe(came_back.set)
+        return []
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(outbox, "expire", expire)
+    _put(state, "k1")
+    running = asyncio.create_task(delivery.run())
+    async with asyncio.timeout(30):
+        await came_back.wait()
+        _put(state, "k2")
+        while _keys(recorder) != ["k1", "k2"]:
+            recorder.came.clear()
+            await recorder.came.wait()
+    assert not running.done()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_a_notifiers_own_fault_neither_loses_the_message_nor_tells_its_text(state: State, clock: Clock) -> None:
     _put(state, "k1")
     recorder = Recorder(failures=[ValueError("https://hooks.example/secret")])
@@ -281,11 +393,7 @@ async def test_d1_after_a_restart_the_same_worker_does_not_wait_for_its_old_clai
     await asyncio.gather(killed, return_exceptions=True)
 
     recorder = _Waited()
-    running = asyncio.create_task(_delivery(state, clock, {"ops": recorder}).run())
-    async with asyncio.timeout(30):
-        await recorder.came.wait()
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    await _run_until(_delivery(state, clock, {"ops": recorder}), recorder.came)
     assert _keys(recorder) == ["k1"]
 
 
@@ -301,6 +409,25 @@ async def test_two_deliveries_on_one_state_send_each_message_once(state: State, 
         sorted(f"k{number}" for number in range(20) if number % 2 == half) for half in (0, 1)
     ]
     assert [outcome for outcome, _, _ in _kept(state)] == ["sent"] * 20
+
+
+async def test_g2_what_was_sent_and_never_written_down_is_sent_twice_rather_than_never(state: State, clock: Clock) -> None:
+    """The receiver heard it, and the process died before anybody else could know: the key is how the receiver can tell."""
+    recorder, stuck = Recorder(), Stuck()
+
+    class Heard:
+        async def send(self, notification: Notification) -> Accepted:
+            await recorder.send(notification)
+            return await stuck.send(notification)
+
+    _put(state, "k1")
+    killed = asyncio.create_task(_delivery(state, clock, {"ops": Heard()}).once())
+    await stuck.taken.wait()
+    killed.cancel()
+    await asyncio.gather(killed, return_exceptions=True)
+    clock.now += LEASE
+    assert await _delivery(state, clock, {"ops": recorder}, worker="b").once() == 1
+    assert _keys(recorder) == ["k1", "k1"]
 
 
 async def test_d5_a_receiver_that_hangs_delays_no_other(state: State, clock: Clock) -> None:

@@ -194,6 +194,15 @@ async def test_d5_one_receiver_that_hangs_delays_no_other(place: Place, days: di
     assert [key for key, _ in days["hook"].accepted] == [f"h{number}" for number in range(20)]
 
 
+async def test_d2_a_key_travels_whatever_stands_in_it(place: Place, days: dict[str, BadDay]) -> None:
+    """The name of a receiver is part of some keys, and may be Korean."""
+    place.put("broken:운영팀:42", "ops", notification())
+    place.put("heartbeat:ops:1", "ops", notification(), group="g2")
+    await place.seconds(1)
+    keys = [key for key, _ in days["ops"].accepted]
+    assert keys == ["broken:%EC%9A%B4%EC%98%81%ED%8C%80:42", "heartbeat:ops:1"]
+
+
 async def test_d6_every_attempt_says_when_who_what_and_how_long(place: Place, days: dict[str, BadDay]) -> None:
     days["ops"].answers = ["500", "404"]
     place.put("k1", "ops", notification())

@@ -184,6 +184,34 @@ def test_x1_acknowledging_stops_the_escalation() -> None:
     assert {receiver for _, receiver, _, _ in desk.said} == {"ops"}
 
 
+def test_m6_whom_an_escalation_told_hears_who_is_on_it() -> None:
+    desk = Desk({**AT_ONCE, "escalate": "night"})
+    for seconds in (0, 600):
+        desk.at(seconds, WEB)
+    for seconds in (700, 760, 820):
+        desk.at(seconds, _taken(WEB))
+    desk.at(900, _taken(WEB), DB)
+    assert [(seconds, receiver, reason) for seconds, receiver, reason, _ in desk.said] == [
+        (0, "ops", Reason.FIRST),
+        (600, "lead", Reason.FIRST),
+        (700, "ops", Reason.ACKNOWLEDGED),
+        (700, "lead", Reason.ACKNOWLEDGED),
+        (900, "ops", Reason.NEW),
+    ]
+
+
+def test_x1_when_an_acknowledgement_ends_steps_begin_anew_and_tell_nobody_again() -> None:
+    desk = Desk({**AT_ONCE, "escalate": "night", "repeat_interval": "12h"})
+    for minute in range(12):
+        desk.at(minute * 60, WEB)
+    for minute in range(12, 70):
+        desk.at(minute * 60, _taken(WEB))
+    for minute in range(70, 110):
+        desk.at(minute * 60, WEB)
+    told = [(seconds // 60, receiver) for seconds, receiver, reason, _ in desk.said if reason == Reason.FIRST]
+    assert told == [(0, "ops"), (10, "lead"), (100, "kims-phone")]
+
+
 def test_x1_muted_time_pauses_the_clock_unless_told_otherwise() -> None:
     for pause, receivers in ((True, {"ops"}), (False, {"ops", "lead"})):
         policy = POLICY.model_copy(update={"pause_while_muted": pause})
@@ -234,7 +262,8 @@ def test_g5_the_same_labels_must_agree_and_a_missing_one_is_empty() -> None:
     nowhere = Alert("n", "switch down", {}, Severity.CRITICAL, firing=True)
     behind = replace(WEB, labels={"host": "web-1", "site": "seoul"})
     assert inhibited([seoul, behind, DB], [rule]) == {"e1": "s"}
-    assert inhibited([nowhere, behind, DB], [rule]) == {"e2": "n"}
+    empty = replace(DB, episode="e3", labels={"host": "db-1", "site": ""})
+    assert inhibited([nowhere, behind, DB, empty], [rule]) == {"e2": "n", "e3": "n"}
 
 
 def test_g5_no_alert_inhibits_itself_and_two_never_each_other() -> None:

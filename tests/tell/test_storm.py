@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from gwanje.model import Severity
-from gwanje.tell.storm import Weather, limit, worst
+from gwanje.tell.storm import MINUTE, Weather, limit, room, spent, worst
 from gwanje.tell.told import Alert, Decided, Group, Reason
 
 BEGAN = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -64,3 +67,27 @@ def test_g6_a_digest_names_the_worst_first() -> None:
     warning = Alert("2", "disk full", {}, Severity.WARNING, firing=True)
     critical = Alert("3", "disk full", {}, Severity.CRITICAL, firing=True)
     assert worst([over, warning, critical], 2) == [critical, warning]
+
+
+@given(
+    st.integers(1, 4),
+    st.lists(st.tuples(st.sampled_from([0.5, 1, 5, 20, 59.5, 60]), st.integers(0, 6), st.integers(0, 2)), max_size=40),
+)
+def test_g6_in_no_minute_a_receiver_hears_more_and_nothing_is_left_out(most: int, moments: list[tuple[float, int, int]]) -> None:
+    """At each moment so many messages are decided, and so many notices wanted."""
+    weather: Mapping[str, Weather] = {}
+    sent, decided, told, seconds = list[float](), set[str](), set[str](), 0.0
+    for pause, messages, notices in [*moments, *[(1, 0, 0)] * 120]:
+        seconds += pause
+        for _ in range(notices):
+            if room(weather.get("ops"), _at(seconds), most):
+                weather = spent(weather, ["ops"], _at(seconds))
+                sent.append(seconds)
+        new = [_message(f"{seconds}-{number}", seconds=seconds) for number in range(messages)]
+        decided |= {message.group.key for message in new}
+        alone, digests, weather = limit(new, weather, _at(seconds), most)
+        sent += [seconds] * (len(alone) + len(digests))
+        told |= {*_heard(alone), *(episode for digest in digests for episode in digest.firing)}
+    assert told == decided
+    for first in sent:
+        assert sum(first <= one < first + MINUTE.total_seconds() for one in sent) <= most

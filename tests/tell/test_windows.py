@@ -86,21 +86,59 @@ def test_what_is_no_calendar_is_refused(wrong: dict[str, object]) -> None:
         _window(**wrong)
 
 
-@given(
-    st.lists(st.sampled_from(DAYS), max_size=3),
-    st.integers(0, 23),
-    st.integers(0, 23),
-    st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 1)),  # noqa: DTZ001 - its zone is set below
+CLOCKS = st.builds("{:02d}:{:02d}".format, st.integers(0, 23), st.sampled_from([0, 15, 30, 45]))
+CHANGES = st.sampled_from(
+    [datetime(2026, 3, 28, tzinfo=UTC), datetime(2026, 10, 24, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)]
 )
-def test_the_calendar_shows_just_what_holds(days: list[str], begins: int, ends: int, start: datetime) -> None:
+QUARTERS = [timedelta(minutes=15 * number) for number in range(2 * 24 * 4)]
+
+
+@given(st.lists(st.sampled_from(DAYS), max_size=3), CLOCKS, CLOCKS, CHANGES)
+def test_m5_the_calendar_shows_just_what_holds(days: list[str], begins: str, ends: str, start: datetime) -> None:
     if begins == ends:
         return
-    window = _window(zone="Europe/Berlin", days=days, **{"from": f"{begins:02d}:00", "to": f"{ends:02d}:00"})
-    start = start.replace(tzinfo=UTC, microsecond=0)
-    shown = stretches(window, start, start + timedelta(days=3))
-    for hour in range(72):
-        at = start + timedelta(hours=hour)
-        assert holds(window, at) == any(begin <= at < end for begin, end in shown)
+    window = _window(zone="Europe/Berlin", days=days, **{"from": begins, "to": ends})
+    shown = [(begin.astimezone(UTC), end.astimezone(UTC)) for begin, end in stretches(window, start, start + timedelta(days=2))]
+    for at in (start + quarter for quarter in QUARTERS):
+        assert holds(window, at) == holds(window, at.astimezone(BERLIN)) == any(begin <= at < end for begin, end in shown)
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "minutes"),
+    [
+        pytest.param("02:15", "02:45", 30, id="within the hour that comes twice: once"),
+        pytest.param("22:00", "02:30", 270, id="a night that ends in it ends once"),
+        pytest.param("02:30", "05:00", 210, id="what begins in it lasts through its second time"),
+    ],
+)
+def test_m5_in_the_hour_that_comes_twice_a_window_does_not_come_twice(begins: str, ends: str, minutes: int) -> None:
+    window = _window(zone="Europe/Berlin", **{"from": begins, "to": ends})
+    shown = stretches(window, datetime(2026, 10, 24, 12, tzinfo=UTC), datetime(2026, 10, 25, 12, tzinfo=UTC))
+    assert [end.astimezone(UTC) - begin.astimezone(UTC) for begin, end in shown] == [timedelta(minutes=minutes)]
+
+
+def test_m5_in_the_hour_that_never_comes_a_window_is_not_left_out() -> None:
+    window = _window(zone="Europe/Berlin", **{"from": "02:15", "to": "02:45"})
+    first = datetime(2026, 3, 29, 1, 15, tzinfo=UTC)
+    held = [minute for minute in range(-60, 90) if holds(window, first + timedelta(minutes=minute))]
+    assert held == list(range(30))
+
+
+@given(CLOCKS, CLOCKS, CLOCKS, CHANGES)
+def test_m5_duty_is_handed_over_once_and_the_calendar_shows_just_who_is_on(
+    hand_over: str, begins: str, ends: str, start: datetime
+) -> None:
+    if begins == ends:
+        return
+    rota = _rota(zone="Europe/Berlin", hand_over=hand_over, every=1, starts="2026-01-01", **{"from": begins, "to": ends})
+    shown = turns(rota, start, start + timedelta(days=2))
+    on = [on_duty(rota, start + quarter) for quarter in QUARTERS]
+    assert on == [
+        next((turn.person for turn in shown if turn.begins <= start + quarter < turn.ends), None) for quarter in QUARTERS
+    ]
+    names = [person.name for person in on if person]
+    handed = [name for name, before in zip(names, [None, *names], strict=False) if name != before]
+    assert len(handed) <= 3, "in two days, nobody comes back after a hand-over"
 
 
 def test_m5_people_take_turns_and_hand_over_at_the_same_hour_of_the_clock() -> None:

@@ -141,6 +141,34 @@ async def test_h2_silences_and_windows_of_that_time_are_replayed(
     assert [(tuple(one.told), words(one.muted)) for one in found.firings] == [expected]
 
 
+@pytest.mark.parametrize(
+    ("route", "ends", "expected"),
+    [
+        pytest.param({"group_wait": "2m"}, 11, (), id="over before its group was told"),
+        pytest.param({"group_wait": "2m"}, 13, ("ops",), id="longer than the group waits"),
+        pytest.param({"group_wait": "0s"}, 11, ("ops",), id="a group that does not wait"),
+    ],
+)
+async def test_h2_g4_what_would_have_been_over_within_group_wait_would_not_have_been_told(
+    route: dict[str, str], ends: int, expected: tuple[str, ...]
+) -> None:
+    policy = Policy(Route.model_validate({"receiver": "ops", **route}))
+    found = await told({"warning": ">= 0.9"}, stored({10: 0.95, ends: 0.2}, until=30), 30, policy)
+    assert [tuple(one.told) for one in found.firings] == [expected]
+
+
+async def test_h2_who_has_quiet_hours_would_have_been_told_after_those_who_have_none() -> None:
+    night = Window.model_validate({"name": "night", "from": "09:00", "to": "09:20"})
+    routes = [{"receiver": "boss", "mute": ["night"], "continue": True}, {}]
+    policy = Policy(Route.model_validate({"receiver": "ops", "routes": routes}), windows=[night])
+    found = await told({"warning": ">= 0.9"}, stored({10: 0.95, 25: 0.2}, until=30), 30, policy)
+    short = await told({"warning": ">= 0.9"}, stored({10: 0.95, 15: 0.2}, until=30), 30, policy)
+    assert [[(tuple(one.told), words(one.muted)) for one in run.firings] for run in (found, short)] == [
+        [(("ops", "boss"), ())],
+        [(("ops",), ())],
+    ]
+
+
 def switch(begins: int, ends: int | None, rule: str = "switch down", site: str = "seoul") -> Fired:
     over = None if ends is None else START + timedelta(minutes=ends)
     return Fired(f"{rule}{begins}", rule, {"site": site}, Severity.CRITICAL, START + timedelta(minutes=begins), over)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 from sqlalchemy import select
@@ -133,3 +134,24 @@ async def test_s4_what_came_and_went_while_nobody_evaluated_is_not_told_afterwar
     await _story(state, HIGH, {range(31): 0.1, range(31, 34): 0.95, range(34, 60): 0.1})
     assert _every(state) == []
     assert _told(state) == []
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_g2_whichever_of_two_evaluates_a_fact_is_told_once(state: State, seed: int) -> None:
+    """Each is stopped now and then, for a moment or for longer than its lease, and goes on as if nothing had been."""
+    dice, samples = Random(seed), MemorySamples()  # noqa: S311 - a story, no secret
+    values = {range(60): 0.1, range(60, 150): 0.95, range(150, 240): 0.1}
+    both = [Process(state, name, samples, HIGH | {"for": "10s"}) for name in ("a", "b")]
+    asleep, evaluated = [0, 0], [0, 0]
+    for second in range(240):
+        samples.append(
+            "cpu", {"host": "web-1"}, next(value for when, value in values.items() if second in when), to_ms(_at(second))
+        )
+        for number, process in enumerate(both):
+            if second < asleep[number]:
+                continue
+            evaluated[number] += await process.look(_at(second))
+            if dice.random() < 0.05:
+                asleep[number] = second + dice.choice([2, 5, 20, 40])
+    assert all(evaluated), "both had their turns"
+    assert _told(state) == ["first", "resolved"]

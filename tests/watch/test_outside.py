@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import select
 
 from gwanje.judge import lifecycle
-from gwanje.keep.said import OutsideAlert
-from gwanje.keep.state import alerts, outside, sqlite
+from gwanje.keep.said import Acknowledgement, OutsideAlert, Silence
+from gwanje.keep.state import acknowledgements, alerts, outside, silences, sqlite
 from gwanje.keep.state.base import State
 from gwanje.keep.state.tables import outbox
 from gwanje.kinds import World
@@ -93,6 +93,58 @@ async def test_d10_what_is_not_renewed_is_expired_and_not_resolved(state: State,
         assert outside.every(connection) == []
 
 
+@pytest.mark.parametrize("source", ["cloudwatch", "eventbridge"])
+async def test_d10_what_a_cloud_says_again_or_too_late_changes_nothing(state: State, round_: Round, source: str) -> None:
+    """SNS and EventBridge deliver at least once and in any order; each word carries the time of the change it tells."""
+    alarm = _told(source=source, starts_at=_at(0))
+    ok = _told(source=source, starts_at=_at(60), ends_at=_at(60), renewed_at=_at(61))
+    again = _told(source=source, starts_at=_at(120), renewed_at=_at(121))
+    for at, word in ((0, alarm), (61, ok), (62, alarm), (121, again), (122, ok), (123, alarm)):
+        take(state, None, [word])
+        await round_.once(_at(at))
+    assert [(one.reason, one.alerts[0].state) for one in _sent(state)] == [
+        ("first", "firing"),
+        ("resolved", "resolved"),
+        ("first", "firing"),
+    ]
+    with state.read() as connection:
+        assert [one.began_at for one in alerts.open_episodes(connection)] == [_at(120)]
+
+
+async def test_d10_what_expired_while_the_way_was_broken_fires_again_when_it_is_renewed(state: State, round_: Round) -> None:
+    take(state, None, [_told(expires_at=_at(300))])
+    await round_.once(NOW)
+    await round_.once(_at(300))
+    take(state, None, [_told(expires_at=_at(900), renewed_at=_at(600))])
+    await round_.once(_at(600))
+    assert [(one.reason, one.alerts[0].state) for one in _sent(state)] == [
+        ("first", "firing"),
+        ("resolved", "resolved"),
+        ("first", "firing"),
+    ]
+
+
+async def test_d10_it_lives_by_the_same_rules(state: State) -> None:
+    """Silenced it is held back and told at the end of the silence; acknowledged it is not repeated; its end is told."""
+    route = Route.model_validate({"receiver": "ops", "group_wait": "0s", "repeat_interval": "1h"})
+    round_ = Round([], MemorySamples(), state, Policy(route), None, clock=lambda: NOW)
+    with state.write() as connection:
+        silences.put(connection, Silence("s", 'rule="disk full"', _at(-10), _at(60), "moving", "kim", _at(-10), _at(-10)))
+    take(state, None, [_told()])
+    await round_.once(NOW)
+    assert _sent(state) == []
+    await round_.once(_at(60))
+    with state.write() as connection:
+        (episode,) = alerts.open_episodes(connection)
+        taken = Acknowledgement(episode.id, "kim", _at(70), "on it", None, Severity.CRITICAL)
+        acknowledgements.put(connection, taken)
+    await round_.once(_at(70))
+    await round_.once(_at(9000))
+    take(state, None, [_told(ends_at=_at(9001), renewed_at=_at(9001))])
+    await round_.once(_at(9001))
+    assert [one.reason for one in _sent(state)] == ["was muted", "acknowledged", "resolved"]
+
+
 async def test_an_alert_that_comes_again_after_its_end_is_another_episode(state: State, round_: Round) -> None:
     take(state, None, [_told()])
     await round_.once(NOW)
@@ -132,3 +184,12 @@ async def test_a_worse_severity_is_told_and_kept_in_the_story(state: State, roun
         story = alerts.story(connection, _sent(state)[0].alerts[0].episode)
     assert story
     assert "warning → critical" in " ".join(getattr(entry, "because", "") for entry in story.entries)
+
+
+async def test_h1_the_highest_value_of_what_has_a_floor_is_the_lowest(state: State, round_: Round) -> None:
+    for second, value in enumerate((4.0, 1.5, 3.0)):
+        take(state, None, [_told(value=value, threshold="< 5", renewed_at=_at(second))])
+        await round_.once(_at(second))
+    with state.read() as connection:
+        (episode,) = alerts.open_episodes(connection)
+    assert (episode.value, episode.peak, episode.operator, episode.threshold) == (3.0, 1.5, "<", 5)

@@ -12,7 +12,7 @@ from gwanje import kinds
 from gwanje.config import Chosen, dump
 from gwanje.keep.state import page_settings, sqlite
 from gwanje.keep.state.base import State
-from gwanje.keep.state.page_rules import Word
+from gwanje.keep.state.revised import Word
 from gwanje.keep.state.tables import metadata
 from gwanje.tell.delivery import Delivery
 from gwanje.tell.notifiers.base import Notifier

@@ -11,12 +11,17 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select
 
+from gwanje.errors import RetryLater
 from gwanje.keep.state import alerts, sqlite
 from gwanje.keep.state.base import State
-from gwanje.keep.state.tables import outbox
+from gwanje.keep.state.tables import attempts, outbox
 from gwanje.kinds import World
+from gwanje.tell.delivery import Delivery
 from gwanje.tell.message import from_plain
+from gwanje.tell.notifiers import webhook
 from gwanje.tell.notifiers.base import Notification
+from gwanje.testing.notifiers import Recorder
+from gwanje.watch.notices import Notice, put
 from gwanje.watch.reports import Heartbeat, Reports, Summary
 
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -85,3 +90,50 @@ async def test_a_summary_whose_time_passed_while_nothing_ran_is_told_late_but_no
     assert await _reports(state, summary=summary).once(NINE + timedelta(hours=13)) == 0
     assert await _reports(state, summary=summary).once(NINE + timedelta(hours=3)) == 1
     assert _sent(state)[0].text["ko"] == "알림이 없었습니다."
+
+
+async def test_d8_a_heartbeat_is_an_alert_that_fires_for_whoever_understands_alertmanager(state: State) -> None:
+    alive = {"heartbeat": Heartbeat(receiver="check"), "completed": lambda: NINE}
+    await _reports(state, **alive).once(NINE)
+    (beat,) = _sent(state)
+    told = webhook.payload(beat, webhook.Settings.model_validate({"url": "http://check.example", "language": "en"}))
+    assert (told["status"], told["alerts"][0]["status"]) == ("firing", "firing")
+    assert told["alerts"][0]["labels"]["alertname"] == "heartbeat"
+    assert told["alerts"][0]["startsAt"] == "2026-03-02T00:00:00Z"
+
+
+async def test_d8_of_beats_that_nobody_took_only_the_newest_is_told(state: State) -> None:
+    """The check was away for ten minutes: an old beat says nothing of now, and none of them is worth a word about itself."""
+    clock = [NINE]
+    check = Recorder(failures=[RetryLater("away")] * 1000)
+    alive = {"heartbeat": Heartbeat(receiver="check"), "completed": lambda: clock[0]}
+    reports = _reports(state, **alive)
+    delivery = Delivery(state, {"check": check}, None, worker_id="a", clock=lambda: clock[0], chance=lambda: 1.0)
+    for second in range(0, 660, 5):
+        clock[0] = NINE + timedelta(seconds=second)
+        if second == 600:
+            check.failures.clear()
+        await reports.once(clock[0])
+        delivery._expire()
+        await delivery.once()
+    assert check.sent[0].decided >= NINE + timedelta(minutes=9)
+    assert len(check.sent) <= 2
+
+
+async def test_d11_a_notice_is_told_once_takes_the_outbox_and_has_no_life(state: State) -> None:
+    clock = [NINE]
+    ops = Recorder(failures=[RetryLater("away", status=503)] * 3)
+    delivery = Delivery(state, {"ops": ops}, None, worker_id="a", clock=lambda: clock[0], chance=lambda: 1.0)
+    told = Notice("load:2026-03-01", "ops", {"en": "The load ended well"}, {"en": "12 000 records"})
+    with state.write() as connection:
+        assert put(connection, told, NINE)
+    for minute in range(0, 24 * 60, 10):
+        clock[0] = NINE + timedelta(minutes=minute)
+        await delivery.once()
+        with state.write() as connection:
+            assert not put(connection, told, clock[0]), "the same notice is another one"
+    assert [(one.reason, one.title["en"], one.resolved) for one in ops.sent] == [("notice", "The load ended well", False)]
+    with state.read() as connection:
+        assert alerts.open_episodes(connection) == []
+        kept = connection.execute(select(attempts.c.outcome).order_by(attempts.c.id)).scalars().all()
+    assert list(kept) == ["later", "later", "later", "sent"]

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 from sqlalchemy import Connection, event, func, select
@@ -83,6 +84,74 @@ async def test_e1_the_answer_does_not_depend_on_when_the_process_woke(state: Sta
     assert (episode.began_at, episode.ended_at) == (_at(5), _at(10))
 
 
+@pytest.mark.parametrize("seed", range(3))
+async def test_e1_whenever_it_wakes_and_however_often_it_starts_the_same_is_told_at_the_same_times(
+    tmp_path: Path, seed: int
+) -> None:
+    """One looks on time; the other sleeps for up to half a minute, and now and then another process goes on."""
+    chance = Random(seed)  # noqa: S311 - chance that repeats
+    samples = MemorySamples()
+    for measured in range(0, 300, 5):
+        if measured % 30 == 0:
+            value = chance.choice([0.1, 0.85, 0.95, float("nan")])
+        samples.append("cpu", {"host": "web-1"}, value, to_ms(_at(measured)))
+    rules = [HIGH | {"name": "at once", "warning": ">= 0.8"}, HIGH | {"name": "waits", "for": "20s", "clear_for": "10s"}]
+    told = []
+    for name, late in (("punctual", False), ("sleepy", True)):
+        (tmp_path / name).mkdir()
+        state = sqlite.create(sqlite.Settings(), kinds.World(tmp_path / name))
+        event.listen(state.engine, "connect", lambda connection, _record: connection.execute("PRAGMA synchronous=OFF"))
+        metadata.create_all(state.engine)
+        round_, second = _round(state, samples, *rules), 0.0
+        await round_.once(_at(0))
+        while second < 299:
+            second = min(second + (chance.uniform(1, 30) if late else 5), 299)
+            await round_.once(_at(second))
+            if late and chance.random() < 0.2:
+                round_ = _round(state, samples, *rules)
+                await round_.once(_at(second))
+        with state.read() as connection:
+            rows = connection.execute(select(transitions).order_by(transitions.c.at, transitions.c.episode)).mappings()
+            of_states = [row for row in rows if row["reason"]["code"] != "flapping"]
+            told.append([(row["episode"], row["at"], row["after"], row["severity"], row["value"]) for row in of_states])
+        state.close()
+    assert told[0] == told[1]
+    assert len(told[0]) > 5
+
+
+async def test_e1_a_clock_that_was_nine_hours_ahead_silences_nothing_when_it_is_set_right(state: State) -> None:
+    samples, ahead = MemorySamples(), 9 * 3600
+    round_ = _round(state, samples)
+    await round_.once(_at(ahead))
+    for seconds, value in ((0, 0.95), (5, 0.1), (10, 0.95)):
+        samples.append("cpu", {"host": "web-1"}, value, to_ms(_at(seconds)))
+        await round_.once(_at(seconds))
+    with state.read() as connection:
+        found = alerts.episode_page(connection, alerts.Wanted()).episodes
+        told = connection.execute(select(outbox.c.reason).order_by(outbox.c.id)).scalars().all()
+    assert [(one.began_at, one.ended_at) for one in found] == [(_at(10), None), (_at(0), _at(5))]
+    assert "first" in told
+
+
+async def test_e1_what_arrives_later_changes_history_and_not_what_was_told(state: State) -> None:
+    """A sample of 5 s comes after 5 s was judged. Asked again, the store shows the breach; no alert begins, and none ends."""
+    samples = MemorySamples()
+    for seconds, value in ((0, 0.95), (10, 0.1)):
+        samples.append("cpu", {"host": "web-1"}, value, to_ms(_at(seconds)))
+    round_ = _round(state, samples)
+    for seconds in (0, 5, 10):
+        await round_.once(_at(seconds))
+    told = _counts(state)
+    samples.kept[("__name__", "cpu"), ("host", "web-1")][1:1] = [(to_ms(_at(5)), 0.1), (to_ms(_at(6)), 0.99)]
+    for seconds in (12, 15, 20):
+        await round_.once(_at(seconds))
+    assert _counts(state) == told
+    assert (await samples.range("max_over_time(cpu[3s])", to_ms(_at(7)), to_ms(_at(7)), 1000)).values == [0.99]
+    with state.read() as connection:
+        (episode,) = alerts.episode_page(connection, alerts.Wanted()).episodes
+    assert (episode.began_at, episode.ended_at, episode.peak) == (_at(0), _at(10), 0.95)
+
+
 async def test_d1_a_crash_between_state_and_outbox_leaves_neither(state: State) -> None:
     samples = MemorySamples()
     samples.append("cpu", {"host": "web-1"}, 0.95, to_ms(NOW))
@@ -99,6 +168,43 @@ async def test_d1_a_crash_between_state_and_outbox_leaves_neither(state: State) 
     assert _counts(state) == [0, 0, 0, 0]
     broken = False
     await round_.once(NOW)
+    assert _counts(state) == [1, 1, 1, 1]
+
+
+async def test_d3_a_message_about_what_fires_is_tried_for_24_hours(state: State) -> None:
+    samples = MemorySamples()
+    samples.append("cpu", {"host": "web-1"}, 0.95, to_ms(NOW))
+    await _round(state, samples).once(NOW)
+    with state.read() as connection:
+        (row,) = connection.execute(select(outbox.c.created_at, outbox.c.next_at, outbox.c.deadline_at)).all()
+    assert tuple(row) == (NOW, NOW, NOW + timedelta(hours=24))
+
+
+async def test_d1_a_crash_at_any_statement_leaves_all_of_it_or_nothing(state: State) -> None:
+    """The process dies before each statement of the transaction in turn, and at its commit; the next one begins anew."""
+    samples = MemorySamples()
+    samples.append("cpu", {"host": "web-1"}, 0.95, to_ms(NOW))
+    left, died = -1, 0
+
+    def statement(*_about: object) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise RuntimeError("killed here")
+
+    event.listen(state.engine, "before_cursor_execute", statement)
+    event.listen(state.engine, "commit", statement)
+    for after in range(1, 100):
+        left = after
+        try:
+            await _round(state, samples).once(NOW)
+        except RuntimeError:
+            died += 1
+            assert _counts(state) in ([0, 0, 0, 0], [1, 1, 1, 1])
+        else:
+            break
+    left = -1
+    assert died > 5
     assert _counts(state) == [1, 1, 1, 1]
 
 

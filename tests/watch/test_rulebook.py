@@ -12,7 +12,7 @@ from gwanje import kinds
 from gwanje.judge.rules.spec import Rule
 from gwanje.keep.state import alerts, page_rules, sqlite
 from gwanje.keep.state.base import State
-from gwanje.keep.state.page_rules import Word
+from gwanje.keep.state.revised import Word
 from gwanje.model import to_ms
 from gwanje.tell.policy import Policy
 from gwanje.testing.scenarios import MemorySamples

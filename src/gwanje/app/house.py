@@ -8,7 +8,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ from gwanje.kinds import World
 from gwanje.model import to_ms
 from gwanje.reach import Reach
 from gwanje.show.dashboards import files as dashboards
+from gwanje.show.queries import Queries
 from gwanje.show.rooms import OwnSamples, Rooms
 from gwanje.tell.delivery import Delivery
 from gwanje.tell.policy import Telling
@@ -93,6 +94,7 @@ class House:
     """What tells other processes of what changed here; None where there can be none."""
     holder: str
     """What this process is called among others on its state; another after each start."""
+    queries: Queries = field(default_factory=Queries)
 
     @property
     def place(self) -> str:
@@ -113,7 +115,7 @@ class House:
     @property
     def own(self) -> list[OwnSamples]:
         """Where this process's own figures come from; those of fetches are in the store already, written as they happen."""
-        rooms = (self.ingest, self.samples, self.round, self.recorder, self.delivery, self.scraper)
+        rooms = (self.ingest, self.samples, self.round, self.recorder, self.delivery, self.scraper, self.queries)
         return [*(room.own_samples for room in rooms), *([self.statsd.own_samples] if self.statsd else [])]
 
     def rooms(self) -> Rooms:
@@ -152,6 +154,7 @@ class House:
             body_bytes=limits.body_bytes,
             bodies_in_flight=limits.bodies_in_flight,
             query_seconds=limits.query_seconds,
+            queries=self.queries,
         )
 
     def _fetch_figures(self) -> dict[str, float]:
@@ -201,7 +204,7 @@ async def open_house(folder: Folder) -> AsyncIterator[House]:
         receivers = {name: chosen.create(replace(world, state=state)) for name, chosen in folder.receivers.items()}
         reach = Reach(folder.main.page_reaches)
         abroad = replace(world, state=state, http=await stack.enter_async_context(http.open_session(reach=reach)), reach=reach)
-        policybook = Policybook(Telling(folder.receivers, folder.policy), Sealing(folder.path).open)
+        policybook = Policybook(Telling(folder.receivers, folder.policy), Sealing(folder.path).open, folder.settings)
         await asyncio.to_thread(policybook.read, state)
         delivery = Delivery(state, receivers, updates, worker_id=worker, clock=now)
         turns = _turns(state, holder, stack)

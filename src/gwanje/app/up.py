@@ -25,7 +25,7 @@ from gwanje.app.house import House, open_house
 from gwanje.app.looking import look
 from gwanje.config import MAIN_FILE
 from gwanje.errors import GwanjeError
-from gwanje.keep.state import alerts, departures, holds, people, runs
+from gwanje.keep.state import alerts, deeds, departures, holds, people, runs
 from gwanje.model import to_ms
 from gwanje.show.api.application import application
 from gwanje.show.live import Live
@@ -131,6 +131,7 @@ def _forget_state(house: House) -> int:
             + people.forget(connection, history)
             + holds.forget(connection, history)
             + departures.forget(connection, history)
+            + deeds.forget(connection, history)
         )
 
 

@@ -16,7 +16,7 @@ from gwanje.keep.state import deeds
 from gwanje.keep.state.alerts import Attempt, Change, Episode, Wanted
 from gwanje.model import to_ms
 from gwanje.show.rooms import Rooms
-from gwanje.tell.muted import Muted, mutings
+from gwanje.tell.muted import Muted, Muter, mutings
 
 UNKNOWN: Final = "unknown"
 """How an open alert stands while its evaluator is down."""
@@ -142,9 +142,13 @@ def shown(episode: Episode, *, unknown: bool = False) -> Alert:
 
 def muted(one: Muted) -> dict[str, Any]:
     """A stretch in which nobody was told, or one receiver was not; times in milliseconds, `to` null while it lasts."""
-    muter = one.muter
+    return {**muter_plain(one.muter), "from": to_ms(one.begins), "to": _ms(one.ends)}
+
+
+def muter_plain(muter: Muter) -> dict[str, Any]:
+    """What mutes, by whose word and until when, in milliseconds; null where that is not known."""
     said = {name: getattr(muter, name) for name in ("what", "name", "who", "why", "receiver")}
-    return {**said, "from": to_ms(one.begins), "to": _ms(one.ends), "until": _ms(muter.until)}
+    return {**said, "until": _ms(muter.until)}
 
 
 def evaluator_is_lost(rooms: Rooms, connection: Connection) -> bool:
@@ -165,7 +169,7 @@ def _entry(entry: Change | Attempt) -> dict[str, Any]:
 
 def _deed(deed: deeds.Kept) -> dict[str, Any]:
     """What was done about it without asking anybody."""
-    said = {name: getattr(deed, name) for name in ("id", "action", "target", "because", "dry", "state", "result")}
+    said = {name: getattr(deed, name) for name in ("id", "action", "target", "because", "reason", "dry", "state", "result")}
     return {**said, "decided_at": to_ms(deed.decided_at), "ended_at": _ms(deed.ended_at)}
 
 

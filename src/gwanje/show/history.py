@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from gwanje.judge.rules.threshold import Threshold
 from gwanje.keep.state import alerts, history
 from gwanje.keep.state.alerts import Episode, Wanted
 from gwanje.keep.state.history import Lived, Step
@@ -105,7 +106,7 @@ def stretches(episode: Episode, steps: Sequence[Step]) -> list[Exceedance]:
         start=episode.began_at,
         end=episode.ended_at,
         peak=episode.peak,
-        threshold=f"{episode.operator} {episode.threshold:g}" if episode.operator else "",
+        threshold=str(Threshold(episode.operator, episode.threshold)),
         unit=episode.unit,
         fired=episode.fired_at is not None,
         told=tuple(dict.fromkeys(told.receiver for told in episode.told if told.state == "sent")),

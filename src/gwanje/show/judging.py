@@ -15,8 +15,10 @@ from gwanje.judge.rules.found import BETWEEN, CLEARED, ERROR, INSUFFICIENT, STAL
 from gwanje.judge.rules.questions import curve
 from gwanje.judge.rules.spec import Rule
 from gwanje.model import Severity, to_ms
+from gwanje.show.alerts import muter_plain
 from gwanje.show.rooms import Rooms
 from gwanje.show.thresholds import shown_rule
+from gwanje.tell.muted import words
 from gwanje.watch.book import Evaluation
 from gwanje.watch.why import Why
 
@@ -73,7 +75,8 @@ def _last(last: Evaluation) -> dict[str, Any]:
     return {
         "at": to_ms(last.at),
         "seconds": last.seconds,
-        "failed": last.failed,
+        "failed": str(last.failed),
+        "reason": plain(last.failed),
         "counts": counts(last.found) if last.found else {},
     }
 
@@ -107,6 +110,8 @@ def _result(why: Why) -> dict[str, Any]:
         "since": _ms(stands.since),
         "next_change": _ms(stands.next_change),
         "episode": stands.episode,
+        "muted": words(stands.muted),
+        "muted_by": [muter_plain(one) for one in stands.muted],
     }
 
 

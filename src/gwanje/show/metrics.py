@@ -21,6 +21,8 @@ OWN: Final[Mapping[str, str]] = {
     "gwanje_fetch_total": "Fetches, by pipeline and outcome: succeeded, failed or cancelled. Retries do not count.",
     "gwanje_probe_seconds": "How long the last look of a probe took.",
     "gwanje_probe_up": "1 when the last look of a probe went well, else 0.",
+    "gwanje_queries_total": "PromQL queries over HTTP, by kind and outcome; `execution` touched too much, or broke.",
+    "gwanje_query_seconds_total": "Time from a PromQL query to its answer, by kind.",
     "gwanje_recording_errors_total": "Evaluations of a recording rule that failed; nothing was recorded.",
     "gwanje_recording_evaluations_total": "Evaluations of a recording rule.",
     "gwanje_recording_seconds_total": "Time spent evaluating a recording rule and storing its answer.",

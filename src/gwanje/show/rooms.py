@@ -24,6 +24,7 @@ from gwanje.keep.sealing import Sealing
 from gwanje.keep.state.base import State
 from gwanje.model import to_ms
 from gwanje.show.dashboards.files import Named
+from gwanje.show.queries import Queries
 from gwanje.tell.policy import Policy
 from gwanje.watch.book import Evaluation
 from gwanje.watch.policybook import Policybook
@@ -98,6 +99,8 @@ class Rooms:
     body_bytes: int = 32 << 20
     bodies_in_flight: int = 8
     query_seconds: float = 30.0
+    queries: Queries = field(default_factory=Queries)
+    """Counts the queries that are asked over HTTP."""
 
     @property
     def policy(self) -> Policy:

@@ -30,7 +30,7 @@ def of_setting(setting: Settings | Chosen | None, policy: Policy, now: datetime)
     """The same for a setting that was read, told the time."""
     match setting:
         case Window():
-            times = [(begins, ends) for begins, ends in stretches(setting, now, now + _WINDOW) if begins < ends]
+            times = stretches(setting, now, now + _WINDOW)
             return {"zone": setting.zone, "holds": holds(setting, now), "times": [_time(*one) for one in times[:_TIMES]]}
         case Rota():
             return {"zone": setting.zone, "turns": _turns(setting, now)}

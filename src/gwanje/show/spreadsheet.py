@@ -67,7 +67,7 @@ def _row(one: Exceedance, zone: ZoneInfo, language: Language) -> Sequence[str]:
         one.container,
         one.rule,
         words.get(one.severity, one.severity),
-        "" if one.peak is None else f"{one.peak:g}",
+        "" if one.peak is None else repr(one.peak).removesuffix(".0"),
         one.threshold,
         "1" if one.told else "0",
         ", ".join(one.told),

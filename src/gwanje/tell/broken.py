@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -10,7 +11,7 @@ from gwanje.model import to_ms
 from gwanje.tell.notifiers.base import Notification
 
 KEY: Final = "broken:"
-"""How the key of such a notice begins. What becomes of it raises no other."""
+"""How the key of such a notice begins. One that is refused is passed on, and raises no other."""
 AT_MOST_EVERY: Final = timedelta(hours=1)
 
 
@@ -18,6 +19,11 @@ def other_than(receiver: str, receivers: Iterable[str], refusing: Iterable[str])
     """Who is told instead: the first of the others that did not refuse its last message; empty where there is no other."""
     others = [name for name in receivers if name != receiver]
     return next((name for name in others if name not in set(refusing)), others[0] if others else "")
+
+
+def passed_on(notice: Notification, other: str) -> Notification:
+    """The same notice for another receiver, because its own refused it."""
+    return replace(notice, key=f"{notice.key}+", receiver=other)
 
 
 def broken(receiver: str, other: str, why: str, now: datetime) -> Notification:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from gwanje.tell.notifiers.base import AlertInMessage, Notification
+from gwanje.tell.notifiers.base import FIRING, AlertInMessage, Notification
 
 ALONE: Final = ("digest", "notice", "test")
 """Reasons of messages that say something of their own: they are told one by one."""
+_LOUDEST: Final = ("first", "new alerts", "severity rose", "was muted")
 
 
 def combined(messages: Sequence[Notification]) -> Notification:
@@ -23,8 +24,10 @@ def combined(messages: Sequence[Notification]) -> Notification:
     alerts: dict[str, AlertInMessage] = {}
     for message in messages:
         alerts |= {alert.episode: alert for alert in message.alerts}
-    whole = replace(newest, alerts=tuple(alerts.values()))
+    firing_first = sorted(alerts.values(), key=lambda alert: alert.state != FIRING)  # a title speaks of the first of them
+    whole = replace(newest, alerts=tuple(firing_first))
     if whole.resolved:
         return replace(whole, reason="resolved")
-    # Who was told nothing before reads of a group that is new to them.
-    return replace(whole, reason="first") if any(message.reason == "first" for message in messages) else whole
+    # What somebody has not heard of yet is louder than a later word, such as that another alert of the group was taken over.
+    reasons = {message.reason for message in messages}
+    return replace(whole, reason=next((loud for loud in _LOUDEST if loud in reasons), whole.reason))

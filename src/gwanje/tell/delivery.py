@@ -22,15 +22,16 @@ from gwanje.carry.updates.base import Update, Updates
 from gwanje.errors import GwanjeError, Rejected, RetryLater
 from gwanje.keep.state import outbox
 from gwanje.keep.state.base import State
-from gwanje.tell.backoff import pause
+from gwanje.tell.backoff import LONGEST_ASKED, pause, rests
 from gwanje.tell.broken import KEY as OF_BROKEN
-from gwanje.tell.broken import broken, other_than
+from gwanje.tell.broken import broken, other_than, passed_on
 from gwanje.tell.combining import ALONE, combined
 from gwanje.tell.message import from_plain, to_plain
 from gwanje.tell.notifiers.base import Notification, Notifier
 
 POLL: Final = timedelta(seconds=1)
 LONGEST_SEND: Final = timedelta(seconds=20)
+_EXPIRES_EVERY: Final = 60.0
 LEASE: Final = timedelta(seconds=60)
 """Longer than a send may take, so that only a dead worker's claim ends by itself."""
 
@@ -75,13 +76,16 @@ class Delivery:
         self._others = asyncio.Event()
         self._served: set[str] = set()
         self._refusing: set[str] = set()
+        self._asked: dict[str, datetime] = {}
+        """Until when a receiver asked to be left alone."""
         self._attempts: dict[tuple[str, str], int] = {}
         self._seconds: dict[str, float] = {}
 
     async def run(self) -> None:
         """Send until cancelled: one task for each receiver, so that a slow one delays no other."""
         self._served.clear()
-        await asyncio.to_thread(self._take_up)
+        while not await self._done(self._take_up):  # noqa: ASYNC110 - a state that is away tells nobody when it is back
+            await asyncio.sleep(self._poll.total_seconds())
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keep_expiring())
             if self._updates is not None:
@@ -96,6 +100,7 @@ class Delivery:
     def take_over(self, receivers: Mapping[str, Notifier]) -> None:
         """These are the receivers from now on; what is being sent is finished. Called from the loop's own thread."""
         self._receivers = dict(receivers)
+        self._asked.clear()  # it may lead elsewhere now
         self._woken.update({receiver: asyncio.Event() for receiver in receivers if receiver not in self._woken})
         self._others.set()
         self.notify()  # whoever serves a receiver that is gone sees it now
@@ -188,6 +193,8 @@ class Delivery:
 
     def _claim(self, receiver: str) -> outbox.Claimed | None:
         now = self._clock()
+        if rests(self._asked.get(receiver), now):
+            return None
         with self._state.read() as connection:
             if not outbox.is_due(connection, receiver, now):
                 return None
@@ -199,13 +206,15 @@ class Delivery:
         name, next_at = outcome.name, now + pause(claimed.tries + 1, outcome.after, self._chance())
         if name == outbox.LATER and next_at >= claimed.deadline:
             name = outbox.FAILED
+        if outcome.after:
+            self._asked[receiver] = now + min(outcome.after, LONGEST_ASKED)
         with self._state.write() as connection:
             tried = outbox.Tried(now, name, outcome.status, elapsed * 1000, outcome.error, next_at, outcome.reference)
             outbox.attempted(connection, claimed, self._worker, tried)
             if name == outbox.FAILED:
                 self._tell_of(connection, receiver, claimed, outcome, now)
             following = None
-            if receiver in self._receivers:
+            if receiver in self._receivers and not rests(self._asked.get(receiver), now):
                 following = outbox.claim(connection, receiver, self._worker, now, now + LEASE, alone=ALONE)
         if name == outbox.SENT:
             self._refusing.discard(receiver)
@@ -219,10 +228,11 @@ class Delivery:
         """A receiver that refuses messages is itself something that people must hear of, through another one."""
         self._refusing.add(receiver)
         other = other_than(receiver, self._receivers, self._refusing)
-        if not other or claimed.key.startswith(OF_BROKEN):
-            return
         notice = broken(receiver, other, outcome.error, now)
-        if outbox.became(connection, notice.key) is not None:
+        if claimed.key.startswith(OF_BROKEN):  # who was to hear of a broken one is broken, too: the next one hears of both
+            other = "" if other in self._refusing else other
+            notice = passed_on(from_plain(claimed.message), other)
+        if not other or outbox.became(connection, notice.key) is not None:
             return
         with contextlib.suppress(IntegrityError), connection.begin_nested():  # another process may say the same just now
             outbox.put(
@@ -237,19 +247,31 @@ class Delivery:
                 deadline=now + timedelta(hours=24),
             )
 
+    async def _done(self, what: Callable[[], None]) -> bool:
+        """Whether it could be done: a state that is away now must not end the sending for good."""
+        try:
+            await asyncio.to_thread(what)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next try may succeed
+            log.error("delivery is held up", reason=str(error))  # noqa: TRY400 - the reason is enough
+            return False
+        return True
+
     def _take_up(self) -> None:
         with self._state.write() as connection:
             outbox.release(connection, self._worker)
+        self._expire()  # before anything is sent, so that nobody hears of the day before as if it were now
 
     async def _keep_expiring(self) -> None:
         """Messages to a receiver that is no longer configured end at their deadline."""
         while True:
-            await asyncio.to_thread(self._expire)
-            await asyncio.sleep(60)
+            await asyncio.sleep(_EXPIRES_EVERY)
+            await self._done(self._expire)
 
     def _expire(self) -> None:
         with self._state.write() as connection:
-            receivers = outbox.expire(connection, self._clock())
+            now = self._clock()
+            outbox.hasten(connection, now, LONGEST_ASKED, 2 * LEASE)
+            receivers = outbox.expire(connection, now)
         for receiver in sorted(set(receivers)):
             log.error("messages not delivered until their deadline", receiver=receiver, count=receivers.count(receiver))
 

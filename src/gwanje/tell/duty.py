@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
 
 from gwanje.config import Settings
-from gwanje.tell.windows import DAYS, Clock, Country, Days, Zone, holidays_of
+from gwanje.tell.windows import DAYS, Clock, Country, Days, Zone, days_at, holidays_of, instant
 
 _MOST_TURNS: Final = 1000
 
@@ -157,27 +157,25 @@ def _answering(rota: Rota, known: Mapping[str, Rota], at: datetime) -> Person | 
 
 
 def _in_hours(rota: Rota, at: datetime) -> bool:
-    clock = at.astimezone(ZoneInfo(rota.zone)).strftime("%H:%M")
-    if rota.from_ < rota.to:
-        return rota.from_ <= clock < rota.to
-    return clock >= rota.from_ or clock < rota.to
+    return bool(days_at(at, rota.from_, rota.to, ZoneInfo(rota.zone)))
 
 
 def _day(rota: Rota, at: datetime) -> date:
     """The day of duty that a time belongs to: before the hand-over it is still the day before."""
-    local = at.astimezone(ZoneInfo(rota.zone))
-    return local.date() - timedelta(days=local.strftime("%H:%M") < rota.hand_over)
+    zone = ZoneInfo(rota.zone)
+    today = at.astimezone(zone).date()
+    return today - timedelta(days=at.astimezone(UTC) < instant(today, rota.hand_over, zone))
 
 
 def _moments(rota: Rota, start: datetime, end: datetime) -> Sequence[datetime]:
-    """Every time at which who is on duty may change."""
+    """Every time at which who is on duty may change, in UTC."""
     zone, day, found = ZoneInfo(rota.zone), _day(rota, start), set[datetime]()
-    clocks = {time.fromisoformat(one) for one in (rota.hand_over, rota.from_, rota.to) if one != "24:00"}
-    while len(found) < _MOST_TURNS and datetime.combine(day, time(), zone) < end:
-        found |= {datetime.combine(day, clock, zone) for clock in clocks}
+    clocks = {rota.hand_over, rota.from_, rota.to}
+    while len(found) < _MOST_TURNS and instant(day, "00:00", zone) < end:
+        found |= {instant(day, clock, zone) for clock in clocks}
         day += timedelta(days=1)
     for override in rota.overrides:
-        found |= {override.from_, override.to}
+        found |= {override.from_.astimezone(UTC), override.to.astimezone(UTC)}
     return sorted(found)
 
 

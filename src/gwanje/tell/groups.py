@@ -18,19 +18,9 @@ from typing import NamedTuple
 from gwanje.model import Severity
 from gwanje.tell import escalation
 from gwanje.tell.placing import Placed, Placing, group_key
+from gwanje.tell.regrouping import Place, current, settled
 from gwanje.tell.routes import Target
 from gwanje.tell.told import Alert, Decided, Group, Reason, Ways
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A group as the routes want it now. The alerts in it carry what mutes them for this receiver."""
-
-    key: str
-    target: Target
-    labels: Mapping[str, str]
-    step: int
-    alerts: tuple[Alert, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +76,14 @@ def step(groups: Sequence[Group], alerts: Iterable[Alert], ways: Ways, now: date
     places = _places([alert for alert in known.values() if alert.firing], ways, placing)
     after, decided = _layer([group for group in groups if not group.step], places, look)
     after = [_escalated(group, places.get(group.key), ways, now) for group in after]
-    further = _further(after, places, known, ways)
-    added, escalated = _layer([group for group in groups if group.step], further, look)
+    steps = [group for group in groups if group.step]
+    further = _further(after, steps, places, look)
+    added, escalated = _layer(steps, further, look)
     every = [*after, *added]
     return Stepped(every, [*decided, *escalated], partial(_wakes, every, {**places, **further}, look))
 
 
-def _wakes(groups: Sequence[Group], places: Mapping[str, _Place], look: _Look) -> datetime:
+def _wakes(groups: Sequence[Group], places: Mapping[str, Place], look: _Look) -> datetime:
     moments = (
         moment for group in groups for moment in _moments(group, places[group.key].target if group.key in places else None, look)
     )
@@ -114,12 +105,12 @@ def _moments(group: Group, target: Target | None, look: _Look) -> Iterable[datet
         yield from (group.clock.since + group.clock.paused + one.after for one in policy.steps)
 
 
-def _layer(groups: Sequence[Group], places: Mapping[str, _Place], look: _Look) -> tuple[list[Group], list[Decided]]:
-    kept, moved = _settled(groups, places)
+def _layer(groups: Sequence[Group], places: Mapping[str, Place], look: _Look) -> tuple[list[Group], list[Decided]]:
+    kept, moved = settled(groups, places)
     after: list[Group] = []
     decided: list[Decided] = []
     for key in sorted(kept.keys() | places.keys()):
-        group, message = _told(_current(key, kept, places, moved, look.now), places.get(key), look)
+        group, message = _told(current(key, kept, places, moved, look.now), places.get(key), look)
         after += [group] if group.told or key in places else []
         decided += [message] if message else []
     return after, decided
@@ -128,16 +119,16 @@ def _layer(groups: Sequence[Group], places: Mapping[str, _Place], look: _Look) -
 # --- which groups there are ----------------------------------------------------------------------------------------------
 
 
-def _places(firing: Sequence[Alert], ways: Ways, placing: Placing) -> dict[str, _Place]:
+def _places(firing: Sequence[Alert], ways: Ways, placing: Placing) -> dict[str, Place]:
     """The groups that the routes want."""
     found: dict[str, dict[str, Alert]] = {}
-    shapes: dict[str, _Place] = {}
+    shapes: dict[str, Place] = {}
     for alert, placed in placing.of(firing, ways.root, ways.on_duty, ways.absent):
         for one in placed if len(placed) < 2 else _one_a_receiver(placed, ways.windows_on):
             if one.key not in shapes:
-                shapes[one.key], found[one.key] = _Place(one.key, one.target, one.labels, 0, ()), {}
+                shapes[one.key], found[one.key] = Place(one.key, one.target, one.labels, 0, ()), {}
             muted = alert.muted or one.target.muted(ways.windows_on)
-            found[one.key][alert.episode] = replace(alert, muted=muted) if muted else alert
+            found[one.key][alert.episode] = alert if muted == alert.muted else replace(alert, muted=muted)
     return {key: replace(place, alerts=tuple(found[key].values())) for key, place in shapes.items()}
 
 
@@ -149,75 +140,44 @@ def _one_a_receiver(placed: Sequence[Placed], windows_on: frozenset[str]) -> Ite
     return chosen.values()
 
 
-def _further(groups: Sequence[Group], places: Mapping[str, _Place], known: Mapping[str, Alert], ways: Ways) -> dict[str, _Place]:
+def _further(groups: Sequence[Group], steps: Sequence[Group], places: Mapping[str, Place], look: _Look) -> dict[str, Place]:
     """The groups that escalations want: what a group was told and still fires, for the receivers of the steps taken.
 
-    What stands in several groups is told once to the receiver of a step.
+    What stands in several groups is told once to the receiver of a step. Who heard of an alert by a step hears the rest of it,
+    such as that somebody took it over, though steps begin anew then.
     """
-    found: dict[str, _Place] = {}
+    found: dict[str, Place] = {}
     has: set[tuple[str, int, str]] = set()
+    heard = {(group.receiver, group.step, episode) for group in steps for episode in group.told}
     for group in groups:
         place = places.get(group.key)
-        policy = ways.escalations.get(place.target.escalate) if place else None
-        if place is None or policy is None or group.clock is None:
+        policy = look.ways.escalations.get(place.target.escalate) if place else None
+        if place is None or policy is None:
             continue
-        alerts = tuple(alert for alert in place.alerts if alert.episode in group.told and alert.episode in known)
-        for number, one in enumerate(policy.steps[: group.clock.taken], start=1):
-            receiver = one.receiver or ways.on_duty.get(one.duty or "", "")
-            fresh = tuple(alert for alert in alerts if (receiver, number, alert.episode) not in has)
-            if fresh and receiver and receiver not in ways.absent:
+        taken = group.clock.taken if group.clock else 0
+        alerts = tuple(alert for alert in place.alerts if alert.episode in group.told and alert.episode in look.known)
+        for number, one in enumerate(policy.steps if taken or heard else (), start=1):
+            receiver = one.receiver or look.ways.on_duty.get(one.duty or "", "")
+            if not receiver or receiver in look.ways.absent:
+                continue
+            fresh = tuple(
+                alert
+                for alert in alerts
+                if (receiver, number, alert.episode) not in has
+                and (number <= taken or (receiver, number, alert.episode) in heard)
+            )
+            if fresh:
                 has |= {(receiver, number, alert.episode) for alert in fresh}
                 target = replace(place.target, receiver=receiver, group_wait=timedelta())
                 key = group_key(target, {"": group.key, "step": str(number)})
-                found[key] = _Place(key, target, group.labels, number, fresh)
+                found[key] = Place(key, target, group.labels, number, fresh)
     return found
-
-
-def _settled(
-    groups: Sequence[Group], places: Mapping[str, _Place]
-) -> tuple[dict[str, Group], dict[tuple[str, str], tuple[Group, Severity]]]:
-    """Each told episode stands in one group of its receiver: the one the routes want now, else the one it was told in.
-
-    So an edited grouping moves what was told along with the alert, and nobody is told it all again.
-    """
-    wanted = {(place.target.receiver, place.step, alert.episode): key for key, place in places.items() for alert in place.alerts}
-    kept: dict[str, Group] = {}
-    moved: dict[tuple[str, str], tuple[Group, Severity]] = {}
-    for group in groups:
-        here: dict[str, Severity] = {}
-        for episode, severity in group.told.items():
-            place = wanted.get((group.receiver, group.step, episode), group.key)
-            if place == group.key:
-                here[episode] = severity
-            else:
-                moved[place, episode] = (group, severity)
-        kept[group.key] = group if len(here) == len(group.told) else replace(group, told=here)
-    return kept, moved
-
-
-def _current(
-    key: str,
-    kept: Mapping[str, Group],
-    places: Mapping[str, _Place],
-    moved: Mapping[tuple[str, str], tuple[Group, Severity]],
-    now: datetime,
-) -> Group:
-    place = places.get(key)
-    if place is None:
-        return kept[key]
-    group = kept.get(key) or Group(key, place.target.receiver, place.labels, now, step=place.step)
-    for alert in place.alerts if moved else ():
-        if (key, alert.episode) in moved:
-            before, severity = moved[key, alert.episode]
-            told_at = max(filter(None, (group.told_at, before.told_at)), default=None)
-            group = replace(group, told={**group.told, alert.episode: severity}, told_at=told_at)
-    return group
 
 
 # --- what is said --------------------------------------------------------------------------------------------------------
 
 
-def _told(group: Group, place: _Place | None, look: _Look) -> tuple[Group, Decided | None]:
+def _told(group: Group, place: Place | None, look: _Look) -> tuple[Group, Decided | None]:
     """What is said to this group now, and the group after it."""
     known, now = look.known, look.now
     firing = place.alerts if place else ()
@@ -226,7 +186,7 @@ def _told(group: Group, place: _Place | None, look: _Look) -> tuple[Group, Decid
     news = _news(group, firing, over)
     reason = _reason(group, news, target, now)
     held = {alert.episode: alert.muted for alert in firing if alert.muted}
-    taken = frozenset(alert.episode for alert in firing if alert.acknowledged and alert.episode in group.told)
+    taken = frozenset(episode for episode in group.told if episode in known and known[episode].acknowledged)
     if reason is None:
         freed = {alert.episode for alert in news.freed}
         waiting = {episode: why for episode, why in group.held.items() if episode in freed}
@@ -295,7 +255,7 @@ def _may_say(group: Group, news: _News, target: Target, now: datetime) -> bool:
     return group.told_at is None or now >= group.told_at + target.group_interval
 
 
-def _escalated(group: Group, place: _Place | None, ways: Ways, now: datetime) -> Group:
+def _escalated(group: Group, place: Place | None, ways: Ways, now: datetime) -> Group:
     """The group with its escalation's clock moved on."""
     policy = ways.escalations.get(place.target.escalate) if place else None
     if place is None or policy is None:

@@ -61,5 +61,5 @@ class NamedRoute(Route):
 class Receiver(Settings):
     """What all receivers share; the other keys belong to their `type`."""
 
-    name: str = Field(max_length=100, pattern=r"^[\w.@ -]+$")
+    name: str = Field(max_length=90, pattern=r"^[\w.@ -]+$")
     """The name by which routes know it: letters, digits, spaces and `. _ - @`."""

@@ -5,7 +5,7 @@ What is held back is told, in one message; nothing leaves the history.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -65,6 +65,17 @@ def limit(
             digests.append(Digest(receiver, firing, over, now))
             after[receiver] = Weather(receiver, (*weather.sent, now))
     return alone, digests, {receiver: one for receiver, one in after.items() if one.sent or one.held}
+
+
+def room(weather: Weather | None, now: datetime, most: int) -> bool:
+    """Whether a receiver may be told one thing more by itself now; the digest of what is held back keeps its place."""
+    return weather is None or len(_aged(weather, now).sent) + bool(weather.held) < most
+
+
+def spent(before: Mapping[str, Weather], receivers: Iterable[str], now: datetime) -> dict[str, Weather]:
+    """The weather after one message to each of these beside those that `limit` decides about."""
+    told = {receiver: before.get(receiver, Weather(receiver)) for receiver in receivers}
+    return {**before, **{receiver: replace(one, sent=(*one.sent, now)) for receiver, one in told.items()}}
 
 
 def worst(alerts: Sequence[Alert], count: int) -> list[Alert]:

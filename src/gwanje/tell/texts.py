@@ -226,7 +226,7 @@ def _lines(alert: AlertInMessage, until: datetime, reason: str, speech: Speech) 
         ("acknowledged", _taken(alert, language), False),
         ("runbook", alert.annotations.get("runbook") or alert.annotations.get("runbook_url") or "", False),
     ]
-    return [Line(word(name, language), text, short) for name, text, short in lines if text]
+    return [Line(word(name, language), text, short) for name, text, short in lines if text.strip()]
 
 
 def moment(at: datetime, zone: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -113,28 +113,14 @@ class Window(Settings):
 
 def holds(window: Window, at: datetime) -> bool:
     """Whether the window holds at a time (aware)."""
-    local = at.astimezone(ZoneInfo(window.zone))
-    clock, begins, ends = local.strftime("%H:%M"), window.from_, window.to
-    if begins < ends:
-        return begins <= clock < ends and _begins_on(window, local.date())
-    return (clock >= begins and _begins_on(window, local.date())) or (
-        clock < ends and _begins_on(window, local.date() - timedelta(days=1))
-    )
+    zone = ZoneInfo(window.zone)
+    return any(_begins_on(window, day) for day in days_at(at, window.from_, window.to, zone))
 
 
 def stretches(window: Window, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
     """When the window holds between two times, as a calendar shows it; cut at both ends. At most `_FURTHEST` is looked at."""
-    zone, end = ZoneInfo(window.zone), min(end, start + _FURTHEST)
-    found: list[tuple[datetime, datetime]] = []
-    day = start.astimezone(zone).date() - timedelta(days=1)
-    while datetime.combine(day, time(), zone) < end:
-        if _begins_on(window, day):
-            begin = _instant(day, window.from_, zone)
-            until = _instant(day + timedelta(days=window.to <= window.from_), window.to, zone)
-            if begin < end and until > start:
-                found.append((max(begin, start), min(until, end)))
-        day += timedelta(days=1)
-    return _joined(found)
+    zone = ZoneInfo(window.zone)
+    return [(begin.astimezone(zone), until.astimezone(zone)) for begin, until in _stretches(window, start, end)]
 
 
 def on(windows: Iterable[Window], at: datetime) -> frozenset[str]:
@@ -144,12 +130,37 @@ def on(windows: Iterable[Window], at: datetime) -> frozenset[str]:
 
 def ends(window: Window, at: datetime) -> datetime | None:
     """When a window that holds now ends; None where that is further away than two weeks."""
-    return next((end for begin, end in stretches(window, at, at + _NEAR) if begin == at and end < at + _NEAR), None)
+    now, zone = at.astimezone(UTC), ZoneInfo(window.zone)
+    found = (end for begin, end in _stretches(window, now, now + _NEAR) if begin == now and end < now + _NEAR)
+    return next((end.astimezone(zone) for end in found), None)
 
 
 def begins(window: Window, at: datetime) -> datetime | None:
     """When a window begins next; None where that is further away than two weeks."""
-    return next((begin for begin, _ in stretches(window, at, at + _NEAR) if begin > at), None)
+    now, zone = at.astimezone(UTC), ZoneInfo(window.zone)
+    return next((begin.astimezone(zone) for begin, _ in _stretches(window, now, now + _NEAR) if begin > now), None)
+
+
+def days_at(at: datetime, begins: str, ends: str, zone: ZoneInfo) -> list[date]:
+    """The days (one or none, two where clocks change) whose stretch from one time of the clock to another holds a time."""
+    now, today = at.astimezone(UTC), at.astimezone(zone).date()
+    found = []
+    for day in (today - timedelta(days=1), today):
+        begin, end = _from_to(day, begins, ends, zone)
+        if begin <= now < end:
+            found.append(day)
+    return found
+
+
+def instant(day: date, clock: str, zone: ZoneInfo) -> datetime:
+    """When the clock shows a time of day, in UTC.
+
+    As in RFC 5545 (3.3.5), the first time where clocks go back and show it twice, and by the clock before where they go
+    forward and never do: so a window neither comes twice nor is left out in the night in which clocks change.
+    """
+    if clock == "24:00":
+        return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
+    return datetime.combine(day, time.fromisoformat(clock), zone).astimezone(UTC)
 
 
 @lru_cache(maxsize=256)
@@ -177,10 +188,23 @@ def _stretch(written: str) -> tuple[date, date]:
     return found
 
 
-def _instant(day: date, clock: str, zone: ZoneInfo) -> datetime:
-    if clock == "24:00":
-        return datetime.combine(day + timedelta(days=1), time(), zone)
-    return datetime.combine(day, time.fromisoformat(clock), zone)
+def _from_to(day: date, begins: str, ends: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """From when until when the stretch of a day lasts, in UTC; it ends on the next day where `ends` lies before `begins`."""
+    return instant(day, begins, zone), instant(day + timedelta(days=ends <= begins), ends, zone)
+
+
+def _stretches(window: Window, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+    """In UTC: times of one zone compare by their clocks, which say the same twice where they go back."""
+    zone = ZoneInfo(window.zone)
+    start, end = start.astimezone(UTC), min(end, start + _FURTHEST).astimezone(UTC)
+    found: list[tuple[datetime, datetime]] = []
+    day = start.astimezone(zone).date() - timedelta(days=1)
+    while instant(day, "00:00", zone) < end:
+        begin, until = _from_to(day, window.from_, window.to, zone)
+        if begin < until and begin < end and until > start and _begins_on(window, day):
+            found.append((max(begin, start), min(until, end)))
+        day += timedelta(days=1)
+    return _joined(found)
 
 
 def _joined(found: list[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:

@@ -20,8 +20,8 @@ from gwanje.tell.matchers import matches
 from gwanje.tell.muted import Muter
 from gwanje.tell.muting import Muting
 from gwanje.tell.policy import Policy
-from gwanje.tell.routes import targets
-from gwanje.tell.told import Alert
+from gwanje.tell.routes import Target, targets
+from gwanje.tell.told import Alert, Ways
 from gwanje.watch.ahead import Ahead
 from gwanje.watch.rehearsal import Judged
 
@@ -41,7 +41,9 @@ class Firing:
     ended: datetime | None
     peak: float | None
     told: Sequence[str] = ()
-    """The receivers of its routes, in the order in which they would have been told, at once or when nothing muted it any more."""
+    """The receivers of its routes, in the order in which they would have been told: after `group_wait`, or when nothing muted
+    it any more.
+    """
     muted: Sequence[Muter] = ()
     """What kept it from being told for some time, or for all of it where nobody would have been told."""
 
@@ -129,7 +131,7 @@ class _Replay:
     """Every firing so far, by its episode."""
     _firing: dict[str, Instance] = field(default_factory=dict)
     _waiting: set[str] = field(default_factory=set)
-    """The episodes of which something is to be told."""
+    """The episodes of which somebody is still to be told."""
 
     def take(self, change: Change, at: datetime) -> None:
         """What changed while it fires is to be told; what is over is told no more."""
@@ -150,15 +152,19 @@ class _Replay:
         own = {id_: Alert(id_, one.rule, one.labels, one.severity, firing=True) for id_, one in self._firing.items()}
         others = [_as_alert(one) for one in self.others if one.fired_at <= at and (one.ended_at is None or at < one.ended_at)]
         muted = self.muting.of([*own.values(), *others], at)
+        ways = self.policy.ways(at)
         for episode in sorted(self._waiting):
-            people, window = _receivers(self.policy, own[episode], at)
-            why = (*muted.get(episode, ()), *([Muter(window)] if window and not people else []))
-            one = self.fired[episode]
-            if why:
-                known = {muter.known_by: muter for muter in (*why, *one.muted)}
-                self.fired[episode] = replace(one, muted=tuple(known.values()))
-            else:
-                self.fired[episode] = replace(one, told=tuple(dict.fromkeys((*one.told, *people))))
+            one, wanted = self.fired[episode], _targets(ways, own[episode])
+            loud = [target for target in wanted if not target.muted(ways.windows_on)]
+            quiet = muted.get(episode, ())
+            if not quiet and wanted and not loud and not one.told:
+                quiet = (Muter(wanted[0].muted(ways.windows_on)),)
+            # What was muted is told at once; what is new waits for its group, and is never told if it is over by then.
+            due = [target.receiver for target in loud if one.muted or at >= one.began + target.wait(own[episode].severity)]
+            known = {muter.known_by: muter for muter in (*quiet, *one.muted)}
+            told = one.told if quiet else tuple(dict.fromkeys((*one.told, *due)))
+            self.fired[episode] = replace(one, told=told, muted=tuple(known.values()))
+            if {target.receiver for target in wanted} <= set(told):
                 self._waiting.discard(episode)
 
 
@@ -178,11 +184,7 @@ def _at_the_end(fired: Mapping[str, Firing], judged: Judged) -> dict[str, Firing
     return {episode: replace(one, peak=peaks.get(episode, one.peak)) for episode, one in fired.items()}
 
 
-def _receivers(policy: Policy, alert: Alert, at: datetime) -> tuple[list[str], str]:
-    """Who is told at a time; and what of the calendar keeps others from it, empty where nothing does."""
-    ways = policy.ways(at)
+def _targets(ways: Ways, alert: Alert) -> list[Target]:
     if ways.root is None:
-        return [], ""
-    taken = [one for one in targets(ways.root, alert.routed_by, ways.on_duty) if one.receiver not in ways.absent]
-    windows = {one: one.muted(ways.windows_on) for one in taken}
-    return [one.receiver for one in taken if not windows[one]], next(filter(None, windows.values()), "")
+        return []
+    return [one for one in targets(ways.root, alert.routed_by, ways.on_duty) if one.receiver not in ways.absent]

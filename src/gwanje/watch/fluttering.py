@@ -5,30 +5,35 @@ Changes of alerts that do not flap yet are counted in memory only: after a resta
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection
 
-from gwanje.config import format_duration
-from gwanje.keep.state import alerts
+from gwanje.keep.state import alerts, history
 from gwanje.keep.state.alerts import Episode
 from gwanje.model import Severity, from_ms, to_ms
-from gwanje.tell.flapping import Flap, Limits, Word, step
-from gwanje.tell.muted import FLAPPING
+from gwanje.tell.flapping import Flap, Limits, Word, since_told, step
 from gwanje.tell.routes import targets
 from gwanje.tell.told import Ways
-from gwanje.watch.notices import Notice, put
+from gwanje.watch.flapping_notices import Spoken, notice
+from gwanje.watch.notices import put
 
 _SWEEP: Final = timedelta(minutes=1)
 
-_TITLES: Final = {
-    Word.BEGAN: ("{what}: 오락가락합니다", "{what} is flapping"),
-    Word.GOES_ON: ("{what}: 아직 오락가락합니다", "{what} is still flapping"),
-    Word.OVER: ("{what}: 다시 안정되었습니다", "{what} is stable again"),
-}
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What becomes of one alert if everybody can be told now."""
+
+    identity: str
+    flap: Flap
+    episodes: Sequence[Episode]
+    """Those that began or ended, once for each."""
+    after: Flap | None
+    word: Word | None
 
 
 class Fluttering:
@@ -44,58 +49,54 @@ class Fluttering:
         """Read those that flap anew in the next step."""
         self._flaps, self._flapping = None, frozenset()
 
-    def step(self, connection: Connection, changed: Mapping[str, list[Episode]], ways: Ways, at: datetime) -> int:
-        """Count beginnings and ends (by identity) and write down what is to be said of them; how many notices that are."""
+    def step(
+        self,
+        connection: Connection,
+        changed: Mapping[str, list[Episode]],
+        ways: Ways,
+        at: datetime,
+        room: Callable[[str], bool] = lambda _receiver: True,
+    ) -> Sequence[str]:
+        """Count beginnings and ends (by identity) and write down what is to be said of them.
+
+        Returns who is told: each in one notice, however many alerts it is about. What a receiver without `room` should hear
+        is said when there is some.
+        """
         if self._flaps is None:
             self._flaps = _recalled(connection)
             self._flapping = frozenset(identity for identity, flap in self._flaps.items() if flap.flapping)
-        flaps = self._flaps
+        flaps, flapping = self._flaps, set(self._flapping)
         looked = self._flapping | changed.keys()
         if at - self._swept >= _SWEEP:  # what changed once, long ago, is forgotten now and then, and not looked at each second
             looked, self._swept = looked | flaps.keys(), at
-        told = 0
-        flapping = set(self._flapping)
-        for identity in looked:
-            episodes = changed.get(identity, [])
-            before = flaps.get(identity)
-            known = before or Flap(episodes[0].rule, episodes[0].labels)
-            flap, word = step(known, len(episodes), self._limits, at)
-            if flap is None:
-                flaps.pop(identity, None)
-            else:
-                flaps[identity] = flap
+        looks = [self._look(identity, changed.get(identity, ()), at) for identity in sorted(looked)]
+        audience = _audience(connection, [look for look in looks if look.word], ways)
+        said: dict[str, list[Spoken]] = {}
+        for look in looks:
+            flap, people = look.after, audience.get(look.identity, ())
+            if look.word is not None and not all(map(room, people)):
+                flap, _ = step(look.flap, len(look.episodes), self._limits, at, heard=False)
+            elif look.word is not None:
+                count = since_told(look.flap, len(look.episodes))
+                for receiver in people:
+                    said.setdefault(receiver, []).append(Spoken(look.identity, look.flap, look.word, count))
+            _keep(connection, look.identity, flaps.pop(look.identity, None), flap)
+            flapping.discard(look.identity)
+            if flap is not None:
+                flaps[look.identity] = flap
             if flap is not None and flap.flapping:
-                flapping.add(identity)
-            else:
-                flapping.discard(identity)
-            _keep(connection, identity, before, flap)
-            if word is not None:
-                title, text = _said(known, word, self._limits)
-                for receiver in _receivers(known, episodes, ways):
-                    told += put(
-                        connection, Notice(f"{FLAPPING}:{identity}:{to_ms(at)}:{receiver}"[:120], receiver, title, text), at
-                    )
+                flapping.add(look.identity)
         self._flapping = frozenset(flapping)
-        return told
+        return [receiver for receiver, words in said.items() if put(connection, notice(receiver, words, self._limits, at), at)]
+
+    def _look(self, identity: str, episodes: Sequence[Episode], at: datetime) -> _Look:
+        before = (self._flaps or {}).get(identity) or Flap(episodes[0].rule, episodes[0].labels)
+        after, word = step(before, len(episodes), self._limits, at)
+        return _Look(identity, before, episodes, after, word)
 
     def now(self) -> frozenset[str]:
         """The identities of those that flap."""
         return self._flapping
-
-
-def _said(flap: Flap, word: Word, limits: Limits) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """Title and text of a notice, by language."""
-    where = flap.labels.get("host", "")
-    what = f"{flap.rule} · {where}" if where else flap.rule
-    ko, en = _TITLES[word]
-    title = {"ko": ko.format(what=what), "en": en.format(what=what)}
-    if word is Word.OVER:
-        return title, {"ko": "따로 다시 알립니다.", "en": "It is told by itself again."}
-    within, stable = format_duration(limits.within), format_duration(limits.stable_for)
-    return title, {
-        "ko": f"{within} 동안 {limits.changes}번 넘게 바뀌었습니다. {stable} 동안 바뀌지 않을 때까지 따로 알리지 않습니다.",
-        "en": f"It changed more than {limits.changes} times in {within} and is not told by itself until stable for {stable}.",
-    }
 
 
 def beginnings_and_ends(before: Mapping[str, Episode], after: Iterable[Episode]) -> dict[str, list[Episode]]:
@@ -111,12 +112,17 @@ def beginnings_and_ends(before: Mapping[str, Episode], after: Iterable[Episode])
     return found
 
 
-def _receivers(flap: Flap, episodes: Iterable[Episode], ways: Ways) -> list[str]:
-    """Those who would be told of the alert."""
-    worst = min((one.severity for one in episodes), key=lambda severity: severity.rank, default=Severity.WARNING)
-    labels = {**flap.labels, "rule": flap.rule, "severity": str(worst)}
-    found = targets(ways.root, labels, ways.on_duty) if ways.root else []
-    return [name for name in Counter(target.receiver for target in found) if name not in ways.absent]
+def _audience(connection: Connection, looks: Sequence[_Look], ways: Ways) -> Mapping[str, Sequence[str]]:
+    """Those who would be told of each alert, by its identity."""
+    unchanged = history.last_severities(connection, [one.identity for one in looks if not one.episodes])
+    found: dict[str, Sequence[str]] = {}
+    for one in looks:
+        severities = [episode.severity for episode in one.episodes] or [unchanged.get(one.identity, Severity.WARNING)]
+        worst = min(severities, key=lambda severity: severity.rank)
+        labels = {**one.flap.labels, "rule": one.flap.rule, "severity": str(worst)}
+        wanted = targets(ways.root, labels, ways.on_duty) if ways.root else ()
+        found[one.identity] = [name for name in dict.fromkeys(target.receiver for target in wanted) if name not in ways.absent]
+    return found
 
 
 def _recalled(connection: Connection) -> dict[str, Flap]:

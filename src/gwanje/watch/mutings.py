@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from gwanje.because import Because
 from gwanje.keep.state import alerts, history
 from gwanje.keep.state.alerts import Episode
 from gwanje.tell.muted import Muter, changes, mutings
@@ -27,9 +28,12 @@ def recalled(connection: Connection) -> Muters:
 def write(connection: Connection, episodes: Mapping[str, Episode], before: Muters, after: Muters, at: datetime) -> list[str]:
     """Say what mutes now and what does no longer; returns of which episodes. What is over needs no word."""
     lines: list[alerts.Row] = []
+    worded: dict[tuple[tuple[Muter, ...], tuple[Muter, ...]], list[Because]] = {}  # one silence is ten thousand lines
     for id_ in sorted(before.keys() | after.keys()):
-        episode = episodes.get(id_)
-        if episode is not None and episode.ended_at is None and before.get(id_) != after.get(id_):
-            lines += [history.aside(episode, at, why) for why in changes(before.get(id_, ()), after.get(id_, ()))]
+        episode, turn = episodes.get(id_), (before.get(id_, ()), after.get(id_, ()))
+        if episode is not None and episode.ended_at is None and turn[0] != turn[1]:
+            if turn not in worded:
+                worded[turn] = changes(*turn)
+            lines += [history.aside(episode, at, why) for why in worded[turn]]
     alerts.add_transitions(connection, lines)
     return list(dict.fromkeys(line["episode"] for line in lines))

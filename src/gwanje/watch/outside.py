@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -13,11 +13,12 @@ from gwanje.because import Because
 from gwanje.carry.updates.base import Update, Updates
 from gwanje.judge import lifecycle
 from gwanje.judge.lifecycle import State
-from gwanje.judge.outside import Standing, renewed, standing
+from gwanje.judge.outside import Standing, renewed, stale, standing
 from gwanje.judge.rules.summary import LANGUAGES
 from gwanje.keep.said import OutsideAlert
 from gwanje.keep.state import alerts, outside
 from gwanje.keep.state.base import State as Database
+from gwanje.keep.state.written import Wrote
 from gwanje.model import Severity
 
 TOPIC: Final = "outside"
@@ -37,7 +38,9 @@ def take(state: Database, updates: Updates | None, told: Sequence[OutsideAlert])
     newest = {one.fingerprint: one for one in told}
     with state.write() as connection:
         before = {one.fingerprint: one for one in outside.of(connection, newest)}
-        outside.put(connection, [renewed(before.get(key), one) for key, one in newest.items()])
+        ended = outside.ended(connection, newest.keys() - before.keys())
+        fresh = {key: one for key, one in newest.items() if not stale(before.get(key), ended.get(key), one)}
+        outside.put(connection, [renewed(before.get(key), one) for key, one in fresh.items()])
     if updates is not None:
         updates.publish(Update(TOPIC))
 
@@ -48,35 +51,83 @@ def kept(state: Database) -> bool:
         return outside.any_kept(connection)
 
 
-def step(connection: Connection, at: datetime) -> Lives:
-    """Begin, change and end the episodes of outside alerts."""
-    told_of = {one.fingerprint: one for one in outside.every(connection)}
-    if not told_of:
-        return Lives((), 0)
-    lives = {one.fingerprint: one for one in alerts.open_outside(connection)}
-    rows: list[alerts.Row] = []
-    story: list[alerts.Row] = []
-    over: list[str] = []
-    for fingerprint, told in told_of.items():
-        life, stands = lives.get(fingerprint), standing(told, at)
-        if stands is not Standing.FIRING:
-            over.append(fingerprint)
-            if life is not None:
-                alerts.change_episode(connection, life.id, _ending(told, stands, at))
-                story.append(_entry(life.id, told, at, Because(stands, f"sender_{stands}"), after=State.OK))
-        elif life is None:
-            row = _beginning(told, at)
-            rows.append(row)
-            because = Because(f"told by {told.source}", "told_by", source=told.source)
-            story.append(_entry(row["id"], told, at, because, before=State.OK))
-        elif _differs(life, told):
-            alerts.change_episode(connection, life.id, {**_seen(told), "peak": _higher(life.peak, told.value)})
-            if life.severity is not told.severity:
-                story.append(_entry(life.id, told, at, _other_severity(life.severity, told)))
-    alerts.begin_episodes(connection, rows)
-    alerts.add_transitions(connection, story)
-    outside.drop(connection, over)
-    return Lives(tuple(entry["episode"] for entry in story), len(told_of) - len(over))
+@dataclass(slots=True)
+class _Memory:
+    """What was true after the last transaction, by the identity of the alert."""
+
+    renewed: dict[str, datetime]
+    told: dict[str, OutsideAlert]
+    lives: dict[str, alerts.Episode]
+
+    def note(self, wrote: Wrote, over: Iterable[str]) -> None:
+        """Take over what was written, and forget what is over."""
+        known = {one.id: one for one in self.lives.values()}
+        for id_ in (*wrote.begun, *wrote.changed):
+            if life := wrote.read(id_, known.get(id_)):
+                self.lives[life.fingerprint] = life
+        for fingerprint in over:
+            del self.renewed[fingerprint], self.told[fingerprint]
+            self.lives.pop(fingerprint, None)
+
+
+class Outside:
+    """The alerts of other programs, remembered between rounds: of thousands that stand open few are told anew each second.
+
+    What is remembered is true as long as this process alone evaluates and every transaction was committed; otherwise `forget`.
+    """
+
+    def __init__(self) -> None:
+        self._memory: _Memory | None = None
+
+    def forget(self) -> None:
+        """Read everything anew in the next step."""
+        self._memory = None
+
+    def step(self, connection: Connection, at: datetime) -> Lives:
+        """Begin, change and end the episodes of outside alerts. When the transaction fails, `forget` must be called."""
+        memory = self._memory or _Memory({}, {}, {one.fingerprint: one for one in alerts.open_outside(connection)})
+        changed = _refresh(connection, memory)
+        rows: list[alerts.Row] = []
+        story: list[alerts.Row] = []
+        changes: dict[str, alerts.Row] = {}
+        over: list[str] = []
+        for fingerprint, told in memory.told.items():
+            stands = standing(told, at)
+            if stands is Standing.FIRING and fingerprint not in changed:
+                continue
+            life = memory.lives.get(fingerprint)
+            if stands is not Standing.FIRING:
+                over.append(fingerprint)
+                if life is not None:
+                    alerts.change_episode(connection, life.id, _ending(told, stands, at))
+                    story.append(_entry(life.id, told, at, Because(stands, f"sender_{stands}"), after=State.OK))
+            elif life is None:
+                row = _beginning(told, at)
+                rows.append(row)
+                because = Because(f"told by {told.source}", "told_by", source=told.source)
+                story.append(_entry(row["id"], told, at, because, before=State.OK))
+            elif _differs(life, told):
+                now = {**_seen(told), "peak": _further(told, life.peak)}
+                changes[life.id] = now
+                if life.severity is not told.severity:
+                    story.append(_entry(life.id, told, at, _other_severity(life.severity, told)))
+        alerts.begin_episodes(connection, rows)
+        alerts.change_episodes(connection, changes)
+        alerts.add_transitions(connection, story)
+        outside.drop(connection, over)
+        memory.note(Wrote({row["id"]: row for row in rows}, changes), over)
+        self._memory = memory
+        return Lives(tuple(dict.fromkeys([*(entry["episode"] for entry in story), *changes])), len(memory.told))
+
+
+def _refresh(connection: Connection, memory: _Memory) -> set[str]:
+    """Take over what was told since; returns of which alerts."""
+    renewed_at = outside.renewed_at(connection)
+    changed = {fingerprint for fingerprint, at in renewed_at.items() if memory.renewed.get(fingerprint) != at}
+    told = {one.fingerprint: one for one in outside.of(connection, changed)}
+    memory.told = {fingerprint: told.get(fingerprint) or memory.told[fingerprint] for fingerprint in renewed_at}
+    memory.renewed = renewed_at
+    return changed
 
 
 def _beginning(told: OutsideAlert, at: datetime) -> alerts.Row:
@@ -140,8 +191,10 @@ def _other_severity(before: Severity, told: OutsideAlert) -> Because:
     return Because(sentence, "severity_changed", before=str(before), after=str(told.severity), what=what)
 
 
-def _higher(peak: float | None, value: float | None) -> float | None:
-    return max((one for one in (peak, value) if one is not None), default=None)
+def _further(told: OutsideAlert, peak: float | None) -> float | None:
+    """The value furthest beyond the threshold: the lowest where the sender's is a floor."""
+    furthest = min if told.threshold.startswith("<") else max
+    return furthest((one for one in (peak, told.value) if one is not None), default=None)
 
 
 def _entry(

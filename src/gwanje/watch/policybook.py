@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import structlog
 
@@ -12,6 +13,7 @@ from gwanje.errors import GwanjeError
 from gwanje.keep.said import PageSetting
 from gwanje.keep.state import page_settings
 from gwanje.keep.state.base import State
+from gwanje.tell.of_files import OfFile
 from gwanje.tell.policy import Policy, Telling
 from gwanje.tell.together import Place, Together, together
 from gwanje.tell.written import Kept, Text, read
@@ -31,9 +33,16 @@ def _cannot_open(sealed: Mapping[str, str]) -> Mapping[str, str]:
 class Policybook:
     """Receivers and policy by name. `read` takes over what changed; each view of it is whole. Any thread may read and look."""
 
-    def __init__(self, files: Telling | Policy | None = None, opening: Opening = _cannot_open) -> None:
+    def __init__(
+        self,
+        files: Telling | Policy | None = None,
+        opening: Opening = _cannot_open,
+        as_written: Mapping[Place, OfFile] = MappingProxyType({}),
+    ) -> None:
         self.files = files if isinstance(files, Telling) else Telling({}, files or Policy())
         """What the files say."""
+        self.as_written = as_written
+        """The same as it is written there, for people to look at."""
         self._opening = opening
         self._stamp: page_settings.Stamp = ()
         self._reading = threading.Lock()
@@ -84,7 +93,7 @@ class Policybook:
         aside = {**self.now.aside, **unread}
         for (kind, name), why in aside.items():
             if (kind, name) not in self.aside:
-                log.warning("a setting of the page does not count", kind=kind, name=name, reason=why)
+                log.warning("a setting of the page does not count", kind=kind, name=name, reason=str(why))
         self.aside = aside
 
     def _of_page(self, one: PageSetting) -> tuple[Settings | Chosen | None, str]:

@@ -54,7 +54,7 @@ class Judged:
         self.standing = Standing(rule)
         self.failed = ""
         self._thresholds = thresholds
-        self._evaluator = Evaluator(samples, lambda _: self.standing, timedelta())
+        self._evaluator = Evaluator(samples, lambda _: self.standing.open, timedelta())
 
     async def step(self, at: datetime) -> list[Change]:
         """What one evaluation changed. One that fails changes nothing; `failed` says why."""

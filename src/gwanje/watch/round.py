@@ -98,7 +98,7 @@ class Round:
         self._rules_read: datetime | None = None
         self._state = state
         self._book = Book(self._rules)
-        self._evaluator = Evaluator(samples, self._book.standing, delay)
+        self._evaluator = Evaluator(samples, self._book.open, delay)
         self._policybook = policy if isinstance(policy, Policybook) else Policybook(policy)
         self._policy = self._policybook.policy
         self._telling = Telling(self._policy, page_url)
@@ -113,6 +113,7 @@ class Round:
         self._completed: datetime | None = None
         self._waiting = True
         self._outside = False
+        self._outsiders = outside.Outside()
         self._glanced: datetime | None = None
         self._left_out = 0
         self._overran = False
@@ -167,6 +168,7 @@ class Round:
     def forget(self) -> None:
         """Read everything anew from state: another process may have evaluated since."""
         self._book.forget()
+        self._outsiders.forget()
         self._telling.forget()
         self._evaluated.clear()  # what was missed here was evaluated there
         self._ticked = None
@@ -183,7 +185,7 @@ class Round:
     def why(self, rule: str) -> list[Why]:
         """Of each label set of a rule: its value, threshold and state, and why it is so; nothing of a rule not evaluated yet."""
         latest = self._evaluator.latest.get(rule)
-        return explained(latest, self._book.standing(rule)) if latest else []
+        return explained(latest, self._book.standing(rule), self._telling.muters) if latest else []
 
     def own_samples(self) -> Mapping[str, float]:
         """Figures of the rules and alerts."""
@@ -237,8 +239,7 @@ class Round:
             self._book.reword(await reworded(list(new.values()), self._state, self._given))
         for rule, at in due_now:
             if rule.no_data in {"alert", "breach"} and rule.name not in self._evaluated:
-                found = await self._evaluator.before(rule, at, self._thresholds)
-                if found is not None:
+                for found in await self._evaluator.before(rule, at, self._thresholds):
                     self._book.learn(found, at)
 
     async def _given(self, rule: Rule, at: datetime) -> Collection[str] | None:
@@ -248,6 +249,7 @@ class Round:
     def _read_words(self, now: datetime) -> None:
         """Thresholds that people set apart, pipelines that are paused and what is away count from the next round on."""
         with self._state.read() as connection:
+            self._book.read_left(connection)
             overrides = joined(self._places.overrides, set_apart.every(connection))
             left = away(departures.not_over(connection, now), self._places.groups, now)
             self._evaluator.away = left.beside(paused(pauses.unjudged(connection, now)))
@@ -271,11 +273,12 @@ class Round:
         try:
             with self._state.write() as connection:
                 sheet = self._book.step(connection, evaluations, at, departed)
-                told = outside.step(connection, at)
+                told = self._outsiders.step(connection, at)
                 said = self._telling.step(connection, at, (*sheet.touched, *told.changed), sheet.wrote())
-                self._acting.step(connection, at, said.known, said.on_it)
+                self._acting.step(connection, at, said.known, said.on_it, self._book.open)
         except BaseException:
             self._book.forget()
+            self._outsiders.forget()
             self._telling.forget()
             raise
         self._waiting = said.groups > 0

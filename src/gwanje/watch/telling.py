@@ -97,11 +97,15 @@ class Telling:
         self._placing = Placing()
         self._memory: _Memory | None = None
 
+    @property
+    def muters(self) -> mutings.Muters:
+        """What muted which episode at the last step; nothing before the first."""
+        return self._memory.muters if self._memory else {}
+
     def take_over(self, policy: Policy) -> None:
-        """Decide by another policy from now on; the next step looks at every group by it."""
+        """Decide by another policy from now on; the next step reads every group anew, as a receiver may have another name."""
         self._policy = policy
-        if self._memory is not None:
-            self._memory.wakes = _LONG_AGO
+        self._memory = None
 
     def forget(self) -> None:
         """Read everything anew in the next step: what was remembered may not be true."""
@@ -117,14 +121,15 @@ class Telling:
         memory = self._memory or _recalled(connection)
         ways = self._policy.ways(at)
         turned, moved = _refresh(connection, memory, changed, wrote)
-        notices = self._fluttering.step(connection, turned, ways, at)
+        noticed = self._fluttering.step(connection, turned, ways, at, lambda receiver: self._has_room(memory, receiver, at))
         taken, ended = self._acknowledgements(connection, memory, at)
         said = [silence for silence in silences.not_over(connection, at) if silence.holds(at)]
         under = _Circumstances(ways, said, taken, self._fluttering.now())
         after, decided, flagged = list(memory.groups.values()), list[Decided](), list[str]()
         if moved or under != memory.under or at >= memory.wakes:
             after, decided, flagged = self._look(connection, memory, under, at)
-        alone, digests, weather = storm.limit(decided, memory.weather, at, self._policy.messages_a_minute)
+        before = storm.spent(memory.weather, noticed, at)
+        alone, digests, weather = storm.limit(decided, before, at, self._policy.messages_a_minute)
         for message in alone:
             self._messages.put(connection, message, memory.episodes, taken)
         for digest in digests:
@@ -133,7 +138,7 @@ class Telling:
         self._memory = memory
         return Said(
             groups=len(after) + len(weather) + len(self._fluttering.now()),
-            messages=len(alone) + len(digests) + notices,
+            messages=len(alone) + len(digests) + len(noticed),
             known=memory.episodes.values(),
             on_it={episode: one.who for episode, one in taken.items()},
             changed=(*ended, *flagged),
@@ -157,6 +162,9 @@ class Telling:
         turned = mutings.write(connection, memory.episodes, memory.muters, quiet, at)
         memory.muters = quiet
         return after, decided, [*self._flag(connection, memory, muted, decided), *turned]
+
+    def _has_room(self, memory: _Memory, receiver: str, at: datetime) -> bool:
+        return storm.room(memory.weather.get(receiver), at, self._policy.messages_a_minute)
 
     # --- what is known ---
 
@@ -202,16 +210,17 @@ class Telling:
         late = {
             alert.episode: why for message in decided for alert in message.alerts if (why := message.was_muted(alert.episode))
         }
-        changed: dict[str, alerts.Row] = {}
+        changed: dict[tuple[tuple[str, ...], str], list[str]] = {}
         flagged = [id_ for id_, episode in memory.episodes.items() if id_ in muted or id_ in late or episode.muted]
         for id_ in flagged:
             episode = memory.episodes[id_]
             now, was = words(muted.get(id_, ())), late.get(id_, episode.was_muted)
             if episode.ended_at is None and (now != tuple(episode.muted) or was != episode.was_muted):
-                changed[id_] = {"muted": list(now), "was_muted": was}
+                changed.setdefault((now, was), []).append(id_)
                 memory.episodes[id_] = replace(episode, muted=now, was_muted=was)
-        alerts.change_episodes(connection, changed)
-        return list(changed)
+        for (now, was), ids in changed.items():
+            alerts.flag_episodes(connection, ids, now, was)
+        return [id_ for ids in changed.values() for id_ in ids]
 
     def _keep(self, connection: Connection, memory: _Memory, after: Sequence[Group], weather: dict[str, Weather]) -> None:
         """Write down the groups and the weather where they changed, and remember what is needed from now on."""

@@ -18,13 +18,13 @@ def values(counters: FetchCounters, metric: str, label: str) -> dict[str, float]
     return {sample.labels[label]: sample.value for sample in counters.samples(0) if sample.metric == metric}
 
 
-def test_every_outcome_is_there_from_zero_on() -> None:
+def test_e4_every_outcome_is_there_from_zero_on() -> None:
     counters = FetchCounters([("collect", "http")])
     assert values(counters, "gwanje_fetch_total", "outcome") == {"succeeded": 0, "failed": 0, "cancelled": 0}
     assert {sample.value for sample in counters.samples(0)} == {0}
 
 
-def test_a_fetch_counts_once_in_each_series() -> None:
+def test_e4_a_fetch_counts_once_in_each_series() -> None:
     counters = FetchCounters([("collect", "http")])
     counters.count(FETCH)
     counters.count(replace(FETCH, outcome=Outcome.FAILED, latency_ms=30_000.0, rows=0, bytes=0))

@@ -114,6 +114,13 @@ def change_episodes(connection: Connection, changes: Mapping[str, Row]) -> None:
         connection.execute(update(episodes).where(episodes.c.id == bindparam("this")).values(values), rows)
 
 
+def flag_episodes(connection: Connection, ids: Iterable[str], muted: Sequence[str], was_muted: str) -> None:
+    """Say of episodes what mutes them now and what did until they were told; one silence may be over ten thousand."""
+    for part in parts(list(ids)):
+        said = {"muted": list(muted), "was_muted": was_muted}
+        connection.execute(update(episodes).where(episodes.c.id.in_(part)).values(said))
+
+
 def add_transitions(connection: Connection, rows: Sequence[Row]) -> None:
     """Continue stories; what is kept beside each sentence is what it says by code and values, where it has them."""
     said = [{**row, "because": row["because"][:200], "reason": plain(row["because"])} for row in rows]

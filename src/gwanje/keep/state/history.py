@@ -152,6 +152,17 @@ def fired(connection: Connection, since: datetime, until: datetime) -> Iterator[
         yield Fired(**{**row, "severity": Severity(row["severity"])})
 
 
+def last_severities(connection: Connection, identities: Iterable[str]) -> Mapping[str, Severity]:
+    """The severity of the newest episode of each alert, by its identity."""
+    found: dict[str, Severity] = {}
+    for part in parts(list(identities)):
+        wanted = (
+            select(episodes.c.fingerprint, episodes.c.severity).where(episodes.c.fingerprint.in_(part)).order_by(episodes.c.id)
+        )
+        found |= {row.fingerprint: Severity(row.severity) for row in connection.execute(wanted)}
+    return found
+
+
 def acknowledged_at(connection: Connection, ids: Iterable[str]) -> Mapping[str, datetime]:
     """When each of these episodes was first acknowledged, by the audit trail; nothing of those that never were."""
     found: dict[str, datetime] = {}

@@ -171,7 +171,7 @@ def attempted(connection: Connection, claimed: Claimed, worker: str, tried: Trie
     connection.execute(update(outbox).where(outbox.c.id.in_(ids), outbox.c.state == WAITING, *own).values(changes))
     if done:
         accepted.forget(connection, ids)
-    if done and claimed.older:
+    if claimed.older:
         _join(connection, claimed)
 
 
@@ -188,6 +188,18 @@ def expire(connection: Connection, now: datetime) -> list[str]:
     if receivers:
         connection.execute(update(outbox).where(over).values(state=FAILED, done_at=now, error="not sent until its deadline"))
     return receivers
+
+
+def hasten(connection: Connection, now: datetime, longest: timedelta, lease: timedelta) -> None:
+    """Let go of times that no clock of now gave: it was ahead, and was set right.
+
+    A message that nobody tried is due from its beginning, a pause is at most `longest`, and no claim lasts for a `lease`, which
+    leaves room for the clock of another process.
+    """
+    mine = update(outbox).where(outbox.c.state == WAITING)
+    connection.execute(mine.where(outbox.c.claimed_until > now + lease).values(claimed_by=None, claimed_until=None))
+    waits = or_(and_(outbox.c.tries == 0, outbox.c.next_at > now), outbox.c.next_at > now + longest)
+    connection.execute(mine.where(outbox.c.claimed_until.is_(None), waits).values(next_at=now))
 
 
 def became(connection: Connection, key: str) -> RowMapping | None:
@@ -231,7 +243,7 @@ def _following(connection: Connection, first: RowMapping, alone: Collection[str]
 
 
 def _join(connection: Connection, claimed: Claimed) -> None:
-    """A message that was told in the place of older ones is about their episodes, too."""
+    """A message that is told in the place of older ones is about their episodes, too, and so is each attempt to tell it."""
     own = select(outbox_episodes.c.episode).where(outbox_episodes.c.outbox_id == claimed.id)
     known = set(connection.execute(own).scalars())
     more = [{"outbox_id": claimed.id, "episode": episode} for episode in claimed.episodes if episode not in known]

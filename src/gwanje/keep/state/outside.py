@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, bindparam, delete, exists, insert, select, update
 
 from gwanje.keep.said import OutsideAlert
 from gwanje.keep.state.statements import parts
-from gwanje.keep.state.tables import outside
+from gwanje.keep.state.tables import episodes, outside
 from gwanje.model import Severity
 
 
@@ -33,8 +34,24 @@ def of(connection: Connection, fingerprints: Iterable[str]) -> list[OutsideAlert
     return found
 
 
+def ended(connection: Connection, fingerprints: Iterable[str]) -> dict[str, datetime]:
+    """When the last of the lives of each ended."""
+    found: dict[str, datetime] = {}
+    for part in parts(list(fingerprints)):
+        mine = (episodes.c.fingerprint.in_(part), episodes.c.source != "rule", episodes.c.ended_at.is_not(None))
+        wanted = select(episodes.c.fingerprint, episodes.c.ended_at).where(*mine).order_by(episodes.c.ended_at)
+        found.update((row.fingerprint, row.ended_at) for row in connection.execute(wanted))
+    return found
+
+
 def every(connection: Connection) -> list[OutsideAlert]:
     return [_alert(row) for row in connection.execute(select(outside).order_by(outside.c.starts_at)).mappings()]
+
+
+def renewed_at(connection: Connection) -> dict[str, datetime]:
+    """When each was told last, in the order in which they began: cheap to read where there are thousands."""
+    wanted = select(outside.c.fingerprint, outside.c.renewed_at).order_by(outside.c.starts_at)
+    return {row.fingerprint: row.renewed_at for row in connection.execute(wanted)}
 
 
 def any_kept(connection: Connection) -> bool:

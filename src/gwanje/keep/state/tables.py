@@ -349,6 +349,7 @@ deeds = Table(
     Column("episode", String(32), nullable=False, index=True),
     Column("labels", JSON, nullable=False),
     Column("because", Text, nullable=False),
+    Column("reason", JSON),
     Column("dry", Boolean, nullable=False),
     Column("state", String(20), nullable=False, index=True),
     Column("claimed_by", String(64)),
@@ -356,7 +357,7 @@ deeds = Table(
     Column("ended_at", Instant),
     Column("result", Text, nullable=False),
 )
-"""What is done about alerts without asking anybody."""
+"""What is done about alerts without asking anybody. `because` and `reason` are as those of `transitions`."""
 
 departures = Table(
     "departures",

@@ -39,6 +39,12 @@ def answer(value: Any, status: int = 200, headers: dict[str, str] | None = None)
     return Response(msgspec.json.encode(value), status, {"Cache-Control": "no-store", **(headers or {})}, "application/json")
 
 
+def as_file(text: str, name: str) -> Response:
+    """YAML that a browser keeps as a file of this name."""
+    named = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return Response(text, headers=named, media_type="application/yaml")
+
+
 def problem(
     status: int, what: str, *, where: str = "", todo: str = "", headers: dict[str, str] | None = None, said: str = ""
 ) -> Response:

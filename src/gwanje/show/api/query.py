@@ -28,6 +28,7 @@ from gwanje.show.api.in_pieces import InPieces
 from gwanje.show.api.json import TRUNCATED, pieces
 from gwanje.show.api.short_way import Taker
 from gwanje.show.api.waiting import LeftError, while_there
+from gwanje.show.queries import INSTANT, RANGE
 from gwanje.show.rooms import Rooms
 
 _MAX_POINTS = 11_000
@@ -47,13 +48,13 @@ def routes(rooms: Rooms) -> APIRouter:
     @router.post("/api/v1/query")
     async def query(request: Request) -> Response:
         """One PromQL query at one instant: `query`, `time` (default now), `timeout`, `limit` of series."""
-        return await in_prometheus_form(rooms, request, asked.instant, answered=answered)
+        return await _counted(rooms, request, INSTANT, asked.instant)
 
     @router.get("/api/v1/query_range")
     @router.post("/api/v1/query_range")
     async def query_range(request: Request) -> Response:
         """One PromQL query over time: `query`, `start`, `end`, `step`, `timeout`, `limit`; at most 11,000 points a series."""
-        return await in_prometheus_form(rooms, request, asked.range, answered=answered)
+        return await _counted(rooms, request, RANGE, asked.range)
 
     @router.get("/api/v1/series")
     @router.post("/api/v1/series")
@@ -85,12 +86,23 @@ def takers(rooms: Rooms) -> Mapping[str, Taker]:
     asked = _Asked(rooms)
 
     async def query(request: Request, _who: Who) -> Response:
-        return await in_prometheus_form(rooms, request, asked.instant, answered=answered)
+        return await _counted(rooms, request, INSTANT, asked.instant)
 
     async def query_range(request: Request, _who: Who) -> Response:
-        return await in_prometheus_form(rooms, request, asked.range, answered=answered)
+        return await _counted(rooms, request, RANGE, asked.range)
 
     return {"/api/v1/query": query, "/api/v1/query_range": query_range}
+
+
+async def _counted(
+    rooms: Rooms, request: Request, kind: str, ask: Callable[[QueryParams], Coroutine[Any, Any, Answer]]
+) -> Response:
+    """The answer to a query, which is counted with how it ended and how long it took."""
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    response = await in_prometheus_form(rooms, request, ask, answered=answered)
+    rooms.queries.note(kind, response.status_code, clock() - began)
+    return response
 
 
 class _Asked:

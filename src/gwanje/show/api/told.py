@@ -17,6 +17,7 @@ from starlette.responses import Response
 from gwanje.config import Duration
 from gwanje.errors import BadInput
 from gwanje.judge import lifecycle
+from gwanje.judge.rules.threshold import Threshold
 from gwanje.keep.said import OutsideAlert
 from gwanje.keep.state.people import Scope, Who
 from gwanje.model import Severity
@@ -171,7 +172,7 @@ def _of(told: Told, now: datetime, who: Who) -> OutsideAlert:
         ends_at=now if told.resolved else None,
         expires_at=None if told.resolved else now + told.expires_in,
         value=told.value,
-        threshold=f">= {threshold:g}" if isinstance(threshold, float) else (threshold or "")[:60],
+        threshold=str(Threshold(">=", threshold)) if isinstance(threshold, float) else (threshold or "")[:60],
         annotations={"message": told.message, "sent_by": who.name},
         url=told.link,
     )

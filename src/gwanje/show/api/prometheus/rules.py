@@ -94,7 +94,7 @@ class _Asked:
 
     def _rule(self, rule: Rule, latest: Evaluation | None, open_: Iterable[Episode], *, with_alerts: bool) -> dict[str, Any]:
         own = [_alert(episode) for episode in open_ if episode.rule == rule.name]
-        failed = latest.failed if latest else ""
+        failed = str(latest.failed) if latest else ""
         return {
             "state": max((alert["state"] for alert in own), key=_STATES.index, default=_STATES[0]),
             "name": rule.name,
