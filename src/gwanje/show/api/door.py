@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
 
 from fastapi import HTTPException
 
@@ -13,7 +16,11 @@ from gwanje.keep.state.people import Who
 from gwanje.show.rooms import Rooms
 from gwanje.wire.columns import Columns
 
-_REMEMBERED_KEYS = 200_000
+Read = TypeVar("Read")
+
+_REMEMBERED_KEYS: Final = 200_000
+_LARGE: Final = 2 << 20
+"""A body of so many bytes is nothing that others wait for."""
 
 
 class Door:
@@ -22,7 +29,13 @@ class Door:
     def __init__(self, rooms: Rooms) -> None:
         self.rooms = rooms
         self.places = asyncio.Semaphore(rooms.bodies_in_flight)
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="bodies")
         self._own: OrderedDict[tuple[str, str, bytes], bool] = OrderedDict()
+
+    async def read(self, body: bytes, decode: Callable[[bytes], Read]) -> Read:
+        """Decode a body in a thread. Side by side they would only wait for the interpreter, so one comes after the other."""
+        threads = self._reading if len(body) < _LARGE else None
+        return await asyncio.get_running_loop().run_in_executor(threads, decode, body)
 
     async def store(self, columns: Columns, who: Who) -> Appended:
         """Hand a decoded body to the stores. HTTPException 403 for a series this key may not write; then nothing was kept."""

@@ -86,7 +86,8 @@ class Lines:
         async with self._door.places:
             body = await request.body()
             try:
-                decoded = await asyncio.to_thread(self._decode, body, precision, gzipped=encoding == "gzip")
+                decode = partial(self._decode, precision=precision, gzipped=encoding == "gzip")
+                decoded = await self._door.read(body, decode)
                 appended = await self._door.store(decoded.columns, who)
             except GwanjeError as error:
                 return refusal(of_error(error).status_code, str(error), 0)
@@ -96,7 +97,7 @@ class Lines:
                 return Response(status_code=204)
             return refusal(400, *await asyncio.to_thread(_what_is_bad, decoded, appended))
 
-    def _decode(self, body: bytes, precision: str, *, gzipped: bool) -> Decoded:
+    def _decode(self, body: bytes, *, precision: str, gzipped: bool) -> Decoded:
         plain = unpacked(body, self._limits) if gzipped else body
         return decode(plain, precision, self._door.rooms.now_ms(), self._limits, self._layouts)
 

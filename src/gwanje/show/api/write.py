@@ -60,7 +60,7 @@ async def _take(door: Door, request: Request, who: Who) -> Response:
     async with door.places:
         if message == _VERSION_2:
             return await _take_2(door, await request.body(), who)
-        columns = await asyncio.to_thread(decode, await request.body())
+        columns = await door.read(await request.body(), decode)
         appended = await door.store(columns, who)
         # A series has samples, histograms or exemplars: only where one has no samples the body is looked at again.
         histograms = 0 if columns.counts.all() else await asyncio.to_thread(native, columns.body)
@@ -77,7 +77,7 @@ def _message(content_type: str) -> str:
 
 
 async def _take_2(door: Door, body: bytes, who: Who) -> Response:
-    request = await asyncio.to_thread(v2.decode, body)
+    request = await door.read(body, v2.decode)
     appended = _with_histograms(await door.store(request.columns, who), request.histograms)
     answer = _answer(appended)
     # What was there before is written, too: a sender that repeats a batch shall not take it for lost.
