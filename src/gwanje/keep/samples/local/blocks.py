@@ -54,6 +54,8 @@ class Block:
     """The row at which each row group begins, and the end."""
     firsts: Offsets
     """The first series of each row group, and the end."""
+    ends: Times
+    """When the newest sample of each row group was."""
     file: Any
     """Open, so that a query reads on when the block is deleted; read in place of mapped: pages of a map count as ours."""
     cache: Cache
@@ -106,7 +108,8 @@ class Block:
 
     def with_cache(self, cache: Cache) -> Block:
         """The same block, to be read once from front to back, past the cache that queries use."""
-        stretches = Stretches(np.diff(self.offsets), *_NOTHING, self.decimals)
+        newest = np.repeat(self.ends, np.diff(self.firsts))
+        stretches = Stretches(np.diff(self.offsets), newest, np.zeros(len(newest)), self.decimals)
         return replace(open_block(self.path, self.in_file_order, stretches, cache), packs=False)
 
     def keys(self) -> tuple[Any, Any]:
@@ -131,12 +134,17 @@ class Block:
             return *columns[0], low, high
         return np.concatenate([one[0] for one in columns]), np.concatenate([one[1] for one in columns]), low, high
 
-    def part(self, place: NDArray[np.int64]) -> OfGroups:
-        """What the block holds of the series at these places of the file, packed; -1 is a series that it does not hold."""
+    def part(self, place: NDArray[np.int64], after_ms: int) -> OfGroups:
+        """What the block holds of the series at these places of the file, packed; -1 is a series that it does not hold.
+
+        Row groups without a sample after `after_ms` are left out.
+        """
         there = np.flatnonzero(place >= 0)
+        group_of = np.searchsorted(self.firsts, place[there], side="right") - 1
+        late = self.ends[group_of] > after_ms
+        there, group_of = there[late], group_of[late]
         if not len(there):
             return OfGroups.of([], len(place))
-        group_of = np.searchsorted(self.firsts, place[there], side="right") - 1
         if (group_of[1:] < group_of[:-1]).any():
             order = np.argsort(group_of, kind="stable")
             there, group_of = there[order], group_of[order]
@@ -233,6 +241,7 @@ def open_block(path: Path, ids: Ids, stretches: Stretches, cache: Cache) -> Bloc
         raise _damaged(path, f"holds {sum(sizes)} samples, its series have {offsets[-1]}")
     order = None if (ids[1:] > ids[:-1]).all() else np.argsort(ids, kind="stable")
     groups = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+    firsts = np.searchsorted(offsets, groups)
     return Block(
         path=path,
         identity=next(_identities),
@@ -243,7 +252,8 @@ def open_block(path: Path, ids: Ids, stretches: Stretches, cache: Cache) -> Bloc
         order=order,
         decimals=stretches.decimals,
         groups=groups,
-        firsts=np.searchsorted(offsets, groups),
+        firsts=firsts,
+        ends=np.maximum.reduceat(stretches.newest_ms, firsts[:-1]),
         file=file,
         cache=cache,
     )
@@ -257,7 +267,6 @@ def sharing(block: Block, other: Block) -> Block:
 
 
 _identities = itertools.count()
-_NOTHING = (np.empty(0, np.int64), np.empty(0, np.float64))
 
 
 def _series(path: Path, *columns: str) -> list[Any]:

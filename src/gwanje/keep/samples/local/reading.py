@@ -128,7 +128,7 @@ class Lying:
         return [Tile(dense(order[span]), partial(self._laid, ids, span, placed, origin)) for span in spans]
 
     def _laid(self, ids: Ids, span: slice, placed: Sequence[_Placed], origin: Origin) -> Samples:
-        laid = together([one.part(span) for one in placed], self._start_ms, self._end_ms, origin)
+        laid = together([one.part(span, self._start_ms) for one in placed], self._start_ms, self._end_ms, origin)
         return self._assembled(ids[span], [one.source for one in placed], "last") if laid is None else laid
 
     def _few(self) -> Few | None:
@@ -204,9 +204,10 @@ class _Placed(NamedTuple):
     source: Run | Block
     place: NDArray[np.int64]
 
-    def part(self, span: slice) -> Part:
+    def part(self, span: slice, after_ms: int) -> Part:
+        """What the source holds of some of the series; perhaps without what lies before `after_ms`."""
         if isinstance(self.source, Block):
-            return self.source.part(self.place[span])
+            return self.source.part(self.place[span], after_ms)
         low, high = stretches(self.source.offsets, self.place[span])
         return OfColumns(self.source.times, self.source.values, low, high - low)
 
