@@ -11,7 +11,8 @@ import pytest
 from gwanje.keep import promql
 from gwanje.keep.promql import Matcher
 from gwanje.keep.promql.values import Matrix, Vector
-from gwanje.keep.samples.local import LocalSamples
+from gwanje.keep.samples.local import LocalSamples, making
+from gwanje.keep.samples.local.blocks import Block
 from gwanje.keep.samples.local.chosen import Remembered
 from gwanje.keep.samples.local.index import Index
 from gwanje.keep.samples.local.packed import pack
@@ -194,3 +195,29 @@ def test_a_series_that_comes_while_a_selector_is_looked_up_is_chosen_once() -> N
     remembered.by(asked)
     assert sorted(remembered.by(asked).ids.tolist()) == [0, 1]
     assert len(remembered.by(asked).names.rows) == 2
+
+
+async def test_row_groups_whose_samples_lie_before_the_range_are_not_read(
+    reopen: Reopen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(making, "_ROWS_OF_GROUP", 100)
+    store = reopen()
+    for minute in range(100):  # the first five series are gone after fifty minutes, when the others come
+        there = range(5) if minute < 50 else range(5, 10)
+        at_ms = NOW_MS + minute * 60_000
+        await store.append(decode(body_of([(series("m", i=str(number)), [(at_ms, 1.5)]) for number in there])), at_ms)
+    await store.write_block()
+    read: list[list[int]] = []
+    columns = Block._columns
+
+    def noted(block: Block, groups: list[int], column: str) -> list[Any]:
+        read.append(groups)
+        return columns(block, groups, column)
+
+    monkeypatch.setattr(Block, "_columns", noted)
+    late = await store.instant("count(count_over_time(m[40m]))", NOW_MS + 99 * 60_000)
+    assert isinstance(late, Vector)
+    assert (late.values.tolist(), read) == ([5.0], [[2, 3, 4]])
+    early = await store.instant("count(count_over_time(m[40m]))", NOW_MS + 49 * 60_000)
+    assert isinstance(early, Vector)
+    assert (early.values.tolist(), read) == ([5.0], [[2, 3, 4], [0, 1]])
