@@ -111,9 +111,14 @@ def moot(episode: Episode | None, *, somebody_on_it: bool) -> str:
     """Why what was decided about an alert is not done any more: it may have waited behind another deed, or through a restart."""
     if episode is None or episode.ended_at is not None:
         return "the alert is over"
+    return quiet(episode, "somebody" if somebody_on_it else "")
+
+
+def quiet(episode: Episode, on_it: str) -> str:
+    """Why nothing is done about an alert that is not over; empty where nothing keeps from it. `on_it` is who acknowledged it."""
     if episode.state != _FIRING:
         return f"nobody knows: it is {episode.state}"
-    return ", ".join(episode.muted) or ("somebody is on it" if somebody_on_it else "")
+    return ", ".join(episode.muted) or (f"{on_it} is on it" if on_it else "")
 
 
 def _lately(action: Action, one: Done, now: datetime) -> bool:

@@ -8,9 +8,9 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from gwanje.act.deciding import Done, Trouble, decide
+from gwanje.act.deciding import Done, Trouble, decide, quiet
 from gwanje.act.spec import Action
-from gwanje.judge.lifecycle import Instance, State
+from gwanje.judge.lifecycle import Instance
 from gwanje.keep.state import deeds
 from gwanje.keep.state.alerts import Episode
 
@@ -66,11 +66,6 @@ class Acting:
 
 def _trouble(episode: Episode, instance: Instance | None, on_it: str, at: datetime) -> Trouble:
     """An alert that fires on although its data stopped is kept so by its rule: nobody sees it, and nothing is done."""
-    quiet = ", ".join(episode.muted)
-    if episode.state != State.FIRING:
-        quiet = f"nobody knows: it is {episode.state}"
-    elif instance is not None and instance.last_seen:
-        quiet = f"nobody knows: {instance.last_seen}"
-    elif on_it:
-        quiet = f"{on_it} is on it"
-    return Trouble(episode.id, episode.rule, episode.labels, episode.severity, episode.fired_at or at, quiet)
+    unseen = f"nobody knows: {instance.last_seen}" if instance is not None and instance.last_seen else ""
+    why = quiet(episode, on_it) or unseen
+    return Trouble(episode.id, episode.rule, episode.labels, episode.severity, episode.fired_at or at, why)

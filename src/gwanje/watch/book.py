@@ -226,7 +226,8 @@ class Book:
     def _resume(self, connection: Connection, sheet: Sheet) -> _Memory:
         """Take up what was left: end what no rule wants any more, and forgive the outage."""
         judged_at = alerts.judged_at(connection)
-        kept = [instance_of(row) for row in alerts.open_instances(connection)]
+        self.read_left(connection)
+        kept = [instance for own in self._left.values() for instance in own.values()]
         episodes = {one.id: one for one in alerts.fired_or_named(connection, [one.episode for one in kept], fired=False)}
         memory = _Memory({name: Standing(rule) for name, rule in self._rules.items()}, Standing(RULE_ERROR))
         for one in kept:
