@@ -201,12 +201,9 @@ async def open_house(folder: Folder) -> AsyncIterator[House]:
         transport: Sender = folder.transport.create(world)
         stack.push_async_callback(transport.close)
         prepared = [declared.prepare(world) for declared in folder.pipelines]
-        receivers = {name: chosen.create(replace(world, state=state)) for name, chosen in folder.receivers.items()}
-        reach = Reach(folder.main.page_reaches)
-        abroad = replace(world, state=state, http=await stack.enter_async_context(http.open_session(reach=reach)), reach=reach)
         policybook = Policybook(Telling(folder.receivers, folder.policy), Sealing(folder.path).open, folder.settings)
         await asyncio.to_thread(policybook.read, state)
-        delivery = Delivery(state, receivers, updates, worker_id=worker, clock=now)
+        delivery, receivers = await _tellers(folder, replace(world, state=state), policybook, updates, worker=worker, stack=stack)
         turns = _turns(state, holder, stack)
         hands = replace(world, state=state, pipelines=frozenset(one.name for one in prepared))
         doers = {declared.action.name: declared.kind.create(hands) for declared in folder.actions}
@@ -232,13 +229,24 @@ async def open_house(folder: Folder) -> AsyncIterator[House]:
             recorder=Recorder(folder.recordings, samples, ingest, clock=now),
             policybook=policybook,
             delivery=delivery,
-            receivers=Receivers(policybook, delivery, files=receivers, create=lambda chosen: chosen.create(abroad)),
+            receivers=receivers,
             worker=Worker(state, doers, updates, worker_id=worker, clock=now),
             reports=_reports(folder, state, updates, round_),
             started=now(),
             sharing=sharing,
             holder=holder,
         )
+
+
+async def _tellers(
+    folder: Folder, world: World, policybook: Policybook, updates: Updates, *, worker: str, stack: AsyncExitStack
+) -> tuple[Delivery, Receivers]:
+    """Those who tell people. Receivers of the page reach no further than the folder allows."""
+    files = {name: chosen.create(world) for name, chosen in folder.receivers.items()}
+    reach = Reach(folder.main.page_reaches)
+    abroad = replace(world, http=await stack.enter_async_context(http.open_session(reach=reach)), reach=reach)
+    delivery = Delivery(world.state, files, updates, worker_id=worker, clock=now)
+    return delivery, Receivers(policybook, delivery, files=files, create=lambda chosen: chosen.create(abroad))
 
 
 def _remote(folder: Folder) -> bool:
