@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from gwanje.act.spec import Action
 from gwanje.act.worker import Worker
 from gwanje.judge.rules.spec import Rule
 from gwanje.keep.said import Acknowledgement, Silence
-from gwanje.keep.state import acknowledgements, alerts, deeds, silences, sqlite
+from gwanje.keep.state import acknowledgements, alerts, deeds, silences
 from gwanje.keep.state.base import State
 from gwanje.kinds import World
 from gwanje.model import Severity, to_ms
@@ -26,14 +25,6 @@ from gwanje.watch.round import Round
 NOW = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
 RULE = Rule.model_validate({"name": "web down", "expr": "up", "critical": "<= 0", "interval": "10s"})
 RESTART: dict[str, Any] = {"name": "restart", "rules": ["web down"], "cool_down": "1m", "stop_after": 2}
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    state = sqlite.create(sqlite.Settings(), World(tmp_path))
-    state.migrate()
-    yield state
-    state.close()
 
 
 def _at(seconds: float) -> datetime:

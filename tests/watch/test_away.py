@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gwanje.judge.rules.spec import Rule
 from gwanje.keep.said import Departure
-from gwanje.keep.state import alerts, departures, sqlite
+from gwanje.keep.state import alerts, departures
 from gwanje.keep.state.base import State
-from gwanje.kinds import World
 from gwanje.model import to_ms
 from gwanje.tell.policy import Policy
 from gwanje.tell.spec import Route
@@ -80,14 +77,6 @@ def alerts_of(row: Any) -> tuple[str, str, list[str]]:
     message = json.loads(row) if isinstance(row, str) else row
     every = message["alerts"]
     return message["reason"], every[0]["ended_because"], sorted(one["labels"]["host"] for one in every)
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    made = sqlite.create(sqlite.Settings(), World(tmp_path))
-    made.migrate()
-    yield made
-    made.close()
 
 
 async def test_n5_a_planned_stop_raises_nothing_though_another_still_says_that_it_is_down(state: State) -> None:

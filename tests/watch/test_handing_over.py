@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from random import Random
 
 import pytest
 from sqlalchemy import select
 
-from gwanje import kinds
 from gwanje.judge.rules.spec import Rule
-from gwanje.keep.state import alerts, sqlite
+from gwanje.keep.state import alerts
 from gwanje.keep.state.base import State
 from gwanje.keep.state.tables import outbox
 from gwanje.model import to_ms
@@ -61,14 +59,6 @@ class Process:
         if mine:
             await self.round.once(now)
         return mine
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    made = sqlite.create(sqlite.Settings(), kinds.World(tmp_path))
-    made.migrate()
-    yield made
-    made.close()
 
 
 async def _story(state: State, rule: Mapping[str, object], values: Mapping[range, float]) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +10,9 @@ from sqlalchemy import select
 
 from gwanje.judge import lifecycle
 from gwanje.keep.said import Acknowledgement, OutsideAlert, Silence
-from gwanje.keep.state import acknowledgements, alerts, outside, silences, sqlite
+from gwanje.keep.state import acknowledgements, alerts, outside, silences
 from gwanje.keep.state.base import State
 from gwanje.keep.state.tables import outbox
-from gwanje.kinds import World
 from gwanje.model import Severity
 from gwanje.tell.message import from_plain
 from gwanje.tell.notifiers.base import Notification
@@ -26,14 +23,6 @@ from gwanje.watch.outside import take
 from gwanje.watch.round import Round
 
 NOW = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    state = sqlite.create(sqlite.Settings(), World(tmp_path))
-    state.migrate()
-    yield state
-    state.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from gwanje.act.spec import Action
 from gwanje.act.worker import Worker
 from gwanje.judge.rules.spec import Rule
 from gwanje.keep.said import Pause
-from gwanje.keep.state import alerts, deeds, pauses, sqlite
+from gwanje.keep.state import alerts, deeds, pauses
 from gwanje.keep.state.base import State
 from gwanje.kinds import World
 from gwanje.model import to_ms
@@ -65,14 +64,6 @@ class Site:
         with self.state.read() as connection:
             every = alerts.episode_page(connection, alerts.Wanted()).episodes
             return [(one.labels["pipeline"], one.ended_because) for one in every if one.ended_at is not None]
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    state = sqlite.create(sqlite.Settings(), World(tmp_path))
-    state.migrate()
-    yield state
-    state.close()
 
 
 async def test_n5_a_paused_pipeline_raises_nothing_and_others_do(state: State) -> None:

@@ -6,7 +6,7 @@ that are killed `tests/e2e/test_peers.py` and `tests/e2e/test_stories.py`; the s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,9 +19,8 @@ from gwanje.app import packs
 from gwanje.errors import RetryLater
 from gwanje.judge.rules.spec import Rule
 from gwanje.keep.said import Silence
-from gwanje.keep.state import alerts, silences, sqlite
+from gwanje.keep.state import alerts, silences
 from gwanje.keep.state.base import State
-from gwanje.kinds import World
 from gwanje.model import Severity, to_ms
 from gwanje.tell.delivery import Delivery
 from gwanje.tell.policy import Policy
@@ -35,14 +34,6 @@ NOW = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
 HIGH = Rule.model_validate({"name": "cpu high", "expr": "cpu", "critical": ">= 0.9", "interval": "15s"})
 AT_ONCE: Mapping[str, Any] = {"receiver": "ops", "group_by": ["rule", "host"], "group_wait": "0s", "group_interval": "0s"}
 NIGHT = Window.model_validate({"name": "night", "zone": "UTC", "from": "02:00", "to": "03:10"})
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    state = sqlite.create(sqlite.Settings(), World(tmp_path))
-    state.migrate()
-    yield state
-    state.close()
 
 
 @dataclass

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pytest
 from sqlalchemy import select
 
 from gwanje.errors import RetryLater
-from gwanje.keep.state import alerts, sqlite
+from gwanje.keep.state import alerts
 from gwanje.keep.state.base import State
 from gwanje.keep.state.tables import attempts, outbox
-from gwanje.kinds import World
 from gwanje.tell.delivery import Delivery
 from gwanje.tell.message import from_plain
 from gwanje.tell.notifiers import webhook
@@ -26,14 +22,6 @@ from gwanje.watch.reports import Heartbeat, Reports, Summary
 
 SEOUL = ZoneInfo("Asia/Seoul")
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=SEOUL)
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    state = sqlite.create(sqlite.Settings(), World(tmp_path))
-    state.migrate()
-    yield state
-    state.close()
 
 
 def _reports(state: State, **given: Any) -> Reports:

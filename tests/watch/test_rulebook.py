@@ -1,16 +1,12 @@
 """Rules that change while others go on: who is judged by what, and what goes on as if nothing had happened."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
-from gwanje import kinds
 from gwanje.judge.rules.spec import Rule
-from gwanje.keep.state import alerts, page_rules, sqlite
+from gwanje.keep.state import alerts, page_rules
 from gwanje.keep.state.base import State
 from gwanje.keep.state.revised import Word
 from gwanje.model import to_ms
@@ -22,14 +18,6 @@ from gwanje.watch.rulebook import Rulebook
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 SLOW = {"name": "slow", "expr": "cpu", "warning": ">= 0.8", "for": "20m", "interval": "1m"}
 PAGE = {"name": "of the page", "expr": "cpu", "critical": ">= 0.8", "interval": "1m"}
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    state = sqlite.create(sqlite.Settings(), kinds.World(tmp_path))
-    state.migrate()
-    yield state
-    state.close()
 
 
 class Story:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,10 +14,9 @@ from gwanje.act.spec import Action
 from gwanje.judge import lifecycle
 from gwanje.judge.rules.spec import Rule
 from gwanje.keep.said import Acknowledgement, OutsideAlert, Silence
-from gwanje.keep.state import acknowledgements, alerts, deeds, history, silences, sqlite
+from gwanje.keep.state import acknowledgements, alerts, deeds, history, silences
 from gwanje.keep.state.base import State
 from gwanje.keep.state.tables import outbox
-from gwanje.kinds import World
 from gwanje.model import Severity, to_ms
 from gwanje.tell.escalation import Escalation
 from gwanje.tell.flapping import Limits
@@ -35,14 +33,6 @@ from gwanje.watch.round import Round
 
 NOW = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
 ROUTE = Route.model_validate({"receiver": "ops", "group_by": ["rule", "host"], "group_wait": "0s", "group_interval": "0s"})
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    state = sqlite.create(sqlite.Settings(), World(tmp_path))
-    state.migrate()
-    yield state
-    state.close()
 
 
 def _at(seconds: float) -> datetime:

@@ -1,16 +1,13 @@
 """Of two processes on one state one evaluates; the other goes on when that one is gone."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from gwanje import kinds
 from gwanje.errors import RetryLater
-from gwanje.keep.state import leases, sqlite
+from gwanje.keep.state import leases
 from gwanje.keep.state.base import State
 from gwanje.keep.state.tables import settings
 from gwanje.watch.turns import LASTS, Turns
@@ -42,14 +39,6 @@ class Watcher:
 
     def _begins(self) -> None:
         self.began += 1
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    made = sqlite.create(sqlite.Settings(), kinds.World(tmp_path))
-    made.migrate()
-    yield made
-    made.close()
 
 
 @pytest.fixture
