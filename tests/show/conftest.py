@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from gwanje.app import folder as folders
 from gwanje.app import packs
@@ -32,12 +32,18 @@ class Site:
 
     house: House
     live: Live
-    app: FastAPI
+    app: ASGIApp
 
     def client(self, **headers: str) -> httpx.AsyncClient:
         """Somebody on the network, not signed in."""
         transport = httpx.ASGITransport(app=self.app, client=("127.0.0.1", 50000), raise_app_exceptions=False)
         return httpx.AsyncClient(transport=transport, base_url=ADDRESS, headers=headers)
+
+    async def paths(self) -> dict[str, dict[str, object]]:
+        """Every path and its methods, as the API describes itself."""
+        async with self.with_key(Scope.READ) as client:
+            described: dict[str, dict[str, object]] = (await client.get("/api/openapi.json")).json()["paths"]
+        return described
 
     def with_key(self, *scopes: Scope, host: str | None = None) -> httpx.AsyncClient:
         """A program with a key."""

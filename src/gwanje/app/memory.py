@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
+_BETWEEN_SEARCHES = (10_000, 20, 50)
+"""New things for a search among them, such searches for one among older ones, and those for one among all."""
 
 
 def give_back() -> None:
@@ -25,3 +28,14 @@ def give_back() -> None:
         _MMAP_THRESHOLD, 4 << 20
     )  # what a query works on piece by piece stays: new pages for each would cost it half its time
     mallopt(_TRIM_THRESHOLD, 16 << 20)
+
+
+def settle() -> None:
+    """Take everything that is there now for here to stay. To be called when a process has everything that it lives with.
+
+    The search for garbage otherwise goes through modules, tables and routes again and again: a tenth of the event loop's time.
+    What is made later is searched as seldom as fits a process that makes ten thousand things a second.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_BETWEEN_SEARCHES)

@@ -18,7 +18,7 @@ import uvloop
 from sqlalchemy.exc import SQLAlchemyError
 
 from gwanje.app import folder as folders
-from gwanje.app import lock, log, packs
+from gwanje.app import lock, log, memory, packs
 from gwanje.app.clock import now
 from gwanje.app.folder import Folder
 from gwanje.app.house import House, open_house
@@ -68,6 +68,7 @@ async def _run(folder: Folder, door: socket.socket, tools: socket.socket) -> int
         async with _loops(house, live), _server(app, door, tools, live) as server:
             _say_where(house, door)
             _warn(folder)
+            memory.settle()
             await _until_asked_to_stop(server)
             live.stop()
     events.info("stopped")

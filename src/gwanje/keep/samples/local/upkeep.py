@@ -14,6 +14,7 @@ import structlog
 from gwanje.errors import Damaged, StoreFull
 from gwanje.keep.samples.local import making
 from gwanje.keep.samples.local.admission import NEVER
+from gwanje.keep.samples.local.behind import give_way
 from gwanje.keep.samples.local.compaction import Closing, Compaction, held_back
 from gwanje.keep.samples.local.forgetting import Forgetting
 from gwanje.keep.samples.local.generations import Name
@@ -131,12 +132,14 @@ class Upkeep:
         self._compact.set()
 
     def keep_house(self) -> None:
+        give_way()
         while not self._closing.is_set():
             self._work.wait(timeout=10 if self._leaving_until else None)  # a block that failed is tried again
             self._work.clear()
             logged(self._write_leaving, "the head could not be written into a block; it stays in memory and in the log")
 
     def keep_compact(self) -> None:
+        give_way()
         while not self._closing.is_set():
             self._compact.wait()
             self._compact.clear()
