@@ -60,3 +60,17 @@ async def test_a_query_in_a_form_is_read_up_to_the_limit_of_bodies(site: Site) -
 async def _in_parts(count: int) -> AsyncIterator[bytes]:
     for _ in range(count):
         yield b"x" * (1 << 20)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/query", "/api/v1/alerts"])
+async def test_a_mistake_of_ours_before_the_framework_is_answered_as_one_within_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    def lost(_connection: object, _key: str) -> None:
+        raise OSError("the state is away")
+
+    monkeypatch.setattr("gwanje.show.api.gate.people.by_key", lost)
+    async with site.with_key(Scope.READ) as client:
+        answer = await client.get(path, params={"query": "1"})
+    assert answer.status_code == 500
+    assert answer.json()["error"]["reason"]["code"] == "our_mistake"
