@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from gwanje.collect.discovery.base import ADDRESS, Target
+from gwanje.collect.discovery.kube_access import Pem
 from gwanje.collect.discovery.kubernetes import Kubernetes, Settings, create
 from gwanje.kinds import World
 from tests.collect.discovery.kube_api import KubeApi
+from tests.collect.discovery.test_kube_access import kubeconfig
 from tests.collect.discovery.test_kube_targets import pod
 
 PODS = "/api/v1/pods"
@@ -157,9 +160,47 @@ async def test_endpoints_know_their_service_and_pods(api: KubeApi, discovery: Ca
 def test_within_a_cluster_nothing_but_the_role_is_needed(tmp_path: Path) -> None:
     found = create(Settings.model_validate({"role": "pod"}), World(tmp_path))
     account = "/var/run/secrets/kubernetes.io/serviceaccount"
-    assert found._who() == ("", f"{account}/token")
+    access = found._access()
+    assert (access.token_file, access.authority) == (f"{account}/token", Pem(f"{account}/ca.crt"))
     with pytest.raises(FileNotFoundError):
-        found._context()
+        access.tls()
+
+
+async def test_a_kubeconfig_says_where_the_api_is_and_who_asks(api: KubeApi, tmp_path: Path) -> None:
+    await api.put(PODS, pod("web-1"))
+    file = tmp_path / "config"
+    file.write_text(yaml.safe_dump(kubeconfig({"server": api.url}, {"token": "s3cret"})), encoding="utf-8")
+    found = create(Settings.model_validate({"role": "pod", "kubeconfig_file": str(file)}), World(tmp_path))
+    assert addresses(await anext(found.changes())) == ["10.0.0.1:8080"]
+    assert api.asked[0].headers["Authorization"] == "Bearer s3cret"
+
+
+async def test_a_kubeconfig_that_cannot_be_used_is_trouble_until_it_can(api: KubeApi, tmp_path: Path) -> None:
+    file = tmp_path / "config"
+    settings = Settings.model_validate({"role": "pod", "kubeconfig_file": str(file)})
+    found = create(settings.model_copy(update={"retry_interval": timedelta(milliseconds=10)}), World(tmp_path))
+    waiting = asyncio.ensure_future(anext(found.changes()))
+    while not found.trouble:  # noqa: ASYNC110 -- nobody tells of trouble
+        await asyncio.sleep(0.001)
+    assert found.trouble.startswith(f"{file} cannot be used: ")
+    await asyncio.to_thread(file.write_text, yaml.safe_dump(kubeconfig({"server": api.url})), "utf-8")
+    assert await waiting == []
+    assert found.trouble == ""
+
+
+async def test_labels_of_the_node_and_the_namespace_are_attached_and_followed(
+    api: KubeApi, discovery: Callable[..., Kubernetes]
+) -> None:
+    await api.put(PODS, pod("web-1"))
+    await api.put("/api/v1/nodes", {"metadata": {"name": "node-1", "labels": {"zone": "a"}}})
+    await api.put("/api/v1/namespaces", {"metadata": {"name": "shop", "labels": {"team": "ops"}}})
+    changes = discovery(attach_metadata={"node": True, "namespace": True}).changes()
+    (target,) = await anext(changes)
+    of = "__meta_kubernetes_"
+    assert (target[of + "node_label_zone"], target[of + "namespace_label_team"]) == ("a", "ops")
+    await api.put("/api/v1/nodes", {"metadata": {"name": "node-1", "labels": {"zone": "b"}}})
+    (target,) = await anext(changes)
+    assert target[of + "node_label_zone"] == "b"
 
 
 def test_prometheus_s_spelling_means_the_same() -> None:
@@ -179,7 +220,11 @@ def test_prometheus_s_spelling_means_the_same() -> None:
     [
         pytest.param({"role": "planet"}, "role", id="a role that is none"),
         pytest.param({"role": "pod", "api_server": "k:6443"}, "write https://host:port", id="no URL"),
-        pytest.param({"role": "pod", "kubeconfig_file": "/x"}, "kubeconfig_file", id="what is not read"),
+        pytest.param(
+            {"role": "pod", "kubeconfig_file": "/x", "api_server": "https://k"}, "`kubeconfig_file` says `api_server`", id="twice"
+        ),
+        pytest.param({"role": "service", "attach_metadata": {"node": True}}, "no node for the role service", id="no node"),
+        pytest.param({"role": "node", "attach_metadata": {"namespace": True}}, "no namespace for the role", id="no namespace"),
         pytest.param({"role": "pod", "retry_interval": "0s"}, "retry_interval", id="no pause"),
     ],
 )

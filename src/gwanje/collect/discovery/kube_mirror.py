@@ -17,6 +17,7 @@ from typing import Any, Final
 import aiohttp
 import structlog
 
+from gwanje.collect.discovery.kube_access import Access
 from gwanje.collect.words import in_words
 from gwanje.errors import BadInput
 from gwanje.http import read_limited
@@ -52,23 +53,23 @@ class GoneError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """Where a Kubernetes API is, and who asks."""
+    """A Kubernetes API that can be asked. Its token's file is read for each request: tokens are exchanged while a pod runs."""
 
     session: aiohttp.ClientSession
-    url: str
-    token: str = ""
-    token_file: str = ""
-    """Read again for each request: tokens of a pod are exchanged while it runs."""
+    access: Access
     tls: ssl.SSLContext | bool = True
 
     async def get(self, path: str, asked: Mapping[str, str], timeout: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:  # noqa: ASYNC109 -- aiohttp's own, which is for a connection and each read, too
         """Ask. Raises OSError or ValueError for a file that cannot be read, and what aiohttp raises."""
-        token = (await asyncio.to_thread(Path(self.token_file).read_text, "utf-8")).strip() if self.token_file else self.token
+        file, token = self.access.token_file, self.access.token
+        if file:
+            token = (await asyncio.to_thread(Path(file).read_text, "utf-8")).strip()
         return await self.session.get(
-            self.url + path,
+            self.access.server + path,
             params=asked,
             headers={"Accept": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})},
             ssl=self.tls,
+            server_hostname=self.access.server_name or None,
             timeout=timeout,
             allow_redirects=False,
         )
