@@ -9,6 +9,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 
 from gwanje.wire.otlp.decode import Decoded, decode
+from gwanje.wire.otlp.names import SPELLED, Spelling
 from gwanje.wire.otlp.running import Running
 
 AT_MS = 1_700_000_000_000
@@ -65,8 +66,10 @@ class Sent:
         point.attributes.extend(attributes(path="/"))
         return point
 
-    def decoded(self, running: Running | None = None, promoted: dict[str, str] | None = None) -> Decoded:
-        return decode(self.message.SerializeToString(), running or Running(), promoted or {})
+    def decoded(
+        self, running: Running | None = None, promoted: dict[str, str] | None = None, spelling: Spelling = SPELLED
+    ) -> Decoded:
+        return decode(self.message.SerializeToString(), running or Running(), promoted or {}, spelling=spelling)
 
     @staticmethod
     def _number(of: Any, value: float, labels: dict[str, str]) -> Any:

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Counter
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
 from gwanje.errors import BadInput, TooLarge
 from gwanje.wire.columns import About
-from gwanje.wire.exposition.decode import Decoded, decode
+from gwanje.wire.exposition.decode import ACCEPT, Decoded, decode
+from gwanje.wire.exposition.encode import series_name
 from gwanje.wire.exposition.keys import labels_of, pairs_of
 
 NOW = 1_700_000_000_000
@@ -94,6 +97,50 @@ def test_an_openmetrics_page_too_without_its_exemplars() -> None:
     }
 
 
+QUOTED = r"""# HELP "http.server.requests" Asked
+# TYPE "http.server.requests" counter
+{"http.server.requests","http.method"="GET",path="/a b"} 3
+{"http.server.requests" , "http.method"="PUT"} 4 1395066363000
+plain{"a.b"="c", d="e",} 5
+{d="e","name \"in\" the middle","a,b}"="x\ny"} 6
+# TYPE "온도" gauge
+{"온도"} 21.5
+"""
+
+
+@pytest.mark.parametrize("openmetrics", [pytest.param(False, id="text 1.0.0"), pytest.param(True, id="OpenMetrics")])
+def test_names_in_quotes_are_any_text(openmetrics: bool) -> None:  # noqa: FBT001 -- a column of the table
+    text = QUOTED.replace("1395066363000", "1395066363" if openmetrics else "1395066363000")
+    page = decode((text + "# EOF\n" * openmetrics).encode(), NOW, openmetrics=openmetrics)
+    assert (page.bad, page.refused) == ((), 0)
+    assert rows(page) == sorted(
+        [
+            ((("__name__", "http.server.requests"), ("http.method", "GET"), ("path", "/a b")), 3.0, NOW),
+            ((("__name__", "http.server.requests"), ("http.method", "PUT")), 4.0, 1395066363000),
+            ((("__name__", "plain"), ("a.b", "c"), ("d", "e")), 5.0, NOW),
+            ((("__name__", 'name "in" the middle'), ("a,b}", "x\ny"), ("d", "e")), 6.0, NOW),
+            ((("__name__", "온도"),), 21.5, NOW),
+        ]
+    )
+    assert page.about == {"http.server.requests": About("counter", "Asked"), "온도": About("gauge")}
+
+
+def test_a_page_of_the_client_library_with_names_in_quotes_is_read() -> None:
+    registry = CollectorRegistry()
+    Counter("http.requests", "Asked.", ["http.method"], registry=registry).labels("GET").inc(2)
+    body, type_ = choose_encoder(ACCEPT)
+    page = decode(body(registry), NOW, openmetrics=type_.startswith("application/openmetrics-text"))
+    assert "escaping=allow-utf-8" in type_
+    assert ((("__name__", "http.requests_total"), ("http.method", "GET")), 2.0, NOW) in rows(page)
+    assert page.refused == 0
+
+
+def test_what_is_written_is_read() -> None:
+    labels = {"a.b": 'c"\\\n', "d": "e"}
+    page = decode(f"{series_name('my.metric', labels)} 1\n".encode(), NOW)
+    assert rows(page) == [((("__name__", "my.metric"), *labels.items()), 1.0, NOW)]
+
+
 def test_only_samples_with_a_time_of_their_own_are_marked() -> None:
     page = decode(b"a 1\nb 2 5\n", NOW)
     assert page.own_times is not None
@@ -148,6 +195,12 @@ def test_a_page_that_differs_is_read_whole(page: bytes) -> None:
         pytest.param(b"a-b 1", "no series and value", id="a name with a dash"),
         pytest.param(b'a{b="c",b="d"} 1', "the label 'b' stands twice", id="a label twice"),
         pytest.param(b'a{__name__="b"} 1', "the label '__name__' stands twice", id="a name twice"),
+        pytest.param(b'{"a.b","c"} 1', "the label '__name__' stands twice", id="two names in quotes"),
+        pytest.param(b'{b="c"} 1', "a series without a name", id="no name"),
+        pytest.param(b'{"",b="c"} 1', "a series without a name", id="an empty name"),
+        pytest.param(b'a{""="c"} 1', "a label without a name", id="a label with an empty name"),
+        pytest.param(b"a{b} 1", "no series and value", id="a bare word in the braces"),
+        pytest.param(b'{"a.b\xff"} 1', "a label that is not UTF-8", id="bytes that are no name"),
         pytest.param(b'a{b="\xff"} 1', "a label that is not UTF-8", id="bytes that are no text"),
     ],
 )

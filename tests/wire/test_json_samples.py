@@ -75,7 +75,7 @@ def test_a_bad_line_is_named_and_its_neighbours_kept(bad: bytes, why: str) -> No
         pytest.param([1], id="a list"),
         pytest.param({"__name__": 5}, id="a number"),
         pytest.param({"host": "web-1"}, id="no name"),
-        pytest.param({"__name__": "up", "a b": "1"}, id="an odd name"),
+        pytest.param({"__name__": "up", "": "1"}, id="a label without a name"),
     ],
 )
 def test_labels_are_checked_when_they_are_new(metric: object) -> None:

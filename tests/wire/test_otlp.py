@@ -47,7 +47,40 @@ from tests.wire.otlp_sent import AT_NS, DELTA, NEITHER, Sent, attributes, expone
     ],
 )
 def test_a_metrics_name(name: str, unit: str, sort: str, expected: str) -> None:
-    assert names.metric_name(name, unit, counter=sort == "counter", gauge=sort == "gauge") == expected
+    assert names.metric_name(name, unit, names.SPELLED, counter=sort == "counter", gauge=sort == "gauge") == expected
+
+
+@pytest.mark.parametrize(
+    ("strategy", "name", "unit", "sort", "expected"),
+    [
+        pytest.param("UnderscoreEscapingWithoutSuffixes", "http.requests", "1", "counter", "http_requests", id="escaped, bare"),
+        pytest.param("NoTranslation", "http.requests", "s", "counter", "http.requests", id="as it is"),
+        pytest.param("NoUTF8EscapingWithSuffixes", "http.duration", "s", "", "http.duration_seconds", id="with its unit"),
+        pytest.param("NoUTF8EscapingWithSuffixes", "up.seconds", "s", "counter", "up.seconds_total", id="the unit is there"),
+        pytest.param("NoUTF8EscapingWithSuffixes", "io.total", "By", "counter", "io.total_bytes_total", id="as the words follow"),
+        pytest.param("NoUTF8EscapingWithSuffixes", "io.total", "", "counter", "io_total", id="the sort once"),
+        pytest.param("NoUTF8EscapingWithSuffixes", "cpu.use", "1", "gauge", "cpu.use_ratio", id="a ratio"),
+        pytest.param("NoUTF8EscapingWithSuffixes", "온도", "Cel", "gauge", "온도_celsius", id="other scripts"),
+        pytest.param("NoTranslation", "", "s", "gauge", "", id="nothing"),
+    ],
+)
+def test_a_metrics_name_in_the_words_of_prometheus(
+    strategy: names.Strategy, name: str, unit: str, sort: str, expected: str
+) -> None:
+    spelling = names.SPELLINGS[strategy]
+    assert names.metric_name(name, unit, spelling, counter=sort == "counter", gauge=sort == "gauge") == expected
+
+
+def test_names_that_are_kept_are_those_of_labels_scopes_and_resources_too() -> None:
+    sent = Sent(service__name="shop", k8s__pod__name="pod-1")
+    sent.gauge("queue.size", 1.5, http__method="GET")
+    sent.scope.scope.attributes.extend(attributes(team__name="a"))
+    decoded = sent.decoded(promoted={"k8s.pod.name": "k8s.pod.name"}, spelling=names.SPELLINGS["NoUTF8EscapingWithSuffixes"])
+    assert series(decoded) == {
+        "queue.size{http.method=GET,job=shop,k8s.pod.name=pod-1,otel_scope_team.name=a}": 1.5,
+        "target_info{job=shop,k8s.pod.name=pod-1}": 1,
+    }
+    assert set(decoded.columns.abouts) == {"queue.size"}
 
 
 @pytest.mark.parametrize(
@@ -61,7 +94,7 @@ def test_a_metrics_name(name: str, unit: str, sort: str, expected: str) -> None:
     ],
 )
 def test_labels_of_attributes(given_pairs: list[tuple[str, str]], expected: dict[str, str]) -> None:
-    assert names.labels(given_pairs) == expected
+    assert names.labels(given_pairs, names.SPELLED) == expected
 
 
 def test_gauges_and_sums() -> None:

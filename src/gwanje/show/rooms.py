@@ -31,6 +31,7 @@ from gwanje.watch.policybook import Policybook
 from gwanje.watch.recorder import Recorded
 from gwanje.watch.rulebook import Rulebook
 from gwanje.watch.why import Why
+from gwanje.wire.otlp.names import SPELLED, Spelling
 
 OwnSamples = Callable[[], Mapping[str, float]]
 """Figures of one room by metric name, labels in exposition form."""
@@ -80,6 +81,8 @@ class Rooms:
     """Groups of hosts, and the thresholds that files set apart."""
     otlp_promoted: Mapping[str, str] = field(default_factory=dict)
     """Attributes of OpenTelemetry's resources that every series of them carries, with the label's name."""
+    otlp_spelling: Spelling = SPELLED
+    """How OpenTelemetry's names are taken over."""
     dashboards: Sequence[Named] = ()
     """The ready dashboards and the folder's own, by name."""
     scraper: Scraper | None = None

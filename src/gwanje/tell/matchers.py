@@ -1,4 +1,9 @@
-"""Matchers: which labels something is about. Written `severity="critical", host=~"web-.*"`, as in Prometheus's world."""
+r"""Matchers: which labels something is about. Written `severity="critical", host=~"web-.*"`, as in Prometheus's world.
+
+Between quotes the escapes of Alertmanager hold, for patterns as for texts: `\\` is a backslash, `\"` a quote, `\n` the end of a
+line, and any other backslash is itself. So `host=~"web\.1"` and `host=~"web\\.1"` are one pattern. A label's name may stand in
+quotes, too, and must where it holds blanks or signs: `"http.method"="GET"`.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +16,17 @@ from typing import Annotated, Any, Final
 from pydantic import GetPydanticSchema
 from pydantic_core import core_schema
 
+from gwanje.because import Because
 from gwanje.errors import BadQuery
 from gwanje.keep.promql.regex import full_match
+from gwanje.wire.names import PLAIN_LABEL
 
-_MATCHER: Final = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"\s*(?:,|$)', re.DOTALL)
-
-
-_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
-_QUOTE_OR_BACKSLASH: Final = re.compile(r'["\\]')
-_BARE_QUOTE: Final = re.compile(r'\\.|"', re.DOTALL)
+_MATCHER: Final = re.compile(
+    r"""\s*(?:"((?:[^"\\]|\\.)+)"|([^\s"'`{}!=~,\\]+))\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"\s*(?:,|$)""", re.DOTALL
+)
+_ESCAPED: Final = re.compile(r'\\([\\"n])')
+_UNSAFE: Final = re.compile(r'["\n]|\\(?=[\\"n\n]|$)')
+"""What must be escaped between quotes: also a backslash that would make an escape with what follows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +43,9 @@ class Matcher:
         return holds != self.operator.startswith("!")
 
     def __str__(self) -> str:
-        """As `parse_matchers` reads it again. In a pattern a backslash is the pattern's own, so only bare quotes are escaped."""
-        unsafe = _BARE_QUOTE if self.operator.endswith("~") else _QUOTE_OR_BACKSLASH
-        return f'{self.label}{self.operator}"{unsafe.sub(_escaped, self.value)}"'
+        """As `parse_matchers` reads it again; a pattern stays as people write it where it can."""
+        label = self.label if PLAIN_LABEL.fullmatch(self.label) else f'"{_UNSAFE.sub(_escaped, self.label)}"'
+        return f'{label}{self.operator}"{_UNSAFE.sub(_escaped, self.value)}"'
 
 
 def parse_matchers(text: object) -> tuple[Matcher, ...]:
@@ -46,17 +53,24 @@ def parse_matchers(text: object) -> tuple[Matcher, ...]:
     if isinstance(text, tuple):
         return text
     if not isinstance(text, str):
-        raise ValueError('matchers are a text: \'severity="critical", host=~"web-.*"\'')  # noqa: TRY004 - pydantic turns only ValueError into a mistake
+        raise ValueError(Because('matchers are a text: \'severity="critical", host=~"web-.*"\'', "not_matchers"))  # noqa: TRY004 - pydantic turns only ValueError into a mistake
     matchers, place = [], 0
     while place < len(text):
         match = _MATCHER.match(text, place)
         if match is None:
-            raise ValueError(
+            sentence = (
                 f'{text!r} cannot be read at {text[place:]!r}; write label="value" with =, !=, =~ or !~, and commas between'
             )
-        matchers.append(matcher(match[1], match[2], _ESCAPED.sub(r"\1", match[3]) if "~" not in match[2] else match[3]))
+            raise ValueError(Because(sentence, "not_matchers"))
+        quoted, plain, operator, value = match.groups()
+        matchers.append(matcher(plain or unescaped(quoted), operator, unescaped(value)))
         place = match.end()
     return tuple(matchers)
+
+
+def unescaped(text: str) -> str:
+    """What stands between quotes, as it is meant."""
+    return _ESCAPED.sub(lambda found: "\n" if found[1] == "n" else found[1], text)
 
 
 def matcher(label: str, operator: str, value: str) -> Matcher:
@@ -65,7 +79,7 @@ def matcher(label: str, operator: str, value: str) -> Matcher:
         try:
             full_match(value, [])
         except BadQuery as error:
-            raise ValueError(f"{value!r} is not a pattern: {error}") from error
+            raise ValueError(Because(f"{value!r} is not a pattern: {error}", "not_a_pattern", text=value)) from error
     return Matcher(label, operator, value)
 
 
@@ -75,7 +89,7 @@ def _full_match(pattern: str, text: str) -> bool:
 
 
 def _escaped(found: re.Match[str]) -> str:
-    return found[0] if found[0].startswith("\\") and len(found[0]) == 2 else f"\\{found[0]}"
+    return "\\n" if found[0] == "\n" else f"\\{found[0]}"
 
 
 def _matchers_schema(_source: Any, _handler: Any) -> core_schema.CoreSchema:

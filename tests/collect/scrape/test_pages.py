@@ -49,6 +49,15 @@ def test_a_page_becomes_a_message_with_the_target_s_labels() -> None:
     assert (taken.scraped, taken.kept, taken.added, taken.refused, taken.trouble) == (2, 2, 2, 0, "")
 
 
+def test_names_in_quotes_travel_as_they_are() -> None:
+    one = pages()
+    assert sent(one.take(b'{"my.metric","a.b"="c"} 1\n', AT).parts) == [('{"my.metric","a.b"="c"}', 1.0, 0)]
+    assert sent(one.take(b'{"my.metric","a.b"="d"} 1\n', AT + 1000).parts) == [
+        ('{"my.metric","a.b"="c"}', STALE, 1000),
+        ('{"my.metric","a.b"="d"}', 1.0, 1000),
+    ]
+
+
 def test_series_that_a_page_does_not_have_any_more_end_with_it() -> None:
     one = pages()
     one.take(b"a 1\nb 2\n", AT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -70,14 +70,14 @@ def samples() -> dict[Labels, Held]:
 
 
 @contextmanager
-def prometheus_3_of_samples(folder: Path) -> Iterator[httpx.Client]:
-    """Prometheus 3 with the samples, for as long as it is asked."""
+def prometheus_3_of_samples(folder: Path, held: Mapping[Labels, Held] | None = None) -> Iterator[httpx.Client]:
+    """Prometheus 3 with these samples, or with `samples`, for as long as it is asked."""
     flags = ["--enable-feature=promql-experimental-functions"]
     with (
         prometheus(folder, flags=flags, program=prometheus_3()) as url,
         httpx.Client(base_url=url, timeout=30) as client,
     ):
-        sent = client.post("/api/v1/write", content=body_of(samples().items()), headers={"Content-Encoding": "snappy"})
+        sent = client.post("/api/v1/write", content=body_of((held or samples()).items()), headers={"Content-Encoding": "snappy"})
         assert sent.is_success, sent.text
         yield client
 

@@ -191,7 +191,11 @@ def test_start_and_end_are_those_of_the_query() -> None:
         pytest.param("", "1:1: parse error: no expression found in input", id="nothing"),
         pytest.param("up, " * 101, "parse error: ", id="a mistake in a long query"),
         pytest.param("histogram_avg(up)", "histogram_avg() is not supported: it reads native histograms", id="native histograms"),
-        pytest.param("info(up)", "the function info() is not supported: it is experimental", id="an experimental function"),
+        pytest.param(
+            'histogram_quantiles(up, "q", 0.5)',
+            "histogram_quantiles() is not supported: it is experimental",
+            id="an experimental function",
+        ),
         pytest.param("rate(up[5m] smoothed)", "`smoothed` is experimental in Prometheus", id="an experimental modifier"),
         pytest.param("up[5m+1m]", "1:6: parse error: unexpected character inside brackets: '+'; a duration", id="a sum of times"),
         pytest.param("1__0", "1:1: parse error: bad number", id="digits grouped by nothing"),
@@ -498,7 +502,7 @@ def test_a_question_that_cannot_be_read_and_one_without_an_answer_are_told_apart
     with pytest.raises(Unanswerable):
         instant("requests_total + on (host) requests_total", 5 * MINUTE, store().fetch)
     with pytest.raises(BadQuery) as error:
-        instant("info(host_up)", 5 * MINUTE, store().fetch)
+        instant("histogram_avg(host_up)", 5 * MINUTE, store().fetch)
     assert not isinstance(error.value, Unanswerable)
 
 

@@ -67,6 +67,19 @@ class TestOverARestart(DurableSamplesContract):
         return open_again
 
 
+@pytest.mark.parametrize("in_a_block", [pytest.param(True, id="in a block"), pytest.param(False, id="in the log")])
+async def test_names_of_any_text_are_there_after_a_restart(reopen: Reopen, *, in_a_block: bool) -> None:
+    odd = series("http.server-duration", **{"http.method": "GET", "온도": "1", 'a "b"\n': "c"})
+    store = reopen()
+    await store.append(raw(odd, [(NOW_MS, 1.0)]), NOW_MS)
+    if in_a_block:
+        await store.write_block()
+    await store.close()
+    store = reopen()
+    assert values_of(await store.instant('{"http.server-duration","http.method"="GET"}', NOW_MS)) == {odd: 1.0}
+    assert await store.label_values("http.method", [], NOW_MS, NOW_MS) == ["GET"]
+
+
 async def test_a_block_holds_what_the_head_held(reopen: Reopen) -> None:
     store = reopen()
     for i in range(3):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,14 +16,26 @@ from pydantic import ValidationError
 from gwanje.errors import BadQuery, QueryLimit, RetryLater
 from gwanje.keep.samples.base import Appended, Columns, Matrix, Samples, Scalar, Text
 from gwanje.keep.samples.prometheus import RemoteSamples, Settings
+from gwanje.keep.samples.recalled import Recalled
 from gwanje.testing.samples import HOUR, NOW_MS, SECOND, WEB_1, WEB_2, StoreContract, columns, held, load, series
 from gwanje.wire.remote_write.decode import decode, labels_of
 from gwanje.wire.remote_write.encode import body_of, key_of
 from tests.engines.metrics import free_port, prometheus, victoria_metrics
 
 
+class ElsewhereContract(StoreContract):
+    """What every store elsewhere does beside."""
+
+    async def test_the_newest_samples_of_series_are_recalled(self, samples: Samples) -> None:
+        batch = columns(load("web-1", NOW_MS - SECOND, 1.0), load("web-1", NOW_MS, 2.0), load("web-2", NOW_MS, 3.0))
+        await samples.append(batch, NOW_MS)
+        asked = [WEB_2, series("nothing", host="web-1"), WEB_1]
+        newest = await asyncio.to_thread(Recalled(samples, lambda: NOW_MS).newest, asked)
+        assert newest == [(NOW_MS, 3.0), None, (NOW_MS, 2.0)]
+
+
 @pytest.mark.engine("prometheus")
-class TestPrometheus(StoreContract):
+class TestPrometheus(ElsewhereContract):
     @pytest.fixture
     async def samples(self, tmp_path: Path) -> AsyncIterator[Samples]:
         with prometheus(tmp_path / "prometheus") as url:
@@ -75,7 +88,7 @@ class Flushed(RemoteSamples):
 
 
 @pytest.mark.engine("victoria-metrics")
-class TestVictoriaMetrics(StoreContract):
+class TestVictoriaMetrics(ElsewhereContract):
     @pytest.fixture
     async def samples(self, tmp_path: Path) -> AsyncIterator[Samples]:
         # Without this flag VictoriaMetrics keeps what is sent twice, twice.
@@ -176,6 +189,15 @@ def test_an_address_is_an_address_and_holds_no_password(url: str) -> None:
     with pytest.raises(ValidationError) as told:
         Settings(url=url)
     assert "hunter2" not in told.value.errors()[0]["msg"]
+
+
+async def test_a_label_of_any_name_is_asked_for_in_its_escaped_form() -> None:
+    far = Far(200, '{"status":"success","data":["b","a"]}')
+    async with far.server() as server:
+        store = RemoteSamples(Settings(url=str(server.make_url("/"))))
+        assert await store.label_values("http.method", [], NOW_MS, NOW_MS) == ["a", "b"]
+        await store.close()
+    assert far.heard[0].path.endswith("/label/U__http_2e_method/values")
 
 
 async def test_an_answer_without_a_matrix_is_not_taken_for_one() -> None:

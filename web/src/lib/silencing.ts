@@ -8,9 +8,10 @@ const HOUR = 3_600_000;
 export function matchersFor(alert: Pick<Alert, 'rule' | 'labels'>): string {
   const place = ['host', 'container', 'pipeline', 'instance'].filter((name) => alert.labels[name]);
   const shown = place.length > 0 ? place.slice(0, 2) : Object.keys(alert.labels).slice(0, 2);
-  return [`rule=${quoted(alert.rule)}`, ...shown.map((name) => `${name}=${quoted(alert.labels[name] ?? '')}`)].join(
-    ', ',
-  );
+  return [
+    `rule=${quoted(alert.rule)}`,
+    ...shown.map((name) => `${named(name)}=${quoted(alert.labels[name] ?? '')}`),
+  ].join(', ');
 }
 
 /** Matchers for all that a filter of the list shows, as far as matchers can say it. */
@@ -39,6 +40,11 @@ export function localInput(at: number): string {
 export function lies(stretch: { from: number; to: number }, from: number, to: number): { left: number; width: number } {
   const percent = (at: number) => Math.max(0, Math.min(100, ((at - from) / (to - from)) * 100));
   return { left: percent(stretch.from), width: percent(stretch.to) - percent(stretch.from) };
+}
+
+/** A label's name, in quotes where it needs them. */
+function named(label: string): string {
+  return /^[a-zA-Z_][a-zA-Z0-9_]*$/.test(label) ? label : quoted(label);
 }
 
 function quoted(value: string): string {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Literal
 
@@ -15,8 +14,6 @@ from gwanje.keep.promql.regex import full_match, replace_full_match
 
 _ANY: Final = "(.*)"
 _WHOLE: Final = "$1"
-_LABEL_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_TEMPLATE_OF_NAME: Final = re.compile(r"(?:(?:[a-zA-Z_]|\$(?:\{\w+\}|\w+))\w*)+")
 
 LabelSet = dict[str, str]
 
@@ -114,7 +111,7 @@ def _replace(step: Step, sets: list[LabelSet], texts: list[str]) -> list[bool]:
     plain = "$" not in step.target_label
     targets = [step.target_label] * len(texts) if plain else _expanded(step, step.target_label, texts)
     for labels, target, value in zip(sets, targets, values, strict=True):
-        if value is not None and target is not None and _LABEL_NAME.fullmatch(target):
+        if value is not None and target:
             _set(labels, target, value)
     return [True] * len(sets)
 
@@ -158,7 +155,7 @@ def _map_labels(step: Step, sets: list[LabelSet], _texts: list[str]) -> list[boo
     for labels in sets:
         for name, value in list(labels.items()):
             new = renamed[name]
-            if new is not None:
+            if new:
                 labels[new] = value
     return [True] * len(sets)
 
@@ -213,12 +210,10 @@ def _problem(step: Step) -> str:
         return "needs `target_label`"
     if step.action == "hashmod" and not step.modulus:
         return "needs `modulus`, which is not 0"
-    if step.action == "replace" and not _TEMPLATE_OF_NAME.fullmatch(step.target_label):
-        return f"cannot write to {step.target_label!r}, which is no label name"
-    if needs_target and step.action != "replace" and not _LABEL_NAME.fullmatch(step.target_label):
-        return f"needs a label name as `target_label`, not {step.target_label!r}"
-    if step.action == "labelmap" and not _TEMPLATE_OF_NAME.fullmatch(step.replacement):
-        return f"cannot name a label {step.replacement!r}"
+    if needs_target and step.action != "replace" and "$" in step.target_label:
+        return f"needs a label name as `target_label` and no template, not {step.target_label!r}"
+    if step.action == "labelmap" and not step.replacement:
+        return "needs `replacement`"
     return _set_in_vain(step)
 
 

@@ -13,6 +13,7 @@ from typing import Final
 from gwanje.errors import BadQuery, QueryLimit
 from gwanje.keep.promql import Limits
 from gwanje.keep.promql.mistakes import parsed
+from gwanje.wire.names import label, quoted
 
 _TOKEN: Final = re.compile(
     r"""(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`)|(?P<comment>\#[^\n]*)|(?P<space>\s+)"""
@@ -28,7 +29,7 @@ def narrowed(expr: str, labels: Mapping[str, str]) -> str:
     """The expression with the labels as matchers; as it was where that would not parse."""
     if not labels:
         return expr
-    more = ",".join(f'{name}="{_escaped(value)}"' for name, value in sorted(labels.items()))
+    more = ",".join(f"{label(name)}={quoted(value)}" for name, value in sorted(labels.items()))
     return _form(expr, tuple(sorted(labels))).replace(_PLACE, more)
 
 
@@ -37,7 +38,7 @@ def _form(expr: str, names: tuple[str, ...]) -> str:
     """The expression with a mark in every selector where matchers of these names belong; a rule's alerts share it."""
     form = "".join(_added([(match.lastgroup or "", match[0]) for match in _TOKEN.finditer(expr)], _PLACE))
     try:
-        parsed(form.replace(_PLACE, ",".join(f'{name}=""' for name in names)), Limits().query_length)
+        parsed(form.replace(_PLACE, ",".join(f'{label(one)}=""' for one in names)), Limits().query_length)
     except (BadQuery, QueryLimit):
         return expr
     return form
@@ -97,7 +98,3 @@ def _matchers(tokens: list[tuple[str, str]], place: int, out: list[str], more: s
     comma = "" if not there or there.endswith(",") else ","
     out.append(f"{comma}{more}}}")
     return place + 1
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

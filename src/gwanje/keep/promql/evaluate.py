@@ -13,6 +13,7 @@ from gwanje.keep.promql.aggregations import aggregate
 from gwanje.keep.promql.binary import binary
 from gwanje.keep.promql.calls import Asked, Value
 from gwanje.keep.promql.functions import call
+from gwanje.keep.promql.info import facts_of
 from gwanje.keep.promql.names import names_of
 from gwanje.keep.promql.notes import Notes
 from gwanje.keep.promql.plan import (
@@ -164,7 +165,12 @@ class Evaluation:
         if node.function == "timestamp":
             table = cast("Table", self.value(node.arguments[0], steps))
             return drop_names(replace(table, values=np.broadcast_to(steps.times / 1000, table.values.shape)))
-        return call(Asked(node, [self.value(argument, steps) for argument in node.arguments], steps, self.query, self._notes))
+        if node.function == "info":
+            facts, times = self._newest(facts_of(node), steps)
+            arguments: list[Value] = [self.value(node.arguments[0], steps), replace(facts, values=times.astype(np.float64))]
+        else:
+            arguments = [self.value(argument, steps) for argument in node.arguments]
+        return call(Asked(node, arguments, steps, self.query, self._notes))
 
     def _newest(self, node: Select, steps: Steps) -> tuple[Table, Times]:
         ends = self._ends(node.at, node.offset_ms, steps)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from gwanje.keep.promql import absence, calendar, labelling, ordering, over_time, rates, trends
+from gwanje.keep.promql import absence, calendar, info, labelling, ordering, over_time, rates, trends
 from gwanje.keep.promql.calls import Asked, Floats, Function, Value, counting, each, number, of_time, over
 from gwanje.keep.promql.histograms import histogram_fraction, histogram_quantile
 from gwanje.keep.promql.selection import Unsupported
@@ -133,6 +133,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "hour": of_time(calendar.hour),
     "idelta": over(rates.idelta),
     "increase": counting(rates.increase),
+    "info": info.info,
     "irate": over(rates.irate),
     "label_join": labelling.label_join,
     "label_replace": labelling.label_replace,

@@ -59,6 +59,8 @@ def _left_out(tokens: list[tuple[int, str]], problem: str) -> str:
         return f"; `{named}` is experimental in Prometheus and not supported"
     if any(token == "offset" and then == "(" for (_, token), (_, then) in pairwise(tokens)):  # noqa: S105 -- words of a query
         return "; a duration is written out behind `offset`, as in `offset 6m`: expressions there are not supported"
+    if "non-empty matcher" in problem and "info" in {word for _, word in tokens}:
+        return '; within info() name the metric, too, as in {__name__="target_info", version!=""}'
     return "; a duration is written out here, as in [6m]: expressions in it are not supported" if "brackets" in problem else ""
 
 

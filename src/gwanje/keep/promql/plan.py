@@ -187,8 +187,24 @@ def _node(tree: grammar.Expr) -> Node:  # noqa: C901, PLR0911 -- one answer a so
         case grammar.AggregateExpr():
             return _aggregate(tree)
         case grammar.Call():
-            return Call(tree.func.name, tuple(_node(argument) for argument in tree.args))
+            return _call(tree)
     raise BadQuery(f"{type(tree).__name__} is not supported yet")
+
+
+def _call(tree: grammar.Call) -> Call:
+    arguments = tuple(_node(argument) for argument in tree.args)
+    if tree.func.name == "info":
+        arguments = (arguments[0], _of_facts(tree.args[1]) if len(arguments) > 1 else _FACTS)
+    return Call(tree.func.name, arguments)
+
+
+def _of_facts(tree: grammar.Expr) -> Select:
+    """The second argument of `info`: matchers of labels alone, of `target_info` where they name no metric. Raises BadQuery."""
+    if not isinstance(tree, grammar.VectorSelector) or tree.name is not None or tree.offset or tree.at is not None:
+        raise BadQuery('expected label selectors only as the second argument to the info function, as {__name__="target_info"}')
+    selector = _select(tree)
+    named = any(matcher.name == METRIC for matcher in selector.matchers)
+    return selector if named else Select(_FACTS.matchers + selector.matchers)
 
 
 def _select(tree: grammar.VectorSelector) -> Select:
@@ -250,6 +266,8 @@ def _ms(duration: timedelta | None) -> int:
     return 0 if duration is None else duration // timedelta(milliseconds=1)
 
 
+_FACTS = Select((Matcher(METRIC, "=", "target_info"),))
+"""The labels of targets that `info` gives unless it is told of others."""
 _OPERATORS: dict[str, Literal["=", "!=", "=~", "!~"]] = {
     "MatchOp.Equal": "=",
     "MatchOp.NotEqual": "!=",

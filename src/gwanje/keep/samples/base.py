@@ -148,7 +148,7 @@ class Sweeping(Protocol):
 
 @runtime_checkable
 class Remembering(Protocol):
-    """A store in this process that has the newest sample of every series at hand.
+    """A store in this process that has the newest sample of every series at hand; others are asked by `recalled.py`.
 
     `newest` gives the time, in milliseconds, and the value of the newest sample of each series, or None where there is none. It
     answers at once, from any thread, and sees everything that `append` has answered.

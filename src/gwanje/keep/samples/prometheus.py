@@ -22,6 +22,7 @@ from gwanje import config, kinds
 from gwanje.errors import BadInput, BadQuery, GwanjeError, QueryLimit, Rejected, RetryLater
 from gwanje.http import SessionThread, post_body, read_limited, without_secrets
 from gwanje.keep.samples.base import Answer, Appended, Columns, Labels, Matrix, Scalar, Text, Vector
+from gwanje.wire.names import escaped
 from gwanje.wire.remote_write.decode import PROTOCOL
 from gwanje.wire.remote_write.encode import HEADERS, body_of
 
@@ -101,7 +102,7 @@ class RemoteSamples:
 
     async def label_values(self, name: str, matchers: Sequence[str], start_ms: int, end_ms: int) -> list[str]:
         asked = {"match[]": list(matchers) or [_EVERY_SERIES], **_between(start_ms, end_ms)}
-        return sorted((await self._there.hop(self._ask(f"label/{name}/values", asked, method="GET")))["data"])
+        return sorted((await self._there.hop(self._ask(f"label/{escaped(name)}/values", asked, method="GET")))["data"])
 
     def own_samples(self) -> Mapping[str, float]:
         names = ("appended_samples", "refused_samples", "writes", "failed_writes", "queries")

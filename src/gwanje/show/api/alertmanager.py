@@ -27,7 +27,7 @@ from gwanje.show import saying
 from gwanje.show.api.answers import answer
 from gwanje.show.api.gate import needs
 from gwanje.show.rooms import Rooms
-from gwanje.tell.matchers import Matcher, matcher, parse_matchers
+from gwanje.tell.matchers import Matcher, matcher, parse_matchers, unescaped
 from gwanje.tell.routes import targets
 from gwanje.watch.outside import take
 from gwanje.wire import alertmanager as wire
@@ -220,8 +220,10 @@ def matchers_of(written: Sequence[str]) -> tuple[Matcher, ...]:
     found: list[Matcher] = []
     for text in written:
         try:
-            bare = _BARE.fullmatch(text)
-            found += [matcher(*bare.groups())] if bare else parse_matchers(text.strip().removeprefix("{").removesuffix("}"))
+            if bare := _BARE.fullmatch(text):
+                found.append(matcher(bare[1], bare[2], unescaped(bare[3])))
+            else:
+                found += parse_matchers(text.strip().removeprefix("{").removesuffix("}"))
         except ValueError as error:
             raise BadInput(str(error), where="filter") from error
     return tuple(Matcher("rule", one.operator, one.value) if one.label == ALERTNAME else one for one in found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -14,8 +13,8 @@ from gwanje.model import METRIC
 from gwanje.show.api.answers import answer, problem
 from gwanje.show.api.gate import needs
 from gwanje.show.rooms import Rooms
+from gwanje.wire.exposition.encode import series_name
 
-_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _POINTS = 1440
 """How many points a series of the history has at most."""
 
@@ -38,12 +37,10 @@ def routes(rooms: Rooms) -> APIRouter:
     @router.get("/api/v1/metrics/{name}/history")
     async def history(name: str, hours: Annotated[float, Query(gt=0, le=24 * 366)] = 24.0) -> Response:
         """Every series of one metric over the last `hours`, as `[milliseconds, value]`, at most 1,440 points each."""
-        if not _NAME.fullmatch(name):
-            return problem(400, f"{name!r} is not a metric's name", where="name")
         end = rooms.now_ms()
         span = round(hours * 3_600_000)
         step = max(5_000, -(-span // _POINTS))
-        found = await rooms.samples.range(name, end - span, end, step)
+        found = await rooms.samples.range(series_name(name, {}), end - span, end, step)
         return answer({"name": name, "step_ms": step, "series": [_line(found, index) for index in range(len(found.labels))]})
 
     return router

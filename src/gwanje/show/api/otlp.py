@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from gwanje.errors import GwanjeError
 from gwanje.keep.samples.base import Appended, Remembering
+from gwanje.keep.samples.recalled import Recalled
 from gwanje.keep.state.people import Scope, Who
 from gwanje.show.api.answers import of_error
 from gwanje.show.api.door import Door
@@ -17,7 +18,7 @@ from gwanje.wire import gzip
 from gwanje.wire.otlp.decode import Decoded, decode
 from gwanje.wire.otlp.encode import JSON, PROTOBUF, refused, taken
 from gwanje.wire.otlp.json import from_json
-from gwanje.wire.otlp.running import Running, nothing_stored
+from gwanje.wire.otlp.running import Running
 
 _MOST_JSON_BYTES = 8 << 20
 """A body of JSON takes many times its size while it is read."""
@@ -34,9 +35,9 @@ def routes(door: Door) -> APIRouter:
         """OTLP metrics: an `ExportMetricsServiceRequest` in protobuf or JSON, as it is or by gzip.
 
         200 means that every point is durable but for those of `partial_success`, which says how many were refused and why.
-        Deltas are summed up, and go on after a restart from what is stored; where the store is a remote one, and for exponential
-        histograms, they begin at zero again, which `rate` and `increase` take for a counter's reset. Histograms become classic
-        buckets, exponential ones of bounds √2 apart.
+        Deltas are summed up, and go on after a restart from what is stored; exponential histograms, and what a remote store
+        cannot say or has not heard of for an hour, begin at zero again, which `rate` and `increase` take for a counter's reset.
+        Histograms become classic buckets, exponential ones of bounds √2 apart.
         400 means that nothing could be read; 503 asks to come again.
         """
         return await points.take(request, who)
@@ -50,7 +51,8 @@ class _Points:
     def __init__(self, door: Door) -> None:
         self._door = door
         samples = door.rooms.samples
-        self._running = Running(stored=samples.newest if isinstance(samples, Remembering) else nothing_stored)
+        recall = samples if isinstance(samples, Remembering) else Recalled(samples, door.rooms.now_ms)
+        self._running = Running(stored=recall.newest)
 
     async def take(self, request: Request, who: Who) -> Response:
         encoding = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -73,11 +75,12 @@ class _Points:
         return Response(taken(encoding, *_what_is_refused(decoded, appended)), media_type=encoding)
 
     def _decode(self, body: bytes, encoding: str, *, gzipped: bool) -> Decoded:
-        most = min(self._door.rooms.body_bytes, _MOST_JSON_BYTES) if encoding == JSON else self._door.rooms.body_bytes
+        rooms = self._door.rooms
+        most = min(rooms.body_bytes, _MOST_JSON_BYTES) if encoding == JSON else rooms.body_bytes
         message = gzip.unpacked(body, most) if gzipped else body
         if encoding == JSON:
             message = from_json(message, most)
-        return decode(message, self._running, self._door.rooms.otlp_promoted)
+        return decode(message, self._running, rooms.otlp_promoted, spelling=rooms.otlp_spelling)
 
 
 def _what_is_refused(decoded: Decoded, appended: Appended) -> tuple[int, str]:

@@ -30,6 +30,7 @@ from gwanje.show.api.short_way import Taker
 from gwanje.show.api.waiting import LeftError, while_there
 from gwanje.show.queries import INSTANT, RANGE
 from gwanje.show.rooms import Rooms
+from gwanje.wire.names import unescaped
 
 _MAX_POINTS = 11_000
 _LATEST_SECONDS = 1e12
@@ -70,8 +71,8 @@ def routes(rooms: Rooms) -> APIRouter:
 
     @router.get("/api/v1/label/{name}/values")
     async def label_values(request: Request, name: str) -> Response:
-        """The values of one label."""
-        return await in_prometheus_form(rooms, request, partial(asked.label_values, name), answered=listed)
+        """The values of one label; a name that is more than letters, digits and `_` may be escaped: `U__a_2e_b` is `a.b`."""
+        return await in_prometheus_form(rooms, request, partial(asked.label_values, unescaped(name)), answered=listed)
 
     @router.get("/api/v1/status/buildinfo")
     async def buildinfo() -> Response:

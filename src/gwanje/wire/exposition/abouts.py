@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from gwanje.wire.columns import About
-from gwanje.wire.exposition.keys import FIRST_NAME, unescaped
+from gwanje.wire.exposition.keys import NAMED, name_of, unescaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,22 +14,26 @@ if TYPE_CHECKING:
 _TYPES: Final = frozenset(
     {"counter", "gauge", "histogram", "summary", "untyped", "unknown", "info", "stateset", "gaugehistogram"}
 )
+_SAYS: Final = re.compile(rb"#[ \t]*(TYPE|HELP|UNIT)[ \t]+(?:" + NAMED + rb")(?:[ \t]+(.*))?", re.DOTALL)
 
 
 def of_comments(comments: Iterable[bytes]) -> dict[str, About]:
     """What `# TYPE`, `# HELP` and `# UNIT` say; other comments say nothing."""
     said: dict[str, dict[str, str]] = {}
-    for comment in comments:
-        words = comment[1:].split(None, 2)
-        if len(words) < 2 or words[0] not in {b"TYPE", b"HELP", b"UNIT"} or not FIRST_NAME.fullmatch(words[1]):
+    for found in map(_SAYS.fullmatch, comments):
+        if found is None:
             continue
-        text = words[2].decode(errors="replace") if len(words) > 2 else ""
-        of = said.setdefault(words[1].decode(), {})
-        if words[0] == b"TYPE":
-            of["type"] = _type(text.strip())
+        word, plain, quoted, text = found.groups()
+        try:
+            of = said.setdefault(name_of(plain, quoted), {})
+        except UnicodeDecodeError:
+            continue
+        words = (text or b"").decode(errors="replace")
+        if word == b"TYPE":
+            of["type"] = _type(words.strip())
         else:
-            of[words[0].decode().lower()] = unescaped(text)
-    return {family: About(**texts) for family, texts in said.items()}
+            of[word.decode().lower()] = unescaped(words)
+    return {family: About(**texts) for family, texts in said.items() if family}
 
 
 def _type(text: str) -> str:

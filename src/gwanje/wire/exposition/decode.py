@@ -28,8 +28,11 @@ if TYPE_CHECKING:
     from gwanje.wire.exposition.page import BadLine
 
 PROTOCOL: Final = "exposition"
-ACCEPT: Final = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
-"""What a scrape asks for: text, never protobuf."""
+ACCEPT: Final = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,"
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
+)
+"""What a scrape asks for, as Prometheus 3 does: text, never protobuf, and names as they are, in quotes."""
 
 
 @dataclass(frozen=True, slots=True)

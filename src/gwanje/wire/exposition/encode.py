@@ -8,14 +8,17 @@ from itertools import groupby
 from operator import itemgetter
 
 from gwanje.model import Sample
+from gwanje.wire import names
 
 _HISTOGRAM_PARTS = ("_bucket", "_sum", "_count")
 
 
 def series_name(metric: str, labels: Mapping[str, str]) -> str:
-    """A series as the format writes it: `up{job="node"}`."""
-    inside = ",".join(f'{name}="{_escaped(value)}"' for name, value in sorted(labels.items()))
-    return f"{metric}{{{inside}}}" if inside else metric
+    """A series as the format writes it: `up{job="node"}`, and `{"my.metric","a.b"="c"}` where names need quotes."""
+    inside = [f"{names.label(name)}={names.quoted(value)}" for name, value in sorted(labels.items())]
+    if metric and not names.PLAIN_METRIC.fullmatch(metric):
+        return "{" + ",".join([names.quoted(metric), *inside]) + "}"
+    return f"{metric}{{{','.join(inside)}}}" if inside else metric
 
 
 def exposition(figures: Mapping[str, float], about: Mapping[str, str] | None = None) -> str:
@@ -60,7 +63,3 @@ def _family(name: str, histograms: set[str]) -> str:
 
 def _type(family: str, histograms: set[str]) -> str:
     return "histogram" if family in histograms else "counter" if family.endswith("_total") else "gauge"
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

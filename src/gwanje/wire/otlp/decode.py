@@ -17,6 +17,7 @@ from gwanje.wire.columns import Columns
 from gwanje.wire.otlp import abouts, sorts
 from gwanje.wire.otlp import message as messages
 from gwanje.wire.otlp.labels import Naming
+from gwanje.wire.otlp.names import SPELLED, Spelling
 from gwanje.wire.otlp.owners import Owners, digest_of
 from gwanje.wire.otlp.parts import TARGET
 from gwanje.wire.otlp.points import Reading
@@ -55,6 +56,7 @@ def decode(
     running: Running,
     promoted: Mapping[str, str] = PROMOTED,
     limits: Limits | None = None,
+    spelling: Spelling = SPELLED,
 ) -> Decoded:
     """Read a whole request in protobuf. Raises TooLarge over a limit and BadInput for anything that is no such request.
 
@@ -63,7 +65,7 @@ def decode(
     resources = messages.resources(request)
     _check_metrics(resources)
     owners = Owners.of(resources)
-    naming = Naming(owners.heads, promoted)
+    naming = Naming(owners.heads, promoted, spelling)
     reading = Reading(running, (limits or Limits()).samples, naming.of)
     for read in (sorts.gauges, sorts.sums, sorts.histograms, sorts.summaries, sorts.exponentials):
         read(owners, reading)
@@ -76,7 +78,7 @@ def decode(
         times=_joined(reading.times, np.int64),
         values=_joined(reading.values, np.float64),
         labels_of=naming.of,
-        abouts=abouts.of_metrics(owners.metrics),
+        abouts=abouts.of_metrics(owners.metrics, spelling),
     )
     return Decoded(columns, reading.points, dict(+reading.refused))
 

@@ -23,7 +23,8 @@ _MS = 1_000_000
 """Nanoseconds."""
 
 Stored = Callable[["Sequence[Labels]"], "Sequence[tuple[int, float] | None]"]
-"""The newest sample that is stored of some series, in milliseconds and its value; None of one without. From any thread."""
+"""The newest sample that is stored of some series, in milliseconds and its value; None of one without. From a thread that may
+wait."""
 
 
 def nothing_stored(series: Sequence[Labels]) -> Sequence[tuple[int, float] | None]:
@@ -50,8 +51,8 @@ class Running:
 
     A gap between two deltas changes nothing: what was not sent was not counted. The sums live in memory. A sum that is not there
     (after a restart, or of a series that was silent longest when there were more than `most`) goes on from what is `stored`; so
-    nothing is lost, and a delta that was stored and is sent again counts once. Where nothing is stored that can be had at once,
-    it begins at zero again, which reads as the counter's reset.
+    nothing is lost, and a delta that was stored and is sent again counts once. Where nothing is stored that can be had, it
+    begins at zero again, which reads as the counter's reset.
     """
 
     def __init__(self, most: int = MOST_SERIES, stored: Stored = nothing_stored) -> None:
@@ -70,10 +71,10 @@ class Running:
                 with self._lock:
                     self._sums.setdefault(key, _Sum(newest[0] * _MS, _MS, newest[1]))
 
-    def stored_since(self, key: bytes, at_ns: int, labels_of: Callable[[bytes], Labels]) -> bool:
-        """Whether a sample of this time or a later one is stored."""
-        (newest,) = self._newest([key], labels_of)
-        return newest is not None and newest[0] >= at_ns // _MS
+    def stored(self, keys: Sequence[bytes], labels_of: Callable[[bytes], Labels]) -> dict[bytes, int]:
+        """When the newest stored sample of each series is, in milliseconds; of those that have one."""
+        newest = zip(keys, self._newest(keys, labels_of), strict=True)
+        return {key: one[0] for key, one in newest if one is not None}
 
     def totals(self, keys: Sequence[bytes], times_ns: Times, deltas: Values) -> tuple[Values, NDArray[np.bool_]]:
         """The sum after each delta, and which of them count.

@@ -13,7 +13,7 @@ from gwanje.wire.otlp.parts import BUCKET, COUNT, INFINITY, QUANTILE, SUM, VALUE
 from gwanje.wire.otlp.points import Points, Rows, add
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -90,21 +90,29 @@ def exponentials(owners: Owners, reading: Reading) -> None:
     offsets, zeros = positive.field("offset").fill_null(0).to_numpy(), rows.field("zeros").to_numpy()
     counts = rows.field("count").to_numpy()
     found: dict[int, Histogram] = {}
-    for i in sorted(points.kept(owners), key=lambda point: int(points.times_ns[point])):
+    kept = sorted(points.kept(owners), key=lambda point: int(points.times_ns[point]))
+    stored = _stored(points, [i for i in kept if delta[i] and not points.silent[i]], reading)
+    for i in kept:
         buckets = all_counts[starts[i] : starts[i + 1]].astype(np.float64)
         sent = Histogram(int(scales[i]), int(offsets[i]), buckets, float(zeros[i]), float(counts[i]), float(sums[i]))
-        total = _total(points, i, sent, reading) if delta[i] and not points.silent[i] else sent
+        total = _total(points, i, sent, stored, reading) if delta[i] and not points.silent[i] else sent
         if total is not None:
             found[i] = total
     reading.refused[_LATE] += len(points.late)
     _classics(points, found, has_sum, reading)
 
 
-def _total(points: Points, point: int, delta: Histogram, reading: Reading) -> Histogram | None:
+def _stored(points: Points, deltas: Sequence[int], reading: Reading) -> Mapping[bytes, int]:
+    """When the newest stored sample is, in milliseconds, of those of the histograms that are not held."""
+    keys = dict.fromkeys(points.key(point, COUNT) for point in deltas)
+    return reading.running.stored([key for key in keys if key not in reading.running.histograms], reading.labels_of)
+
+
+def _total(points: Points, point: int, delta: Histogram, stored: Mapping[bytes, int], reading: Reading) -> Histogram | None:
     """The histogram after a delta; None where there is nothing new to store."""
     key, at_ns = points.key(point, COUNT), int(points.times_ns[point])
     totals = reading.running.histograms
-    if key not in totals and reading.running.stored_since(key, at_ns, reading.labels_of):
+    if key not in totals and stored.get(key, -1) >= at_ns // 1_000_000:
         return None  # sent again after a restart
     total = totals.after(key, at_ns, delta)
     if total is None:

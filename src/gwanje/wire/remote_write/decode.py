@@ -5,7 +5,6 @@ A label is declared as `bytes`, so that all labels of a series lie in one contig
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -33,8 +32,6 @@ PROTOCOL = "remote_write"
 _MOST_SNAPPY_CAN = 22  # three bytes say "copy 64 bytes": nothing unpacks to more than 22 times itself
 _LAYOUTS, _LAYOUT_BYTES, _WORTH_KNOWING = 16, 16 << 20, 100
 _NAME, _VALUE = 0x0A, 0x12
-_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +86,17 @@ def labels_of(key: bytes) -> Labels:
 
 
 def checked(pairs: Iterable[tuple[str, str]]) -> Labels:
-    """The same labels sorted by name, those without a value left out. Raises BadInput for what is no series."""
+    """The same labels sorted by name, those without a value left out. Raises BadInput for what is no series.
+
+    Names of metrics and of labels are any text.
+    """
     labels = tuple(sorted((name, value) for name, value in pairs if value))
     names = [name for name, _ in labels]
     if len(set(names)) < len(names):
         twice = next(name for name, following in pairwise(names) if name == following)
         raise BadInput(f"the label {twice!r} stands twice; send each label once", where=_shown(labels))
-    for name, value in labels:
-        if not _LABEL_NAME.fullmatch(name):
-            raise BadInput(f"{name!r} is no label name; use letters, digits and _", where=_shown(labels))
-        if name == METRIC and not _METRIC_NAME.fullmatch(value):
-            raise BadInput(f"{value!r} is no metric name; use letters, digits, _ and :", where=_shown(labels))
+    if not all(names):
+        raise BadInput("a value of a label without a name; name the label", where=_shown(labels))
     if METRIC not in names:
         raise BadInput(f"a series without {METRIC}; name its metric", where=_shown(labels))
     return labels
