@@ -25,6 +25,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, Se
 from gwanje import kinds
 from gwanje.because import Because
 from gwanje.errors import ConfigErrors, GwanjeError, Mistake
+from gwanje.misread import misread
 
 MAIN_FILE: Final = "gwanje.yaml"
 _ENVIRONMENT: Final = "environment"
@@ -205,13 +206,15 @@ class Reader:
             node = yaml.compose(text, Loader=_Yaml12)
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 0
-            self.mistake(name, line, "", f"not valid YAML: {error.problem}")
+            self.mistake(name, line, "", Because(f"not valid YAML: {error.problem}", "not_yaml", error=str(error.problem)))
         else:
             if node is not None:
                 document.nodes = node
                 document.values = self.plain(document, node, ())
         if not isinstance(document.values, dict):
-            self.mistake(name, 1, "", "must hold keys and values (`key: value`), not a list or a text")
+            self.mistake(
+                name, 1, "", Because("must hold keys and values (`key: value`), not a list or a text", "not_keys_and_values")
+            )
             document.values = {}
         return document
 
@@ -226,7 +229,8 @@ class Reader:
             return model.model_validate(values)
         except ValidationError as error:
             for one in error.errors(include_url=False):
-                self._note(document, place, model, one)
+                if one["type"] != "default_factory_not_called":  # follows from another mistake, which is told
+                    self._note(document, place, model, one)
             return None
 
     def chosen(
@@ -238,7 +242,7 @@ class Reader:
         """
         values = _at(document.values, place) if values is None else values
         if not isinstance(values, dict) or not isinstance(values.get("type"), str):
-            self.mistake(*document.where(place), dotted(place), f"needs `type`; known: {', '.join(kinds.names(family))}")
+            self.mistake(*document.where(place), dotted(place), _needs_type(family))
             return None
         name = values["type"]
         try:
@@ -285,7 +289,12 @@ class Reader:
         for key_node, value_node in node.value:
             key, line = str(key_node.value), key_node.start_mark.line + 1
             if key in values:
-                self.mistake(document.file, line, dotted((*place, key)), "stands here a second time; keep one of them")
+                self.mistake(
+                    document.file,
+                    line,
+                    dotted((*place, key)),
+                    Because("stands here a second time; keep one of them", "stands_twice"),
+                )
             values[key] = self.plain(document, value_node, (*place, key))
             document.lines[(*place, key)] = line
         return values
@@ -318,6 +327,11 @@ def _at(values: Any, place: Place) -> Any:
     return values
 
 
+def _needs_type(family: str) -> Because:
+    known = ", ".join(kinds.names(family))
+    return Because(f"needs `type`; known: {known}", "needs_type", known=known)
+
+
 def dotted(place: Place) -> str:
     """A place as people write it: `receivers[0].url`."""
     text = ""
@@ -342,8 +356,7 @@ def _sentence(model: type[BaseModel], inner: Place, error: Any) -> str:
             sentence = checked.args[0] if checked.args else ""
             return sentence if isinstance(sentence, Because) else str(error["msg"]).removeprefix("Value error, ")
         case _:
-            text = str(error["msg"])
-            return text[:1].lower() + text[1:]
+            return misread(error)
 
 
 def _keys(model: type[BaseModel], place: Place) -> list[str]:

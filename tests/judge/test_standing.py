@@ -2,16 +2,20 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gwanje.judge.identity import fingerprint
 from gwanje.judge.leaving import Leaving
 from gwanje.judge.lifecycle import Ended
 from gwanje.judge.rules.evaluate import Memory, found
 from gwanje.judge.rules.found import Found
+from gwanje.judge.rules.seldom import Seldom
 from gwanje.judge.rules.spec import Rule
 from gwanje.judge.standing import Standing
 from gwanje.judge.trouble import RULE_ERROR, failing, overfull
@@ -119,7 +123,7 @@ def test_n3_a_label_set_that_was_never_seen_is_not_missing() -> None:
 def test_n3_what_answered_before_a_restart_and_does_not_any_more_is_missing() -> None:
     rule = _rule(no_data="alert")
     standing = Standing(rule)
-    standing.answered(_found(rule, {"web-1": 0.1}), _at(0))
+    standing.answered(_found(rule, {"web-1": 0.1}).known, _at(0))
     for seconds in (0, 15, 30, 45, 60):
         standing.step(_found(rule, {}), _at(seconds))
     assert _states(standing) == {"web-1": "no_data"}
@@ -133,6 +137,20 @@ def test_a_query_with_its_own_condition_ends_what_it_leaves_out_unless_its_input
     silent = {both.identities[1]: "no sample any more"}
     standing.step(_found(rule, {}).without(silent), _at(15))
     assert _states(standing) == {"web-2": "firing"}
+
+
+def test_n4_what_was_without_data_before_a_restart_is_so_until_it_answers() -> None:
+    rule = _rule(no_data="alert")
+    before, after = Standing(rule), Standing(rule)
+    before.answered(_found(rule, {"web-1": 0.1}).known, _at(0))
+    for seconds in (0, 15, 30, 45, 60):
+        before.step(_found(rule, {}), _at(seconds))
+    after.open, after.worst = before.open, before.worst
+    (gone,) = after.open
+    for seconds in range(90, 600, 60):
+        after.step(replace(_found(rule, {}), awaited={gone: Seldom(_at(0), timedelta(minutes=10))}), _at(seconds))
+    (instance,) = after.open.values()
+    assert (str(instance.state), instance.last_seen) == ("no_data", "no answer")
 
 
 def test_h1_the_peak_is_the_value_furthest_beyond_the_threshold_through_steady_evaluations() -> None:
@@ -166,9 +184,13 @@ def test_an_evaluation_that_finds_the_same_is_steady_until_a_clock_runs_out() ->
     assert [standing.steady(low, _at(seconds)) for seconds in (3630, 3644, 3645)] == [True, True, False]
 
 
-def test_stepping_every_time_and_only_when_something_can_change_tell_the_same() -> None:
+@pytest.mark.parametrize("no_data", ["keep", "alert", "breach", "ok"])
+@pytest.mark.parametrize("every", [None, timedelta(seconds=40)], ids=["missing", "awaited for a while"])
+def test_stepping_every_time_and_only_when_something_can_change_tell_the_same(every: timedelta | None, no_data: str) -> None:
     """The shortcut changes no transition: the same random evaluations, with and without it."""
-    rule = _rule(**{"for": "30s", "clear_for": "30s", "keep_firing_for": "15s", "clear": "< 0.7", "no_data": "alert"})
+    rule = _rule(**{"for": "30s", "clear_for": "30s", "keep_firing_for": "15s", "clear": "< 0.7", "no_data": no_data})
+    gone = fingerprint("cpu", {"host": "web-2"})
+    newest = _at(0)
     random = np.random.default_rng(7)
     eager, lazy = Standing(rule), Standing(rule)
     told: dict[str, list[object]] = {"eager": [], "lazy": []}
@@ -180,6 +202,9 @@ def test_stepping_every_time_and_only_when_something_can_change_tell_the_same() 
             values[host] = float(random.choice([0.1, 0.75, 0.85, 0.95, np.nan]))
         present = {host: value for host, value in values.items() if not (host == "web-2" and 300 < place % 600 < 310)}
         one, at = _found(rule, present), _at(15 * place + 900 * (place // 400))  # now and then, nobody looks for a while
+        newest = at if "web-2" in present else newest
+        if every and "web-2" not in present:
+            one = replace(one, awaited={gone: Seldom(newest, every)})
         told["eager"] += [
             (change.known.episode, change.transitions, change.worst) for change in eager.step(one, at) if change.transitions
         ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import starmap
 from typing import Final
 
 import numpy as np
@@ -19,8 +20,8 @@ from gwanje.judge import lifecycle
 from gwanje.judge.identity import fingerprint
 from gwanje.judge.leaving import Departed, leaving
 from gwanje.judge.lifecycle import Ended, Instance, State, Transition
-from gwanje.judge.pauses import Pauses
-from gwanje.judge.rules.found import BETWEEN, CLEARED, STALE, Found
+from gwanje.judge.patience import Patience
+from gwanje.judge.rules.found import BETWEEN, CLEARED, STALE, Found, Known
 from gwanje.judge.rules.spec import Rule
 from gwanje.judge.rules.threshold import Threshold
 from gwanje.judge.rules.thresholds import Standard
@@ -74,12 +75,17 @@ class Standing:
     _peaks: NDArray[np.float64] | None = None
     _answered: dict[str, tuple[Mapping[str, str], datetime]] = field(default_factory=dict)
     """When each label set last answered; kept only where the rule says something about missing data."""
-    _pauses: Pauses = field(default_factory=Pauses)
+    _whole: tuple[Known, int] | None = None
+    """The label sets of an answer in which none of so many was missing."""
+    _patience: Patience = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._patience = Patience(self.rule)
 
     def steady(self, found: Found, at: datetime) -> bool:
         """Whether no state changes by this: it finds what was found before, and no clock runs out until then."""
         before = self.found
-        if before is None or at >= self._settled_until or before.silent != found.silent:
+        if before is None or at >= self._settled_until or (before.silent, before.awaited) != (found.silent, found.awaited):
             return False
         if not np.array_equal(before.levels, found.levels) or at - self.at > lifecycle.absence(self.rule):
             return False
@@ -96,7 +102,7 @@ class Standing:
         """Every result of one evaluation, and every open instance that it did not mention."""
         self.catch_up()
         changes = self._forgiven(at)
-        self.refused = 0
+        self.refused, self._patience.awaited = 0, found.awaited
         for place, identity in enumerate(found.identities):
             before = self.open.get(identity)
             if before is None and found.levels[place] < 0:
@@ -137,17 +143,31 @@ class Standing:
                 continue
             self.open[identity] = replace(instance, value=float(self.found.values[place]), seen_at=self.at)
             peak, worst = float(self._peaks[place]), self.worst[identity]
-            if np.isfinite(peak):
-                self.worst[identity] = replace(worst, peak=_further(worst.threshold, worst.peak, peak))
+            further = _further(worst.threshold, worst.peak, peak) if np.isfinite(peak) else worst.peak
+            if further != worst.peak:
+                self.worst[identity] = replace(worst, peak=further)
         self._heard(self.found, self.at)
         self._peaks = None
 
+    def missing(self, known: Known) -> dict[str, Mapping[str, str]]:
+        """The label sets, by identity, that are open or expected to answer, and are not among these."""
+        expected = len(self.open) + len(self._answered)
+        if not expected or (self._whole is not None and self._whole[0] is known and self._whole[1] == expected):
+            return {}
+        there = set(known.identities)
+        gone = {identity: labels for identity, (labels, _) in self._answered.items() if identity not in there}
+        gone |= {identity: instance.labels for identity, instance in self.open.items() if identity not in there}
+        if not gone:
+            self._whole = known, expected
+        return gone
+
     def next_change(self, instance: Instance, level: int | None) -> datetime:
         """When its clock runs out if every evaluation finds this level; None is no answer."""
-        rule = self.rule
+        rule, due = self.rule, self._patience.due(instance.fingerprint)
+        waits = due is not None and self.at <= due
         match instance.state:
             case State.PENDING if level is None or level < 0:
-                return _AT_ONCE
+                return due if due is not None and waits else _AT_ONCE
             case State.PENDING:
                 return (instance.pending_since or instance.since) + rule.for_
             case State.FIRING | State.RECOVERING if level == CLEARED and instance.good_since is not None:
@@ -156,9 +176,9 @@ class Standing:
                 return min(ends, recovers) if instance.state is State.FIRING else ends
             case State.NO_DATA if instance.fired_at is None:
                 return instance.since + lifecycle.LONGEST_OUTAGE
-        missed = self._missed(instance.seen_at)
-        stopped = level is None or (level == STALE and self._pauses.since(instance.seen_at))
-        if stopped and rule.no_data in {"breach", "ok"} and self.at <= missed:
+        missed = self._patience.until(instance.fingerprint, instance.seen_at)
+        stopped = level is None or (level == STALE and self._patience.forgiven(instance.seen_at))
+        if stopped and (waits or rule.no_data in {"breach", "ok"}) and self.at <= missed:
             return missed
         return _NEVER
 
@@ -176,8 +196,12 @@ class Standing:
             left = leaving(before.labels, departed)
             if left is not None:
                 return [self.end(before, lifecycle.depart(before, at, left.because, left.ended))]
-            if self._pauses.since(before.seen_at) and at <= self._missed(before.seen_at):
-                return self._changed(before, lifecycle.waiting(before, verdict, self.rule, at), (), None)
+            if at <= self._patience.until(before.fingerprint, before.seen_at):
+                seldom = self._patience.awaited.get(before.fingerprint)
+                if seldom is not None and before.state is not State.NO_DATA:
+                    return self._changed(before, replace(before, last_seen=seldom.why), (), None)
+                if self._patience.forgiven(before.seen_at):
+                    return self._changed(before, lifecycle.waiting(before, verdict, self.rule, at), (), None)
         after, transitions = lifecycle.step(before, verdict, self.rule, at)
         breach = verdict if isinstance(verdict, Breach) else None
         origin = standard.origin(breach.severity) if breach and standard else ""
@@ -216,7 +240,7 @@ class Standing:
 
     def _stopped(self, found: Found, at: datetime, departed: Departed) -> list[Change]:
         """What was ok and stopped answering, where the rule has a word on that."""
-        if not self._expects:
+        if not self.rule.expects:
             return []
         changes: list[Change] = []
         self._heard(found, at)
@@ -225,7 +249,7 @@ class Standing:
             if left is not None:
                 if left.ended is Ended.HOST_REMOVED:  # what is merely away is expected back
                     del self._answered[identity]
-            elif identity not in self.open and at > self._missed(seen_at):
+            elif identity not in self.open and at > self._patience.until(identity, seen_at):
                 if len(self.open) >= self.rule.max_instances:
                     self.refused += 1
                     continue
@@ -236,16 +260,16 @@ class Standing:
 
     def _heard(self, found: Found, at: datetime) -> None:
         """Remember which label sets answered, where the rule has a word on those that stop."""
-        if not self._expects:
+        if not self.rule.expects:
             return
         for place, identity in enumerate(found.identities):
             if found.levels[place] > STALE:
                 self._answered[identity] = found.known.labels[place], at
 
-    def answered(self, found: Found, at: datetime) -> None:
+    def answered(self, known: Known, at: datetime) -> None:
         """Learn which label sets answered at an earlier time, so that a restart does not forget what stopped meanwhile."""
-        if self._expects:
-            for identity, labels in zip(found.identities, found.known.labels, strict=True):
+        if self.rule.expects:
+            for identity, labels in zip(known.identities, known.labels, strict=True):
                 self._answered.setdefault(identity, (labels, at))
 
     def _next(self, found: Found) -> datetime:
@@ -257,27 +281,18 @@ class Standing:
             levels |= {identity: CLEARED for identity in self.open if identity not in levels and identity not in found.silent}
         until = min((self.next_change(one, levels.get(identity)) for identity, one in self.open.items()), default=_NEVER)
         closed = [(identity, seen) for identity, (_, seen) in self._answered.items() if identity not in self.open]
-        silent = [seen for identity, seen in closed if levels.get(identity, STALE) == STALE]
-        return min([until, *map(self._missed, silent)])
+        silent = [(identity, seen) for identity, seen in closed if levels.get(identity, STALE) == STALE]
+        return min([until, *starmap(self._patience.until, silent)])
 
     # --- missing, while somebody looked ---
 
-    @property
-    def _expects(self) -> bool:
-        """Whether the rule has a word on what was ok and stopped. A query with its own condition leaves out what is ok."""
-        return self.rule.no_data in {"alert", "breach"} and self.rule.severity is None
-
     def _forgiven(self, at: datetime) -> list[Change]:
         """What comes of the time in which nobody looked; that before the first evaluation was forgiven to what state kept."""
-        last, paused = self.at, self._pauses.note(self.at, at, lifecycle.absence(self.rule))
+        last, paused = self.at, self._patience.note(self.at, at)
         if self.found is None or not paused:
             return []
         resumed = [(one, lifecycle.resume(one, self.rule, at, last)) for one in self.open.values()]
         return [change for before, after in resumed for change in self._changed(before, after, (), None)]
-
-    def _missed(self, seen_at: datetime) -> datetime:
-        """Until when what was seen then is not missing data."""
-        return seen_at + self._pauses.since(seen_at) + lifecycle.absence(self.rule)
 
     def _no_breach(self) -> Worst:
         return Worst(self.rule.conditions[-1][1])

@@ -27,6 +27,7 @@ OWN: Final[Mapping[str, str]] = {
     "gwanje_recording_evaluations_total": "Evaluations of a recording rule.",
     "gwanje_recording_seconds_total": "Time spent evaluating a recording rule and storing its answer.",
     "gwanje_recording_series": "Series that a recording rule had at its last evaluation.",
+    "gwanje_rounds_total": "Completed rounds, in which what was due was judged. While it stands still, nobody looks.",
     "gwanje_rule_errors_total": "Evaluations of a rule that failed; they change no alert.",
     "gwanje_rule_evaluations_left_out_total": "Missed evaluations that were not made up for, because rules take too long.",
     "gwanje_rule_evaluations_total": "Evaluations of a rule.",

@@ -1,6 +1,7 @@
 """When nobody evaluated rules, hour by hour: an hour without alerts is good only where somebody looked.
 
-What gwanje stores of itself tells it: while a process that evaluates runs, its figures come every few seconds.
+What gwanje stores of itself tells it: every few seconds, how many rounds were completed. A process that lives and completes
+none, because it hangs or another one has the turn, looks at nothing.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from gwanje.show.rooms import Rooms
 STEP: Final = timedelta(minutes=5)
 LONGEST: Final = timedelta(days=31)
 """So far back from the end it is told."""
-_QUERY: Final = "count(count_over_time(gwanje_rule_evaluations_left_out_total[10m]))"
-"""A figure of whoever evaluates rules, also without any. A restart, which takes seconds, leaves no gap in it."""
+_QUERY: Final = "count(increase(gwanje_rounds_total[10m]) > 0)"
+"""Whoever completes rounds, also without any rule. A restart, which takes seconds, leaves no gap in it."""
 
 
 async def unjudged(rooms: Rooms, since: datetime, until: datetime, zone: ZoneInfo) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import structlog
@@ -18,7 +18,7 @@ from gwanje.errors import GwanjeError
 from gwanje.judge.lifecycle import Instance
 from gwanje.judge.rules import inputs
 from gwanje.judge.rules.evaluate import Memory, RuleError, found
-from gwanje.judge.rules.found import Found
+from gwanje.judge.rules.found import Found, Known
 from gwanje.judge.rules.questions import Question, questions
 from gwanje.judge.rules.spec import Rule
 from gwanje.judge.rules.thresholds import Thresholds
@@ -27,26 +27,40 @@ from gwanje.model import to_ms
 from gwanje.watch.asking import Asking
 from gwanje.watch.away import Away
 from gwanje.watch.book import Evaluation
+from gwanje.watch.earlier import answered
 from gwanje.watch.failed import why
 from gwanje.watch.latest import Latest
 from gwanje.watch.sweeping import Seen, Sight, Sweeps
+from gwanje.watch.waiting import Waiting
 
-LOOKS_BACK: Final = tuple(timedelta(minutes=minutes) for minutes in range(10, 61, 10))
-"""How far before its first evaluation a rule with a word on missing data looks for what answered then: over an outage, too."""
 _LONGEST_QUERY: Final = timedelta(seconds=10)
 _TRIES: Final = 3
 
 log = structlog.get_logger(__name__)
 
 
+class Open(Protocol):
+    """What stands of rules, by their names."""
+
+    def open(self, rule: str) -> Mapping[str, Instance]:
+        """The open alerts by their identities."""
+        ...
+
+    def missing(self, rule: str, known: Known) -> Mapping[str, Mapping[str, str]]:
+        """The label sets that are open or expected to answer, and are not among these."""
+        ...
+
+
 class Evaluator:
     """Evaluates rules at one instant; keeps figures of it, and what each rule found last.
 
-    `standing` gives the open alerts of a rule, by their identities, also those that an earlier process left.
+    `standing` knows the open alerts of each rule, also those that an earlier process left.
     """
 
-    def __init__(self, samples: Queryable, standing: Callable[[str], Mapping[str, Instance]], delay: timedelta) -> None:
+    def __init__(self, samples: Queryable, standing: Open, delay: timedelta) -> None:
+        self._stored = samples
         self._samples = Asking(samples)
+        self._waiting = Waiting(self._samples)
         self._sweeps = Sweeps(samples, delay)
         self._standing = standing
         self._delay = delay
@@ -66,6 +80,7 @@ class Evaluator:
             self.latest.forget(name)
             self._stopped.pop(name, None)
             self._then.pop(name, None)
+            self._waiting.forget(name)
 
     async def together(
         self, rules: Sequence[Rule], at: datetime, thresholds: Thresholds, at_rest: Callable[[Rule], bool]
@@ -102,10 +117,9 @@ class Evaluator:
         self._note(evaluation)
         return evaluation
 
-    async def before(self, rule: Rule, at: datetime, thresholds: Thresholds) -> list[Found]:
-        """What the rule would have found in the hour before, as far as that can be said."""
-        found = [await self.as_of(rule, at - back, thresholds) for back in LOOKS_BACK]
-        return [one for one in found if one is not None]
+    async def earlier(self, rules: Sequence[tuple[Rule, datetime]]) -> list[tuple[Rule, Known, datetime]]:
+        """What answered in the hour before the first evaluation of each rule, as far as that can be said."""
+        return await answered(self._stored, rules, self._seen)
 
     async def as_of(self, rule: Rule, at: datetime, thresholds: Thresholds) -> Found | None:
         """What the rule would have found at an earlier time; None where that cannot be said."""
@@ -137,7 +151,8 @@ class Evaluator:
 
     async def _with_inputs(self, rule: Rule, seen: Found, at: datetime, ages: Vector | None) -> Found:
         """The same, where what still answers is made of samples that stopped coming: looked at only where it matters."""
-        known = self._standing(rule.name)
+        known = self._standing.open(rule.name)
+        before = self._stopped.get(rule.name, {})
         left_out = _left_out(rule, seen, known)
         # A ratio is a breach by what was counted, whether or not counting goes on.
         begins = rule.ratio is None and any(
@@ -149,9 +164,14 @@ class Evaluator:
         elif not matters:
             self._stopped.pop(rule.name, None)
         stopped = self._stopped.get(rule.name, {})
+        missing = self._standing.missing(rule.name, seen.known)
+        if rule.severity is not None:  # what is left out and has its inputs is good
+            missing = {identity: labels for identity, labels in missing.items() if identity in stopped}
+        awaited = await self._waiting.awaited(rule, missing, before, at, self._seen(rule, at))
         if rule.ratio is not None:
             stopped = seen.good_of(stopped)
-        return self.away.unjudged(seen.without(stopped), known.values())
+        found_ = replace(seen.without(stopped), awaited=awaited) if awaited else seen.without(stopped)
+        return self.away.unjudged(found_, known.values())
 
     async def _look(
         self, rule: Rule, seen: Found, left_out: Mapping[str, Instance], at: datetime, ages: Vector | None
@@ -162,14 +182,14 @@ class Evaluator:
         if not left_out and not inputs.suspect(rule, sets, newest, at_ms):
             return {}
         answers = await self._ask(rule, inputs.rhythms(rule), at)
-        sets |= {identity: _without(instance.labels, rule) for identity, instance in left_out.items()}
+        sets |= {identity: rule.given(instance.labels) for identity, instance in left_out.items()}
         return inputs.stopped(sets, answers, at_ms) | await self._gone(rule, left_out, newest)
 
     async def _gone(self, rule: Rule, left_out: Mapping[str, Instance], newest: Sequence[Answer]) -> dict[str, str]:
         """Of open alerts that are not in the answer: those whose inputs of the last time they counted are not all there."""
         at_times: dict[datetime, dict[str, Mapping[str, str]]] = defaultdict(dict)
         for identity, instance in left_out.items():
-            at_times[instance.seen_at][identity] = _without(instance.labels, rule)
+            at_times[instance.seen_at][identity] = rule.given(instance.labels)
         known = self._then.get(rule.name, {})
         then = {at: known[at] if at in known else await self._ask(rule, inputs.ages(rule), at) for at in at_times}
         self._then[rule.name] = then
@@ -218,11 +238,6 @@ def _left_out(rule: Rule, seen: Found, known: Mapping[str, Instance]) -> dict[st
         return {}
     gone = known.keys() - set(seen.identities)
     return {identity: known[identity] for identity in gone}
-
-
-def _without(labels: Mapping[str, str], rule: Rule) -> dict[str, str]:
-    """The labels that the query gave: without those that the rule added."""
-    return {name: text for name, text in labels.items() if name not in rule.labels}
 
 
 def _same(one: Answer, other: Answer) -> bool:

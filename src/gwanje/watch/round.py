@@ -98,7 +98,7 @@ class Round:
         self._rules_read: datetime | None = None
         self._state = state
         self._book = Book(self._rules)
-        self._evaluator = Evaluator(samples, self._book.open, delay)
+        self._evaluator = Evaluator(samples, self._book, delay)
         self._policybook = policy if isinstance(policy, Policybook) else Policybook(policy)
         self._policy = self._policybook.policy
         self._telling = Telling(self._policy, page_url)
@@ -111,6 +111,7 @@ class Round:
         self._evaluated: dict[str, datetime] = {}
         self._ticked: datetime | None = None
         self._completed: datetime | None = None
+        self._rounds = 0
         self._waiting = True
         self._outside = False
         self._outsiders = outside.Outside()
@@ -164,6 +165,7 @@ class Round:
             log.warning("evaluations left out", count=left_out, reason="rules take longer than their interval")
         self._overran = self._clock() - now > _LONGEST_ROUND
         self._completed = now
+        self._rounds += 1
 
     def forget(self) -> None:
         """Read everything anew from state: another process may have evaluated since."""
@@ -190,6 +192,7 @@ class Round:
     def own_samples(self) -> Mapping[str, float]:
         """Figures of the rules and alerts."""
         told = self._evaluator.figures(list(self._rules))
+        told["gwanje_rounds_total"] = float(self._rounds)
         told["gwanje_rule_evaluations_left_out_total"] = float(self._left_out)
         for state in (State.PENDING, State.FIRING, State.RECOVERING, State.NO_DATA):
             told[f'gwanje_alerts{{state="{state}"}}'] = float(self._states.get(state, 0))
@@ -237,10 +240,9 @@ class Round:
         new = {rule.name: rule for rule, _ in due_now if rule.name not in self._evaluated}
         if new:
             self._book.reword(await reworded(list(new.values()), self._state, self._given))
-        for rule, at in due_now:
-            if rule.no_data in {"alert", "breach"} and rule.name not in self._evaluated:
-                for found in await self._evaluator.before(rule, at, self._thresholds):
-                    self._book.learn(found, at)
+        expects = {rule.name: (rule, at) for rule, at in due_now if rule.name in new and rule.expects}
+        for rule, known, at in await self._evaluator.earlier(list(expects.values())):
+            self._book.learn(rule, known, at)
 
     async def _given(self, rule: Rule, at: datetime) -> Collection[str] | None:
         found = await self._evaluator.as_of(rule, at, self._thresholds)

@@ -12,7 +12,7 @@ from gwanje import judge
 from gwanje.judge.rules.buckets import merged
 from gwanje.judge.rules.evaluate import found
 from gwanje.judge.rules.questions import curve, questions, value
-from gwanje.judge.rules.spec import REMOTE_DELAY, Rule, unhurried
+from gwanje.judge.rules.spec import Rule, unhurried
 from gwanje.judge.rules.verdict import Breach, Error, Good, Insufficient, Verdict
 from gwanje.model import STALE, to_ms
 from gwanje.testing.scenarios import MemorySamples
@@ -294,6 +294,10 @@ def test_the_curve_of_an_alert_is_the_rules_question_narrowed_to_it() -> None:
         pytest.param({}, 0.5, 15, id="where it tells at once"),
         pytest.param({"interval": "5s"}, 5, 5, id="as it says"),
         pytest.param({"interval": "1s"}, 1, 1, id="as it says, though that is the default"),
+        pytest.param({"interval": "500ms"}, 0.5, 0.5, id="as it says, though that follows from telling at once"),
+        pytest.param({"interval": "250ms"}, 0.25, 0.25, id="as often as can be"),
+        pytest.param({"for": "0s"}, 0.5, 15, id="where it says that it tells at once"),
+        pytest.param({"critical": None, "warning": "> 1"}, 1, 15, id="where nothing is critical"),
         pytest.param({"interval": "1m", "for": "5m"}, 60, 60, id="seldom"),
     ],
 )
@@ -302,5 +306,5 @@ def test_e1_a_remote_store_is_asked_less_often_unless_the_rule_says_how_often(
 ) -> None:
     rule = Rule.model_validate({"name": "cpu high", "expr": "cpu", "critical": ">= 0.9", **said})
     assert [one.interval.total_seconds() for one in (rule, unhurried(rule))] == [here, there]
-    assert rule.delay is None, "as the store needs"
-    assert timedelta(seconds=30) == REMOTE_DELAY
+    again = Rule.model_validate(rule.model_dump(by_alias=True, exclude_unset=True))
+    assert unhurried(again).interval.total_seconds() == there, "also where it is written down and read again"

@@ -61,6 +61,8 @@ async def test_n4_each_result_has_its_own_inputs() -> None:
         pytest.param("absent(a) or time() - timestamp(b)", [], id="not where their absence is looked for"),
         pytest.param("a - a offset 1h", ['{__name__="a"}'], id="not what is past on purpose"),
         pytest.param("max_over_time(rate(a[5m])[1h:1m])", ['{__name__="a"}'], id="inside a subquery"),
+        pytest.param('info(a, {version="2"})', ['{__name__="a"}'], id="not what info adds"),
+        pytest.param('{"my.metric","a.b"="c"} > 1', ['{__name__="my.metric","a.b"="c"}'], id="names of any text"),
     ],
 )
 def test_n4_the_inputs_are_the_selectors_of_the_query(expr: str, asked: list[str]) -> None:

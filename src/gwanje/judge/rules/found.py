@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gwanje.because import Because
 from gwanje.judge.identity import fingerprint
+from gwanje.judge.rules.seldom import Seldom
 from gwanje.judge.rules.spec import Rule
 from gwanje.judge.rules.summary import readable
 from gwanje.judge.rules.threshold import Threshold
@@ -60,6 +61,8 @@ class Found:
     """How many samples each value was made of, where that was counted."""
     silent: Mapping[str, str] = field(default_factory=dict)
     """Open alerts that are not in the answer because their inputs stopped, and since when."""
+    awaited: Mapping[str, Seldom] = field(default_factory=dict)
+    """Label sets that are not in the answer because their inputs report seldom."""
 
     @property
     def identities(self) -> Sequence[str]:

@@ -32,7 +32,7 @@ EVERY: Final = timedelta(seconds=10)
 _PRESENCE: Final = frozenset({"absent", "absent_over_time", "timestamp", "count_over_time", "present_over_time"})
 """Functions that ask whether samples are there: what stopped is just what they look for."""
 _PLAIN: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_LOOK_BACK: Final = timedelta(minutes=5)
+LOOK_BACK: Final = timedelta(minutes=5)
 """How long PromQL takes a series' last sample for its value."""
 _RHYTHM: Final = timedelta(minutes=5)
 """What is looked at before the oldest sample that a result may be made of, so that its rhythm is known."""
@@ -56,7 +56,7 @@ def ages(rule: Rule) -> tuple[Question, ...]:
 
 def rhythms(rule: Rule) -> tuple[Question, ...]:
     """What gives the samples themselves, as far back as a result may be made of them."""
-    ranges = {selector: min(max(reach, _LOOK_BACK) + _RHYTHM, _LONGEST) for selector, reach in _reaches(rule).items()}
+    ranges = {selector: min(max(reach, LOOK_BACK) + _RHYTHM, _LONGEST) for selector, reach in _reaches(rule).items()}
     return tuple(Question(f"{selector}[{format_duration(back)}]") for selector, back in ranges.items())
 
 
@@ -71,9 +71,9 @@ def suspect(rule: Rule, sets: Mapping[str, Mapping[str, str]], answers: Sequence
     oldest = [float(answer.values.min()) for answer in newest if len(answer.values)]
     if oldest and at_ms - min(oldest) * 1000 > SHORTEST_ABSENCE / _MS:
         return True
-    if max(_reaches(rule).values(), default=_LOOK_BACK) <= _LOOK_BACK:
+    if max(_reaches(rule).values(), default=LOOK_BACK) <= LOOK_BACK:
         return False  # what answers has newest samples
-    inputs = [_Inputs.of(answer.labels) for answer in newest]
+    inputs = [Inputs.of(answer.labels) for answer in newest]
     return any(not of.belonging(labels) for labels in sets.values() for of in inputs)
 
 
@@ -87,7 +87,7 @@ def stopped(sets: Mapping[str, Mapping[str, str]], answers: Iterable[Answer], at
     for answer in answers:
         if not isinstance(answer, Matrix):
             continue
-        inputs = _Inputs.of(answer.labels)
+        inputs = Inputs.of(answer.labels)
         for identity, labels in sets.items():
             silent = [_silence(answer, place, at_ms) for place in inputs.belonging(labels)]
             longest = max(silent, default=0)
@@ -101,12 +101,12 @@ def gone(sets: Mapping[str, Mapping[str, str]], then: Sequence[Answer], now: Seq
 
     `then` and `now` answer `ages`. A query that counts what is there has no inputs, and nothing of it is gone.
     """
-    before, after = ([_Inputs.of(answer.labels) for answer in _vectors(answers)] for answers in (then, now))
+    before, after = ([Inputs.of(answer.labels) for answer in _vectors(answers)] for answers in (then, now))
     why = Because("no sample any more", "no_sample")
     return {one: why for one, labels in sets.items() if before and not _as_before(labels, before, after)}
 
 
-def _as_before(labels: Mapping[str, str], before: Sequence[_Inputs], after: Sequence[_Inputs]) -> bool:
+def _as_before(labels: Mapping[str, str], before: Sequence[Inputs], after: Sequence[Inputs]) -> bool:
     then, now = ([bool(of.belonging(labels)) for of in inputs] for inputs in (before, after))
     if not any(then) and not any(now):  # labels that no input has: the query gave them, and all inputs stand for its own
         then, now = ([bool(of.labels) for of in inputs] for inputs in (before, after))
@@ -122,7 +122,7 @@ def _vectors(answers: Iterable[Answer]) -> Iterator[Vector]:
 
 
 @dataclass(slots=True)
-class _Inputs:
+class Inputs:
     """The series of one selector, found by the labels that a result shares with them."""
 
     labels: list[dict[str, str]]
@@ -130,7 +130,7 @@ class _Inputs:
     by_names: dict[tuple[str, ...], dict[tuple[str, ...], list[int]]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, series: Iterable[Labels]) -> _Inputs:
+    def of(cls, series: Iterable[Labels]) -> Inputs:
         labels = [dict(one) for one in series]
         return cls(labels, frozenset(name for one in labels for name in one) - {METRIC})
 
@@ -182,7 +182,7 @@ def _walk(node: grammar.Expr, reach: timedelta = timedelta()) -> Iterator[tuple[
         case grammar.SubqueryExpr():
             yield from _walk(node.expr, reach + (node.range or timedelta()))
         case grammar.Call() if node.func.name not in _PRESENCE:
-            for argument in node.args:
+            for argument in node.args[:1] if node.func.name == "info" else node.args:  # what `info` adds is no input
                 yield from _walk(argument, reach)
         case grammar.BinaryExpr():
             yield from _walk(node.lhs, reach)
@@ -195,11 +195,11 @@ def _text(selector: grammar.VectorSelector) -> str:
     """The selector with every matcher in its braces; the parser's own printing leaves out escapes."""
     matchers = [(METRIC, "=", selector.name)] if selector.name is not None else []
     matchers += [(one.name, _OPERATORS[str(one.op)], one.value) for one in selector.matchers.matchers]
-    return "{" + ",".join(f'{_named(name)}{sign}"{_escaped(text)}"' for name, sign, text in matchers) + "}"
+    return "{" + ",".join(f'{named(name)}{sign}"{escaped(text)}"' for name, sign, text in matchers) + "}"
 
 
-def _named(name: str) -> str:
-    return name if _PLAIN.fullmatch(name) else f'"{_escaped(name)}"'
+def named(name: str) -> str:
+    return name if _PLAIN.fullmatch(name) else f'"{escaped(name)}"'
 
 
 _OPERATORS: Final[Mapping[str, str]] = {
@@ -210,5 +210,5 @@ _OPERATORS: Final[Mapping[str, str]] = {
 }
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     return re.sub(r'[\\"]', r"\\\g<0>", text).replace("\n", "\\n")

@@ -19,7 +19,11 @@ def digest(rule: Rule) -> str:
 
 def possible(rule: Rule, labels: Mapping[str, str]) -> bool:
     """Whether the query may give these labels, as far as its outermost grouping tells."""
-    names = {name for name, text in labels.items() if text and name not in rule.labels}
+    there = {name: text for name, text in labels.items() if text}
+    return _may_have(rule, there.keys() - rule.labels.keys()) or _may_have(rule, set(rule.given(there)))
+
+
+def _may_have(rule: Rule, names: set[str]) -> bool:
     node = tree(value(rule)) if value(rule) else None
     while isinstance(node, grammar.ParenExpr | grammar.BinaryExpr):
         node = node.expr if isinstance(node, grammar.ParenExpr) else node.lhs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -43,6 +43,11 @@ def value(rule: Rule) -> str:
     return _selector(rule) if rule.over is None and not rule.by else _together(rule)
 
 
+def answering(rule: Rule) -> str:
+    """PromQL that has the label sets of the rule's results, whatever their values."""
+    return f"count{_by(rule.ratio.by)} ({rule.ratio.total})" if rule.ratio is not None else value(rule)
+
+
 def counted(rule: Rule) -> bool:
     """Whether the second answer says how many samples there were."""
     return rule.min_samples > 0
@@ -65,7 +70,7 @@ def lookback(ratio: Ratio) -> timedelta:
 
 def curve(rule: Rule, labels: Mapping[str, str]) -> str:
     """PromQL whose curve shows what this alert looks at: the rule's own, narrowed to the alert's labels."""
-    fixed = {name: value for name, value in labels.items() if name not in rule.labels}
+    fixed = rule.given(labels)
     if rule.ratio is None:
         return narrowed(value(rule), fixed)
     over, by = format_duration(rule.ratio.over), ", ".join(rule.ratio.by)
@@ -91,7 +96,7 @@ def _beside(rule: Rule) -> tuple[Question, ...]:
         return (Question(counts),) if counts else ()
     if rule.over is None:
         return ()
-    over, by = format_duration(rule.over), _by(rule)
+    over, by = format_duration(rule.over), _by(rule.by)
     asked: list[Question] = []
     if counted(rule) and rule.percentile is not None:
         asked.append(Question(f"sum{by} (increase({_selector(rule, '_count')}[{over}]))"))
@@ -112,7 +117,7 @@ def _together(rule: Rule) -> str:
     ranged = f"({_selector(rule)}[{format_duration(rule.over)}])"
     match rule.condition:
         case "average" if rule.by:
-            return f"sum{_by(rule)} (sum_over_time{ranged}) / sum{_by(rule)} (count_over_time{ranged})"
+            return f"sum{_by(rule.by)} (sum_over_time{ranged}) / sum{_by(rule.by)} (count_over_time{ranged})"
         case "average":
             return f"avg_over_time{ranged}"
         case "sum":
@@ -130,11 +135,11 @@ def _percentile(rule: Rule, percentile: float) -> str:
 
 
 def _grouped(rule: Rule, operator: str, inner: str) -> str:
-    return f"{operator}{_by(rule)} ({inner})" if rule.by else inner
+    return f"{operator}{_by(rule.by)} ({inner})" if rule.by else inner
 
 
-def _by(rule: Rule) -> str:
-    return f" by ({', '.join(rule.by)})"
+def _by(labels: Sequence[str]) -> str:
+    return f" by ({', '.join(labels)})"
 
 
 def _selector(rule: Rule, suffix: str = "") -> str:

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from gwanje.because import Because
 from gwanje.config import Duration, Settings, format_duration
-from gwanje.judge.rules import gotemplate, summary
+from gwanje.judge.rules import exported, gotemplate, summary
 from gwanje.judge.rules.looks import Anomaly, Over, Ratio, checked_query, checked_selector, longer_than_nothing
 from gwanje.judge.rules.threshold import (
     ALWAYS,
@@ -29,8 +29,8 @@ from gwanje.model import Severity
 __all__ = ["OPERATORS", "Ratio", "Rule", "Threshold", "checked_labels", "checked_query", "parse_threshold"]
 
 _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_AT_ONCE: Final = (None, "0s", "0", 0, timedelta())
 _HALF_A_SECOND: Final = timedelta(milliseconds=500)
+"""A message must be decided a second after its sample: a rule that tells at once looks twice in that time."""
 _EACH_SECOND: Final = timedelta(seconds=1)
 _REMOTE_INTERVAL: Final = timedelta(seconds=15)
 REMOTE_DELAY: Final = timedelta(seconds=30)
@@ -85,8 +85,11 @@ class Rule(Settings):
     """How long every evaluation must be clear before it is over."""
     keep_firing_for: Duration = timedelta()
     """How long it goes on firing after the first good evaluation, so that one that comes and goes is told once."""
-    interval: Duration = _EACH_SECOND
-    """How often it is evaluated, at multiples of this time; unless set, twice as often where `critical` is told at once."""
+    interval: Duration = Field(
+        default_factory=lambda rule: _HALF_A_SECOND if rule.get("critical") and not rule.get("for_") else _EACH_SECOND
+    )
+    """How often it is evaluated, at multiples of this time. Unless set, twice as often where `critical` is told at once, and
+    every 15 s where samples are in a remote store."""
     delay: Duration | None = None
     """How far back it looks, so that late samples count: each evaluation sees the samples as of so long before. Unless set,
     what the store needs: nothing of the embedded one."""
@@ -140,16 +143,8 @@ class Rule(Settings):
         for name, text in labels.items():
             wrong = gotemplate.mistake_in_label(text)
             if wrong:
-                raise ValueError(f"label {name!r} holds a template: {wrong}")
+                raise ValueError(Because(f"label {name!r} holds a template: {wrong}", "label_is_template", name=name))
         return labels
-
-    @model_validator(mode="before")
-    @classmethod
-    def _at_once(cls, values: Any) -> Any:
-        """A message must be decided a second after its sample: a rule that tells at once looks twice in that time."""
-        if not isinstance(values, dict) or "interval" in values or not values.get("critical"):
-            return values
-        return values if values.get("for") not in _AT_ONCE else {**values, "interval": _HALF_A_SECOND}
 
     @model_validator(mode="after")
     def _whole(self) -> Rule:
@@ -175,27 +170,29 @@ class Rule(Settings):
         if self.metric is None:
             alone = [name for name in ("where", "by", "over", "percentile", "min_samples") if getattr(self, name)]
             if alone:
-                raise ValueError(f"`{alone[0]}` needs `metric`" + (" (or stands inside `ratio`)" if self.ratio else ""))
+                sentence = f"`{alone[0]}` needs `metric`" + (" (or stands inside `ratio`)" if self.ratio else "")
+                raise ValueError(Because(sentence, "needs_other", name=alone[0], other="metric"))
             return
         checked_selector(f"{self.metric}{{{self.where}}}")
         if self.percentile is not None and self.over is None:
-            raise ValueError("`percentile` needs `over`, the time whose values are looked at: '5m'")
+            sentence = "`percentile` needs `over`, the time whose values are looked at: '5m'"
+            raise ValueError(Because(sentence, "needs_other", name="percentile", other="over"))
         if self.min_samples and self.over is None:
-            raise ValueError("`min_samples` needs `over`, the time in which they are counted")
+            sentence = "`min_samples` needs `over`, the time in which they are counted"
+            raise ValueError(Because(sentence, "needs_other", name="min_samples", other="over"))
         if self.anomaly is not None and self.over is not None:
-            raise ValueError("`anomaly` looks at single values; leave out `over`")
+            raise ValueError(Because("`anomaly` looks at single values; leave out `over`", "anomaly_over"))
         worst_needed = self.condition in {"every", "any"} if self.over else bool(self.by)
         if worst_needed and self.percentile is None and self.anomaly is None and not self.side:
-            raise ValueError(
-                "which of several is the worst shows only where all thresholds lie on one side, with `>=` or with `<=`"
-            )
+            sentence = "which of several is the worst shows only where all thresholds lie on one side, with `>=` or with `<=`"
+            raise ValueError(Because(sentence, "sides_differ"))
 
     def _check_annotations(self) -> None:
         for name, text in self.annotations.items():
             if name == "summary" and self.templates == "gwanje":
                 summary.check(text)
             elif not isinstance(text, str):
-                raise ValueError(f"annotation {name!r} must be a text")
+                raise ValueError(Because(f"annotation {name!r} must be a text", "not_a_text"))
 
     @property
     def conditions(self) -> tuple[tuple[Severity, Threshold], ...]:
@@ -206,6 +203,11 @@ class Rule(Settings):
         return tuple((severity, condition) for severity, condition in both if condition is not None)
 
     @property
+    def expects(self) -> bool:
+        """Whether it has a word on what was ok and stopped. A query with its own condition leaves out what is ok."""
+        return self.no_data in {"alert", "breach"} and self.severity is None
+
+    @property
     def fixed_labels(self) -> dict[str, str]:
         """Those of its labels that are the same on each alert."""
         return {name: text for name, text in self.labels.items() if text and "{{" not in text}
@@ -213,12 +215,18 @@ class Rule(Settings):
     def labels_of(self, result: Mapping[str, str]) -> dict[str, str]:
         """The labels of the alert of one result: the result's and the rule's own, whose templates are filled from the former.
 
-        As in Prometheus, a label that is empty, or whose template comes out so, is none, and hides that of the result.
+        As in Prometheus, a label that is empty, or whose template comes out so, is none, and hides that of the result. A
+        `severity` of the result is kept as `exported_severity`.
         """
+        own = exported.exported(result, self.labels)
         if len(fixed := self.fixed_labels) == len(self.labels):
-            return {**result, **fixed}
+            return {**own, **fixed}
         filled = {name: gotemplate.render(text, result, None) for name, text in self.labels.items()}
-        return {name: text for name, text in {**result, **filled}.items() if text or name not in filled}
+        return {name: text for name, text in {**own, **filled}.items() if text or name not in filled}
+
+    def given(self, labels: Mapping[str, str]) -> dict[str, str]:
+        """Of an alert's labels those that the query gave, by the names that it gave them."""
+        return exported.given(labels, self.labels)
 
     @property
     def value_unit(self) -> str:
@@ -245,6 +253,4 @@ def checked_labels(labels: dict[str, str]) -> dict[str, str]:
 
 def unhurried(rule: Rule) -> Rule:
     """The rule as a remote store is asked: every 15 s, where the rule does not say how often itself."""
-    # Half a second is what follows from telling at once; a second that stands among the fields was written.
-    written = "interval" in rule.model_fields_set and rule.interval != _HALF_A_SECOND
-    return rule if written else rule.model_copy(update={"interval": _REMOTE_INTERVAL})
+    return rule if "interval" in rule.model_fields_set else rule.model_copy(update={"interval": _REMOTE_INTERVAL})

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, Select, bindparam, case, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, Select, case, delete, func, insert, or_, select, update
 
 from gwanje.because import plain
 from gwanje.keep.said import Acknowledgement
 from gwanje.keep.state import acknowledgements
-from gwanje.keep.state.bulk import insert_all
+from gwanje.keep.state.bulk import insert_all, update_all
 from gwanje.keep.state.statements import parts
 from gwanje.keep.state.tables import (
     accepted,
@@ -58,9 +58,7 @@ def open_instances(connection: Connection) -> list[Row]:
 def put_instances(connection: Connection, *, new: Sequence[Row], known: Sequence[Row]) -> None:
     """Keep open instances: such as were not kept yet, and others as they are now."""
     insert_all(connection, instances, new)
-    if known:
-        of_this = instances.c.fingerprint == bindparam("this")
-        connection.execute(update(instances).where(of_this), [{**row, "this": row["fingerprint"]} for row in known])
+    update_all(connection, instances, "fingerprint", known)
 
 
 def drop_instances(connection: Connection, fingerprints: Iterable[str]) -> None:
@@ -108,10 +106,9 @@ def change_episodes(connection: Connection, changes: Mapping[str, Row]) -> None:
     """Change several episodes, by their ids: those of which the same columns change go together."""
     by_columns: dict[tuple[str, ...], list[Row]] = {}
     for id_, row in changes.items():
-        by_columns.setdefault(tuple(sorted(row)), []).append({**row, "this": id_})
-    for columns, rows in by_columns.items():
-        values: dict[str, Any] = {name: bindparam(name) for name in columns}
-        connection.execute(update(episodes).where(episodes.c.id == bindparam("this")).values(values), rows)
+        by_columns.setdefault(tuple(sorted(row)), []).append({**row, "id": id_})
+    for rows in by_columns.values():
+        update_all(connection, episodes, "id", rows)
 
 
 def flag_episodes(connection: Connection, ids: Iterable[str], muted: Sequence[str], was_muted: str) -> None:
@@ -123,8 +120,9 @@ def flag_episodes(connection: Connection, ids: Iterable[str], muted: Sequence[st
 
 def add_transitions(connection: Connection, rows: Sequence[Row]) -> None:
     """Continue stories; what is kept beside each sentence is what it says by code and values, where it has them."""
-    said = [{**row, "because": row["because"][:200], "reason": plain(row["because"])} for row in rows]
-    insert_all(connection, transitions, said)
+    sentences = {id(row["because"]): row["because"] for row in rows}  # one silence is ten thousand lines
+    worded = {key: {"because": one[:200], "reason": plain(one)} for key, one in sentences.items()}
+    insert_all(connection, transitions, [row | worded[id(row["because"])] for row in rows])
 
 
 def all_groups(connection: Connection) -> list[Row]:
@@ -133,11 +131,8 @@ def all_groups(connection: Connection) -> list[Row]:
 
 def put_groups(connection: Connection, *, new: Sequence[Row], known: Sequence[Row]) -> None:
     """Keep groups: such as were not kept yet, and others as they are now."""
-    if new:
-        connection.execute(insert(groups), list(new))
-    if known:
-        this = groups.c.key == bindparam("this")
-        connection.execute(update(groups).where(this), [{**row, "this": row["key"]} for row in known])
+    insert_all(connection, groups, new)
+    update_all(connection, groups, "key", known)
 
 
 def drop_groups(connection: Connection, keys: Iterable[str]) -> None:
