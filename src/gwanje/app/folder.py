@@ -35,6 +35,7 @@ from gwanje.tell.of_files import OfFile, of_files
 from gwanje.tell.policy import Policy
 from gwanje.tell.together import Place as SettingPlace
 from gwanje.watch.reports import Heartbeat, Summary
+from gwanje.wire.otlp.names import Strategy
 
 _ADDRESS = re.compile(r"^(?P<host>\[[0-9a-fA-F:]+\]|[^:\s]+):(?P<port>\d{1,5})$")
 
@@ -68,14 +69,18 @@ class Limits(config.Settings):
 class Otlp(config.Settings):
     """How OpenTelemetry's metrics become series.
 
-    What is sent as deltas is summed up in memory: after a restart such a counter begins at zero again, which `rate` and
-    `increase` take for a reset; a sum that may fall begins at zero again, too.
+    What is sent as deltas is summed up, and goes on after a restart from what is stored: in a remote store from what it shows of
+    the last hour. What it cannot say, and exponential histograms, begin at zero again, which `rate` and `increase` take for a
+    reset; a sum that may fall begins at zero again, too.
     """
 
-    promoted: dict[str, Annotated[str, Field(pattern="^[a-zA-Z_][a-zA-Z0-9_]*$")]] = Field(
-        default_factory=lambda: {"host.name": "host"}
-    )
+    promoted: dict[str, Annotated[str, Field(min_length=1)]] = Field(default_factory=lambda: {"host.name": "host"})
     """Attributes of a resource that all its series carry, and the label of each; the others stand on `target_info` only."""
+
+    translation_strategy: Strategy = "UnderscoreEscapingWithSuffixes"
+    """How names are taken over, in Prometheus's words: `UnderscoreEscapingWithSuffixes` makes `http_duration_seconds` of
+    `http.duration` in `s`, `NoUTF8EscapingWithSuffixes` makes `http.duration_seconds`; `UnderscoreEscapingWithoutSuffixes` and
+    `NoTranslation` are the same without unit and `_total`."""
 
 
 class Sns(config.Settings):
@@ -238,7 +243,8 @@ def read(path: Path, **variables: str) -> Folder:
     absent = [name for name in telling.receivers if name not in receivers]
     written_rules = judge.read(reader, document)
     inventory = places.read(reader, document, written_rules.rules)
-    pipelines = collect.read_all(reader)
+    names = {"receiver": tell.receiver_names(document, telling.receivers)}
+    pipelines = collect.read_all(reader, lambda name: tell.unknown(names, "receiver", name))
     scrapes = scrape.read(reader, document)
     dashboards = boards.read(reader)
     reader.finish()

@@ -51,9 +51,11 @@ from gwanje.watch.recorder import Recorder
 from gwanje.watch.reports import Reports
 from gwanje.watch.round import Places, Round
 from gwanje.watch.rulebook import Rulebook
+from gwanje.watch.run_notices import RunNotices
 from gwanje.watch.taking import in_turns
 from gwanje.watch.turns import Turns
 from gwanje.wire.exposition.encode import series_name
+from gwanje.wire.otlp.names import SPELLINGS
 
 WAITING = "waiting"
 """The folder in which what cannot be stored now is laid down, one inside it for each loop."""
@@ -151,6 +153,7 @@ class House:
             dashboards=dashboards.together(self.folder.dashboards),
             scraper=self.scraper,
             otlp_promoted=self.folder.main.otlp.promoted,
+            otlp_spelling=SPELLINGS[self.folder.main.otlp.translation_strategy],
             body_bytes=limits.body_bytes,
             bodies_in_flight=limits.bodies_in_flight,
             query_seconds=limits.query_seconds,
@@ -221,7 +224,7 @@ async def open_house(folder: Folder) -> AsyncIterator[House]:
             ingest=ingest,
             transport=transport,
             prepared=prepared,
-            schedule=Schedule(prepared, state, transport, updates, worker_id=worker, clock=now),
+            schedule=Schedule(prepared, state, transport, updates, worker_id=worker, clock=now, tell=_run_notices(folder)),
             statsd=_statsd(folder, transport, stack),
             scraper=await asyncio.to_thread(_scraper, folder, world, transport),
             rulebook=rulebook,
@@ -304,6 +307,12 @@ def _reports(folder: Folder, state: State, updates: Updates, round_: Round) -> R
         completed=round_.completed,
         clock=now,
     )
+
+
+def _run_notices(folder: Folder) -> RunNotices:
+    """What is told of runs, to receivers that are set up."""
+    zones = {name: getattr(chosen.settings, "timezone", "UTC") for name, chosen in folder.receivers.items()}
+    return RunNotices([declared.pipeline for declared in folder.pipelines], zones, folder.url)
 
 
 def _statsd(folder: Folder, transport: Sender, stack: AsyncExitStack) -> StatsdDoor | None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
 import structlog
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from gwanje.carry.base import Sender
 from gwanje.carry.updates.base import Update, Updates
 from gwanje.collect import pausing
+from gwanje.collect.bell import bell_of
 from gwanje.collect.pipelines import fetch as fetches
 from gwanje.collect.pipelines import run as one_run
 from gwanje.collect.pipelines.counters import FetchCounters
@@ -32,8 +34,11 @@ from gwanje.wire.remote_write.encode import encode
 log = structlog.get_logger()
 
 Clock = Callable[[], datetime]
+Tell = Callable[[Connection, Run], bool]
+"""Writes down what people are told of a run that ended, in the transaction that ends it; whether anybody is told."""
 
 RUNS: Final = "runs"
+OUTBOX: Final = "outbox"
 FETCHES: Final = "fetches"
 PAUSES: Final = "pauses"
 
@@ -46,13 +51,17 @@ _GRACE: Final = timedelta(seconds=2.5)
 _PAUSES: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 
 
+def _nobody(_connection: Connection, _run: Run) -> bool:
+    return False
+
+
 class Schedule:
     """Runs pipelines until it is cancelled.
 
     A tick that passed while nobody looked is not made up for, and a pipeline never runs twice at once. While it is paused no
     tick becomes a run; what is under way ends, and what is asked for anyway runs. Several processes may run the same
-    schedule on one state: each tick is run by one of them. Cancelling `run` stops fetches, tells their outcome and returns
-    within 3 s.
+    schedule on one state: each tick is run by one of them, and `tell` is asked once for each run that ended. Cancelling `run`
+    stops fetches, tells their outcome and returns within 3 s.
     """
 
     def __init__(
@@ -65,6 +74,7 @@ class Schedule:
         worker_id: str,
         clock: Clock,
         labels: Mapping[str, str] | None = None,
+        tell: Tell = _nobody,
     ) -> None:
         self._pipelines = {prepared.name: prepared for prepared in pipelines}
         self._declared = {prepared.name: prepared.pipeline for prepared in pipelines}
@@ -73,6 +83,7 @@ class Schedule:
         self._updates = updates
         self._worker_id = worker_id
         self._clock = clock
+        self._tell = tell
         self._ticks: dict[str, datetime | None] = {}
         self._looked: datetime | None = None
         self._runs: set[asyncio.Task[None]] = set()
@@ -83,7 +94,7 @@ class Schedule:
         """Look, run, rest, until cancelled. Called once."""
         telling = asyncio.create_task(self._tell_counters())
         try:
-            async with _bell(self._updates, RUNS) as bell:
+            async with bell_of(self._updates, RUNS) as bell:
                 while True:
                     now = self._clock()
                     await self._look_safely(now)
@@ -152,11 +163,18 @@ class Schedule:
                 elif runs.ask_for_tick(connection, pipeline=name, tick=tick, now=now) is None:
                     log.info("tick passed over", pipeline=name, tick=runs.tick_partition(tick))
             began = self._clock()  # another process may have held the write lock since `now`
+            given_up = runs.give_up(connection, pipelines=names, now=began)
+            told = [run for run in given_up if self._tell(connection, run)]
             while run := runs.claim(connection, pipelines=names, worker=self._worker_id, now=began, lease=_LEASE):
                 claimed.append(run)
         for name in resumed:
             log.info("pause is over", pipeline=name)
             self._updates.publish(Update(PAUSES, name))
+        for run in given_up:
+            log.error("run is given up", pipeline=run.pipeline, run=run.id, reason=run.error)
+            publish(self._updates, run.id, run.pipeline, runs.ENDED)
+        if told:
+            self._updates.publish(Update(OUTBOX))
         return claimed
 
     # --- one run
@@ -221,13 +239,17 @@ class Schedule:
     async def _finish(self, run: Run, fetch: Fetch) -> None:
         ending = Ending(fetch.outcome.value, fetch.status, fetch.rows, fetch.bytes, fetch.latency_ms, fetch.error)
 
-        def write() -> bool:
+        def write() -> tuple[Run | None, bool]:
             with self._state.write() as connection:
                 pauses.settle(connection, run.pipeline)
-                return runs.finish(connection, run, ending, now=self._clock())
+                ended = runs.finish(connection, run, ending, now=self._clock())
+                return ended, ended is not None and self._tell(connection, ended)
 
-        if not await asyncio.to_thread(write):
+        ended, told = await asyncio.to_thread(write)
+        if ended is None:
             log.warning("run was taken by somebody else before it ended here", pipeline=run.pipeline, run=run.id)
+        if told:
+            self._updates.publish(Update(OUTBOX))
         self._updates.publish(Update(FETCHES, fetch.id, fetch.as_json()))
         publish(self._updates, run.id, run.pipeline, runs.ENDED)
 
@@ -300,7 +322,7 @@ async def run_now(
         with state.read() as connection:
             return runs.get(connection, number)
 
-    async with _bell(updates, RUNS) as bell:
+    async with bell_of(updates, RUNS) as bell:
         number = await asyncio.to_thread(ask)
         publish(updates, number, pipeline, runs.ASKED)
         deadline = clock() + patience
@@ -318,38 +340,3 @@ def _pause_after(error: RetryLater | StoreFull, tries: int) -> float:
     if isinstance(error, RetryLater) and error.after is not None:
         return error.after.total_seconds()
     return _PAUSES[min(tries, len(_PAUSES)) - 1]
-
-
-class _Bell:
-    """Rings when something changed; a ring while nobody waits is not lost."""
-
-    def __init__(self) -> None:
-        self._rung = asyncio.Event()
-
-    def ring(self) -> None:
-        self._rung.set()
-
-    async def wait(self, longest: timedelta) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(longest.total_seconds()):
-                await self._rung.wait()
-        self._rung.clear()
-
-
-@asynccontextmanager
-async def _bell(updates: Updates, topic: str) -> AsyncIterator[_Bell]:
-    bell = _Bell()
-
-    async def ring() -> None:
-        async for update in listening:
-            if update.topic in {topic, "missed"}:
-                bell.ring()
-
-    async with updates.listen() as listening:
-        task = asyncio.create_task(ring())
-        try:
-            yield bell
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task

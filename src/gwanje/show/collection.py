@@ -11,7 +11,7 @@ from typing import Any
 from gwanje.collect.pipelines import fetch as fetches
 from gwanje.collect.pipelines import summary
 from gwanje.collect.pipelines.fetch import Fetch
-from gwanje.collect.pipelines.spec import Prepared
+from gwanje.collect.pipelines.spec import Prepared, Told
 from gwanje.collect.pipelines.summary import FailRate
 from gwanje.keep.events.base import Search
 from gwanje.keep.said import Pause
@@ -48,7 +48,8 @@ class Paused:
 class Pipeline:
     """One pipeline now. `off_because` says, by language, why it does not run; null where it does.
 
-    `next_at` is the next tick that becomes a run: while it is paused, the first one after that.
+    `next_at` is the next tick that becomes a run: while it is paused, the first one after that. `on_success` and `on_failure`
+    are the receivers that are told how a run ended; null where nobody is.
     """
 
     name: str
@@ -65,6 +66,8 @@ class Pipeline:
     latency_p95_ms: float | None
     per_minute: float
     recent: list[Tick]
+    on_success: str | None
+    on_failure: str | None
 
 
 async def pipelines(rooms: Rooms, now: datetime) -> list[Pipeline]:
@@ -95,7 +98,13 @@ async def _pipeline(rooms: Rooms, prepared: Prepared, running: Collection[str], 
         latency_p95_ms=summary.latency_ms(window, now_ms),
         per_minute=summary.per_minute(window, now_ms),
         recent=[Tick(one.at_ms, one.outcome.value, one.latency_ms) for one in summary.strip(newest)],
+        on_success=_receiver(prepared.pipeline.on_success),
+        on_failure=_receiver(prepared.pipeline.on_failure),
     )
+
+
+def _receiver(told: Told | None) -> str | None:
+    return told.receiver if told else None
 
 
 def shown(pause: Pause) -> Paused:

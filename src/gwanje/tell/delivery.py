@@ -25,7 +25,7 @@ from gwanje.keep.state.base import State
 from gwanje.tell.backoff import LONGEST_ASKED, pause, rests
 from gwanje.tell.broken import KEY as OF_BROKEN
 from gwanje.tell.broken import broken, other_than, passed_on
-from gwanje.tell.combining import ALONE, combined
+from gwanje.tell.combining import ALONE, NOTICE, combined
 from gwanje.tell.message import from_plain, to_plain
 from gwanje.tell.notifiers.base import Notification, Notifier
 
@@ -176,8 +176,9 @@ class Delivery:
             return _Outcome(outbox.FAILED, error=str(error))
         except Exception as error:  # noqa: BLE001 - a notifier's own fault must neither lose the message nor stop the others
             return _Outcome(outbox.LATER, error=f"the notifier failed with {type(error).__name__}")
-        # When everything is over, the thread is over, too: the next message of the group begins a new one.
-        return _Outcome(outbox.SENT, accepted.status, reference="" if message.resolved else accepted.reference)
+        # When everything is over, the thread is over, too: the next message of the group begins a new one. A notice begins none.
+        ends = message.resolved or message.reason == NOTICE
+        return _Outcome(outbox.SENT, accepted.status, reference="" if ends else accepted.reference)
 
     async def _remember(self, receiver: str, claimed: outbox.Claimed, outcome: _Outcome, elapsed: float) -> outbox.Claimed | None:
         """Write down what became of it. While state cannot be written the claim goes on: after it, it would be sent again."""

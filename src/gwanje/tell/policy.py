@@ -128,15 +128,21 @@ def _known(
     escalations: Sequence[Escalation],
     rotas: Sequence[Rota],
 ) -> _Known:
-    written = {str(values.get("name")) for values in document.values.get("receivers") or [] if isinstance(values, dict)}
     return _Known(
         {
-            "receiver": frozenset(written | set(receivers)),
+            "receiver": receiver_names(document, receivers),
             "window": frozenset(one.name for one in windows),
             "escalation": frozenset(one.name for one in escalations),
             "rota": frozenset(one.name for one in rotas),
         }
     )
+
+
+def receiver_names(document: Document, receivers: Mapping[str, Chosen]) -> frozenset[str]:
+    """The names that stand in the main file, also of receivers that were not read because of other mistakes."""
+    listed = document.values.get("receivers") or []
+    written = {str(values.get("name")) for values in listed if isinstance(values, dict)} if isinstance(listed, list) else set()
+    return frozenset(written | set(receivers))
 
 
 def _listed(reader: Reader, document: Document, key: str, model: type[Section]) -> list[Section]:

@@ -10,10 +10,10 @@ from typing import Final
 from sqlalchemy import Connection
 
 from gwanje.keep.state import outbox
+from gwanje.tell.combining import NOTICE
 from gwanje.tell.message import to_plain
 from gwanje.tell.notifiers.base import Notification
 
-NOTICE: Final = "notice"
 _LASTS: Final = timedelta(hours=24)
 
 
@@ -26,13 +26,15 @@ class Notice:
     title: Mapping[str, str]
     """In short, by language."""
     text: Mapping[str, str]
+    group: str = ""
+    """What it is about, in at most 64 characters: notices of one group are told in their order. Empty: it stands alone."""
 
 
 def put(connection: Connection, notice: Notice, at: datetime, *, lasts: timedelta = _LASTS) -> bool:
     """Write it down to be sent; False when it was before."""
     message = Notification(
         key=notice.key,
-        group_key=notice.key[:64],
+        group_key=notice.group or notice.key[:64],
         receiver=notice.receiver,
         group={},
         reason=NOTICE,

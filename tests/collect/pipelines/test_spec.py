@@ -81,12 +81,22 @@ def test_what_is_left_out_has_a_value(tmp_path: Path) -> None:
         ),
         pytest.param("name: a\nsource: {type: http}\ntimeout: 0s\n", "pipelines/a.yaml:3: timeout: must be longer", id="no time"),
         pytest.param("name: a\nsource: http\n", "pipelines/a.yaml:2: source: ", id="a source that is a word"),
+        pytest.param(
+            "name: a\nsource: {type: http}\non_failure: ops\n", "pipelines/a.yaml:3: on_failure: ", id="a receiver that is a word"
+        ),
     ],
 )
 def test_a_mistake_is_told_with_its_place(tmp_path: Path, text: str, mistake: str) -> None:
     with pytest.raises(ConfigErrors) as raised:
         read(tmp_path, a=text)
     assert any(str(one).startswith(mistake) for one in raised.value.mistakes), raised.value
+
+
+def test_d11_who_is_told_of_a_run_is_a_receiver_by_its_name(tmp_path: Path) -> None:
+    (declared,) = read(tmp_path, a="name: a\nsource: {type: http}\non_success: {receiver: ops}\n")
+    told = declared.pipeline.on_success
+    assert told is not None
+    assert (told.receiver, declared.pipeline.on_failure) == ("ops", None)
 
 
 def test_mistakes_of_source_and_pipeline_come_together(tmp_path: Path) -> None:

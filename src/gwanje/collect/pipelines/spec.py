@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -15,6 +15,13 @@ from gwanje.collect.sources.base import Source
 
 FOLDER = "pipelines"
 
+NameCheck = Callable[[str], str]
+"""What is wrong with a name; empty where nothing is."""
+
+
+def _any_name(_name: str) -> str:
+    return ""
+
 
 class Title(config.Settings):
     """The name that people read, by language."""
@@ -23,6 +30,13 @@ class Title(config.Settings):
     """In Korean."""
     en: str = ""
     """In English."""
+
+
+class Told(config.Settings):
+    """Who is told how a run ended. Each run is a message of its own."""
+
+    receiver: str
+    """Who gets it: the name of a receiver of `gwanje.yaml`."""
 
 
 class Pipeline(config.Settings):
@@ -44,6 +58,10 @@ class Pipeline(config.Settings):
     """How often a fetch is tried again within its run when that may help. Only the last try counts as the fetch."""
     timeout: config.Duration = timedelta(minutes=5)
     """How long a run's fetch may take with all its retries; after that it has failed."""
+    on_success: Told | None = None
+    """Who is told when a run ended well: `{receiver: ops-slack}`. Left out: nobody."""
+    on_failure: Told | None = None
+    """Who is told when a run failed with all its retries; one that was broken off by a stop tells nothing."""
 
     @field_validator("zone")
     @classmethod
@@ -103,11 +121,14 @@ class Prepared:
         return self.pipeline.name
 
 
-def read_all(reader: config.Reader) -> Sequence[Declared]:
-    """Every pipeline of the folder, in the order of the files; mistakes stay with the reader, each at its file and line."""
+def read_all(reader: config.Reader, receiver: NameCheck = _any_name) -> Sequence[Declared]:
+    """Every pipeline of the folder, in the order of the files; mistakes stay with the reader, each at its file and line.
+
+    `receiver` says what is wrong with the name of somebody who is to be told.
+    """
     read: dict[str, Declared] = {}
     for document in reader.documents(FOLDER):
-        declared = _read(reader, document)
+        declared = _read(reader, document, receiver)
         if declared is None:
             continue
         name = declared.pipeline.name
@@ -119,7 +140,13 @@ def read_all(reader: config.Reader) -> Sequence[Declared]:
     return tuple(read.values())
 
 
-def _read(reader: config.Reader, document: config.Document) -> Declared | None:
+def _read(reader: config.Reader, document: config.Document, receiver: NameCheck) -> Declared | None:
     pipeline = reader.read(Pipeline, document)
     source = reader.chosen("sources", document, ("source",)) if "source" in document.values else None
+    for key in ("on_success", "on_failure"):
+        told = document.values.get(key)
+        name = told.get("receiver") if isinstance(told, dict) else None
+        if isinstance(name, str) and (wrong := receiver(name)):
+            place = (key, "receiver")
+            reader.mistake(*document.where(place), config.dotted(place), wrong)
     return Declared(pipeline, source) if pipeline and source else None

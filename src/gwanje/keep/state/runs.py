@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -15,6 +15,10 @@ from gwanje.keep.state.tables import runs
 ASKED: Final = "asked"
 RUNNING: Final = "running"
 ENDED: Final = "ended"
+
+SUCCEEDED: Final = "succeeded"
+FAILED: Final = "failed"
+"""Outcomes that say how a pipeline does; that of a run that was broken off says nothing of it."""
 
 BY_SCHEDULE: Final = "schedule"
 MOST_TRIES: Final = 5
@@ -116,16 +120,15 @@ def claim(connection: Connection, *, pipelines: Collection[str], worker: str, no
     """Take the run that has waited longest; None when there is none. Exactly one worker gets it.
 
     The worker must `renew` before the lease ends, or another takes the run again: that is how the run of a killed process
-    goes on. A run of a pipeline waits while another of it is running.
+    goes on, until it is one to `give_up`. A run of a pipeline waits while another of it is running.
     """
     busy: set[str] = set()
-    waited = select(runs).where(_claimable(pipelines, now)).order_by(runs.c.asked_at, runs.c.id)
+    hopeful = and_(_claimable(pipelines, now), runs.c.tries < MOST_TRIES)
+    waited = select(runs).where(hopeful).order_by(runs.c.asked_at, runs.c.id)
     for row in connection.execute(waited).all():
         run = _run(row)
         if run.pipeline in busy or _runs_elsewhere(connection, run, now):
             busy.add(run.pipeline)
-        elif run.tries >= MOST_TRIES:
-            _give_up(connection, run, now)
         elif _take(connection, run, worker, now, lease):
             return get(connection, run.id)
     return None
@@ -136,25 +139,35 @@ def renew(connection: Connection, run: Run, *, now: datetime, lease: timedelta) 
     return _changes_one(connection, update(runs).where(_ours(run)).values(claimed_until=now + lease))
 
 
-def finish(connection: Connection, run: Run, ending: Ending, *, now: datetime) -> bool:
-    """End a run that we claimed; False, with nothing changed, when somebody else has taken it since."""
-    values = {
-        "state": ENDED,
-        "ended_at": now,
-        "claimed_until": None,
-        "outcome": ending.outcome,
-        "status": ending.status,
-        "rows": ending.rows,
-        "bytes": ending.bytes,
-        "latency_ms": ending.latency_ms,
-        "error": ending.error,
-    }
-    return _changes_one(connection, update(runs).where(_ours(run)).values(values))
+def give_up(connection: Connection, *, pipelines: Collection[str], now: datetime) -> list[Run]:
+    """End as failed what its workers left behind too often; the runs as they ended. Each is given up by one worker."""
+    hopeless = and_(_claimable(pipelines, now), runs.c.tries >= MOST_TRIES)
+    given_up: list[Run] = []
+    for row in connection.execute(select(runs).where(hopeless).order_by(runs.c.id)).all():
+        run = _run(row)
+        error = f"was begun {run.tries} times and its process never came to its end"
+        ended = _end(connection, run, _as_read(run), now, {"outcome": FAILED, "error": error})
+        given_up += [ended] if ended else []
+    return given_up
+
+
+def finish(connection: Connection, run: Run, ending: Ending, *, now: datetime) -> Run | None:
+    """End a run that we claimed; the run as it ended. None, with nothing changed, when somebody else has taken it since."""
+    return _end(connection, run, _ours(run), now, asdict(ending))
 
 
 def get(connection: Connection, run: int) -> Run | None:
     """One run by its id."""
     row = connection.execute(select(runs).where(runs.c.id == run)).first()
+    return None if row is None else _run(row)
+
+
+def before(connection: Connection, run: Run) -> Run | None:
+    """The run of the same pipeline before this one that succeeded or failed; None where none is known."""
+    # Of an expression there is no index: the way back from this run meets the one before it at once, and nothing is sorted.
+    same = runs.c.pipeline.concat("") == run.pipeline
+    told = and_(same, runs.c.id < run.id, runs.c.outcome.in_((SUCCEEDED, FAILED)))
+    row = connection.execute(select(runs).where(told).order_by(runs.c.id.desc()).limit(1)).first()
     return None if row is None else _run(row)
 
 
@@ -194,15 +207,17 @@ def _runs_elsewhere(connection: Connection, run: Run, now: datetime) -> bool:
 
 def _take(connection: Connection, run: Run, worker: str, now: datetime, lease: timedelta) -> bool:
     # Two workers may have read the same row; the one whose UPDATE still finds it as it was has it.
-    as_read = and_(runs.c.id == run.id, runs.c.state == run.state, runs.c.tries == run.tries)
     values = {"state": RUNNING, "claimed_by": worker, "claimed_until": now + lease, "started_at": now, "tries": run.tries + 1}
-    return _changes_one(connection, update(runs).where(as_read).values(values))
+    return _changes_one(connection, update(runs).where(_as_read(run)).values(values))
 
 
-def _give_up(connection: Connection, run: Run, now: datetime) -> None:
-    error = f"was begun {run.tries} times and its process never came to its end"
-    as_read = and_(runs.c.id == run.id, runs.c.state == run.state, runs.c.tries == run.tries)
-    connection.execute(update(runs).where(as_read).values(state=ENDED, ended_at=now, outcome="failed", error=error))
+def _end(connection: Connection, run: Run, still: ColumnElement[bool], now: datetime, ending: Mapping[str, Any]) -> Run | None:
+    values = {"state": ENDED, "ended_at": now, "claimed_until": None, **ending}
+    return replace(run, **values) if _changes_one(connection, update(runs).where(still).values(values)) else None
+
+
+def _as_read(run: Run) -> ColumnElement[bool]:
+    return and_(runs.c.id == run.id, runs.c.state == run.state, runs.c.tries == run.tries)
 
 
 def _ours(run: Run) -> ColumnElement[bool]:
