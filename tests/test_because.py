@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gwanje.because import Because, plain
+from gwanje.misread import CODES
 from gwanje.tell.muted import FLAPPING, INHIBITED, MAINTENANCE, MUTE_WINDOW, SILENCED
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,13 +45,13 @@ def test_a_copy_has_the_same_code_and_values() -> None:
 
 
 def test_the_page_has_words_for_every_code() -> None:
-    texts = [ROOT / "web/src/texts" / name for name in ("reasons.ts", "refusals.ts")]
+    texts = [ROOT / "web/src/texts" / name for name in ("reasons.ts", "deeds.ts", "refusals.ts")]
     words = {word for file in texts for word in re.findall(r"^  (\w+): \(", file.read_text(encoding="utf-8"), re.MULTILINE)}
     kinds = [kind.replace(" ", "_") for kind in (SILENCED, INHIBITED, MAINTENANCE, MUTE_WINDOW, FLAPPING)]
     assert {*kinds, *(f"{kind}_over" for kind in kinds)} <= words
     made = {code for file in (ROOT / "src/gwanje").rglob("*.py") for code in _codes(file)}
     assert "held" in made
-    assert made <= words
+    assert made | set(CODES.values()) <= words
 
 
 def _codes(file: Path) -> Iterator[str]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
+from pydantic import Field
 
 from gwanje import config
+from gwanje.because import plain
 from gwanje.config import Duration, Reader, Secret, format_duration, parse_duration, substitute
 from gwanje.errors import ConfigErrors, Mistake
+from gwanje.written import opened
 
 
 class Inner(config.Settings):
@@ -147,3 +151,31 @@ def test_a_report_names_the_file_and_counts() -> None:
         ConfigErrors([Mistake("rules/a.yaml", 3, "rules[0].for", "is wrong"), Mistake("gwanje.yaml", 0, "", "is missing")])
     )
     assert said == "2 mistakes in the configuration:\n  gwanje.yaml: is missing\n  rules/a.yaml:3: rules[0].for: is wrong"
+
+
+class Turns(config.Settings):
+    """Who takes turns."""
+
+    people: tuple[str, ...] = Field(default=("kim",), min_length=1)
+    """who"""
+    every: int = Field(default=7, ge=1)
+    """days"""
+    order: Literal["up", "down"] = "up"
+    """which way"""
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("people: 3", ("people", {"code": "not_a_list", "values": {"bound": "", "known": ""}})),
+        ("people: []", ("people", {"code": "too_short", "values": {"bound": "1", "known": ""}})),
+        ("every: 0", ("every", {"code": "too_small", "values": {"bound": "1", "known": ""}})),
+        ("every: often", ("every", {"code": "not_a_number", "values": {"bound": "", "known": ""}})),
+        ("order: by chance", ("order", {"code": "not_one_of", "values": {"bound": "", "known": "'up' or 'down'"}})),
+        ("every: 1\nevery: 2", ("every", {"code": "stands_twice", "values": {}})),
+    ],
+)
+def test_what_a_value_is_not_has_a_code_for_other_languages(text: str, reason: tuple[str, Any]) -> None:
+    reader, document = opened(text, "turns")
+    reader.read(Turns, document)
+    assert [(mistake.key, plain(mistake.message)) for mistake in reader.mistakes] == [reason]

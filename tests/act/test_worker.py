@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -61,6 +61,12 @@ def _kept(state: State) -> list[tuple[str, str]]:
         return [(one.state, one.result) for one in deeds.of_episode(connection, "e1")]
 
 
+def _said(state: State) -> Mapping[str, Any] | None:
+    with state.read() as connection:
+        (one,) = deeds.of_episode(connection, "e1")
+    return one.result_reason
+
+
 async def test_a1_arguments_stay_arguments_whatever_a_label_holds(tmp_path: Path) -> None:
     doer = _command(tmp_path, "-c", "import sys; print(len(sys.argv), sys.argv[1])", "{service}")
     assert await doer.do(TASK) == f"2 {TASK.labels['service']}"
@@ -110,6 +116,7 @@ async def test_a1_a_dry_run_says_what_it_would_do_and_does_nothing(state: State,
     await _worker(state, restart=_command(tmp_path, "-c", f"open({str(tmp_path / 'x')!r}, 'w')")).once()
     assert _kept(state)[0][0] == "dry"
     assert "would have done" in _kept(state)[0][1]
+    assert (_said(state) or {})["code"] == "would_have_done"
     assert not (tmp_path / "x").exists()
 
 
@@ -144,6 +151,9 @@ async def test_a1_what_was_decided_before_things_changed_is_not_done_any_more(
             acknowledgements.put(connection, Acknowledgement("e1", "kim", NOW, "", None, Severity.CRITICAL))
     await _worker(state, restart=_command(tmp_path, "-c", f"open({str(tmp_path / 'x')!r}, 'w')")).once()
     assert _kept(state) == [("failed", f"not done any more: {why}")]
+    said = _said(state)
+    assert said is not None
+    assert (said["code"], set(said["values"]["what"])) == ("not_any_more", {"code", "values"})
     assert not (tmp_path / "x").exists()
 
 
@@ -166,6 +176,27 @@ async def test_a1_a_worker_that_never_comes_back_locks_no_target_for_ever(state:
         now[0] = NOW + timedelta(hours=hours)
         worker.give_up_of_the_dead()
         assert _kept(state)[0][0] == expected
+
+
+@pytest.mark.parametrize(
+    ("program", "result", "said"),
+    [
+        pytest.param("print('restarted')", "restarted", None, id="what the program said has no code"),
+        pytest.param("", "done", {"code": "program_ended_well", "values": {}}, id="what we say has one"),
+        pytest.param(
+            "print('no such unit'); raise SystemExit(3)",
+            "the program ended with 3: no such unit",
+            {"code": "program_failed", "values": {"status": 3, "said": "no such unit"}},
+            id="an error, too",
+        ),
+    ],
+)
+async def test_what_came_of_a_deed_is_kept_by_code_and_values(
+    state: State, tmp_path: Path, program: str, result: str, said: dict[str, Any] | None
+) -> None:
+    _decide(state)
+    await _worker(state, restart=_command(tmp_path, "-c", program)).once()
+    assert (_kept(state)[0][1], _said(state)) == (result, said)
 
 
 async def test_an_action_that_is_gone_is_not_done(state: State) -> None:

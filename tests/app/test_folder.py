@@ -162,3 +162,18 @@ def test_what_is_told_by_the_clock_and_what_holds_messages_back_is_read(tmp_path
     heartbeat, summary = folder.main.heartbeat, folder.main.summary
     assert (heartbeat and heartbeat.every.seconds, summary and summary.at) == (30, "08:30")
     assert (folder.policy.messages_a_minute, folder.policy.flapping.changes) == (5, 3)
+
+
+def test_d11_a_pipeline_that_tells_nobody_known_is_a_mistake_at_its_line(tmp_path: Path) -> None:
+    """A receiver that has no address yet is known; what is not is told together with every other mistake."""
+    (tmp_path / "gwanje.yaml").write_text('receivers: [{name: ops, type: slack, url: ""}, {name: wrong, type: slack, urls: x}]\n')
+    (tmp_path / "pipelines").mkdir()
+    file = tmp_path / "pipelines" / "a.yaml"
+    file.write_text(
+        "name: a\nsource: {type: http}\nschedule: never\non_success: {receiver: ops}\non_failure:\n  receiver: duty\n"
+    )
+    found = mistakes(tmp_path)
+    assert "pipelines/a.yaml:6: on_failure.receiver: no receiver named 'duty'; known: ops, wrong" in found
+    assert len([one for one in found if one.startswith("pipelines/")]) == 2
+    file.write_text("name: a\nsource: {type: http}\non_success: {receiver: wrong}\n")
+    assert [one for one in mistakes(tmp_path) if one.startswith("pipelines/")] == []

@@ -67,6 +67,46 @@ def test_h4_rules_of_ours_are_tested_in_promtools_format(tmp_path: Path) -> None
     assert rehearsal.run([tmp_path / "tests.yaml"]) == 0
 
 
+SELDOM_TEST = """
+rule_files: [own.yaml]
+tests:
+  - input_series: [{series: 'cpu{host="web-1"}', values: 0.1 _x9 0.1 _x9 0.95 _x9 0.95 _x9}]
+    alert_rule_test:
+      - {eval_time: 31m, alertname: cpu high}
+      - {eval_time: 33m, alertname: cpu high, exp_alerts: [{exp_labels: {host: web-1, severity: critical}}]}
+"""
+
+
+def test_h4_n4_a_series_that_comes_every_ten_minutes_is_rehearsed_as_it_is_judged(tmp_path: Path) -> None:
+    rules = "rules: [{name: cpu high, expr: cpu, critical: '> 0.9', for: 12m}]"
+    (tmp_path / "own.yaml").write_text(rules, encoding="utf-8")
+    (tmp_path / "tests.yaml").write_text(SELDOM_TEST, encoding="utf-8")
+    assert rehearsal.run([tmp_path / "tests.yaml"]) == 0
+
+
+SEVERITIES = """
+groups:
+  - name: g
+    rules:
+      - {alert: Own, expr: found > 5, labels: {severity: page}, annotations: {summary: "{{ $labels.severity }}"}}
+      - {alert: Theirs, expr: found > 5}
+"""
+SEVERITIES_TEST = """
+rule_files: [severities.yaml]
+tests:
+  - input_series: [{series: 'found{severity="high"}', values: 9x3}]
+    alert_rule_test:
+      - {eval_time: 1m, alertname: Own, exp_alerts: [{exp_labels: {severity: page}, exp_annotations: {summary: high}}]}
+      - {eval_time: 1m, alertname: Theirs, exp_alerts: [{exp_labels: {severity: high}}]}
+"""
+
+
+def test_h4_the_severity_of_a_series_stands_where_promtool_has_it(tmp_path: Path) -> None:
+    (tmp_path / "severities.yaml").write_text(SEVERITIES, encoding="utf-8")
+    (tmp_path / "tests.yaml").write_text(SEVERITIES_TEST, encoding="utf-8")
+    assert rehearsal.run([tmp_path / "tests.yaml"]) == 0
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

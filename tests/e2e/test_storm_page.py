@@ -126,6 +126,13 @@ def test_by_host_the_worst_hosts_are_told_with_their_counts_and_on_a_phone_their
     expect(page.get_by_text("1,951 more hosts")).to_be_visible()
     found: Any = Axe().run(page)
     assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found.response["violations"]] == []
+    page.get_by_role("button", name="Next").click()
+    expect(page.get_by_text(re.compile(r"51.100 of 2,001 1,901 more hosts"))).to_be_visible()
+    expect(page.get_by_role("heading", name="2,001 alerts on 2,001 hosts")).to_be_visible()
+    expect(hosts).to_have_count(50)
+    expect(hosts.filter(has_text="db-1")).to_have_count(0)
+    page.go_back()
+    expect(hosts.first.locator("summary")).to_contain_text("db-1")
 
 
 def test_many_are_taken_over_at_once_and_how_many_is_said_before(site: Site) -> None:

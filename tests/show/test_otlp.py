@@ -92,7 +92,20 @@ async def test_what_is_refused_is_counted_and_its_neighbours_are_kept(site: Site
     assert [row["metric"]["host"] for row in rows] == ["web-1"]
 
 
-async def test_after_a_restart_deltas_go_on_from_what_is_stored(site: Site) -> None:
+class Elsewhere:
+    """The same samples, as a store that must be asked."""
+
+    def __init__(self, samples: Any) -> None:
+        self._samples = samples
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "newest":
+            raise AttributeError(name)
+        return getattr(self._samples, name)
+
+
+@pytest.mark.parametrize("far", [pytest.param(False, id="at hand"), pytest.param(True, id="elsewhere")])
+async def test_after_a_restart_deltas_go_on_from_what_is_stored(site: Site, *, far: bool) -> None:
     def sent(value: int, age_ms: int) -> bytes:
         message = ExportMetricsServiceRequest()
         resource = message.resource_metrics.add()
@@ -106,7 +119,9 @@ async def test_after_a_restart_deltas_go_on_from_what_is_stored(site: Site) -> N
     async with site.with_key(Scope.INGEST) as client:
         await post(client, sent(5, 3000), PROTOBUF)
         await post(client, sent(2, 2000), PROTOBUF)
-    again = replace(site, app=application(site.house.rooms(), site.live))  # a door that remembers nothing
+    rooms = site.house.rooms()
+    rooms = replace(rooms, samples=Elsewhere(rooms.samples)) if far else rooms
+    again = replace(site, app=application(rooms, site.live))  # a door that remembers nothing
     async with again.with_key(Scope.INGEST, Scope.READ) as client:
         for value, age_ms in ((2, 2000), (4, 1000)):  # the first was stored, its answer was lost
             assert partial(await post(client, sent(value, age_ms), PROTOBUF)) == (0, "")

@@ -17,6 +17,7 @@ from sqlalchemy import select
 from gwanje.app import folder as folders
 from gwanje.app.clock import now
 from gwanje.app.house import open_house
+from gwanje.because import plain
 from gwanje.keep.said import OutsideAlert
 from gwanje.keep.sealing import FILE, Sealing
 from gwanje.keep.state.people import Role, Scope
@@ -389,6 +390,7 @@ async def test_without_its_key_file_a_receiver_is_set_aside_and_says_so(site: Si
         again = Policybook(site.house.policybook.files, Sealing(tmp_path).open)
         again.read(site.house.state)
     assert f"{FILE} cannot be read" in again.aside["receiver", "mine"]
+    assert plain(again.aside["receiver", "mine"]) == {"code": "keys_unreadable", "values": {"file": FILE}}
     assert list(again.receivers) == ["ops"]
 
 

@@ -211,6 +211,37 @@ async def test_labels_and_series_are_listed(site: Site) -> None:
     assert found == [{"__name__": "up", "host": "web-1", "job": "node"}]
 
 
+async def test_names_that_are_any_text_are_found_and_listed(site: Site) -> None:
+    await site.store(
+        ("http.server.duration", {"http.method": "GET", "host": "web-1"}, 2.0, 5),
+        ("http.server.duration", {"http.method": "PUT", "host": "web-1"}, 3.0, 5),
+    )
+    async with site.with_key(Scope.READ) as client:
+
+        async def result(query: str) -> list[tuple[dict[str, str], str]]:
+            found = (await client.get("/api/v1/query", params={"query": query})).json()["data"]["result"]
+            return [(one["metric"], one["value"][1]) for one in found]
+
+        async def listed(path: str, **given: str) -> list[Any]:
+            found: list[Any] = (await client.get(f"/api/v1/{path}", params=given)).json()["data"]
+            return found
+
+        assert await result('{"http.server.duration","http.method"="GET"}') == [
+            ({"__name__": "http.server.duration", "host": "web-1", "http.method": "GET"}, "2")
+        ]
+        assert await result('sum by ("http.method") ({"http.server.duration", host="web-1"})') == [
+            ({"http.method": "GET"}, "2"),
+            ({"http.method": "PUT"}, "3"),
+        ]
+        assert await listed("labels") == ["__name__", "host", "http.method"]
+        for spelled in ("U__http_2e_method", "http.method"):
+            assert await listed(f"label/{spelled}/values") == ["GET", "PUT"]
+        assert len(await listed("series", **{"match[]": '{"http.server.duration"}'})) == 2
+        assert "http.server.duration" in await listed("metadata")
+        history = (await client.get("/api/v1/metrics/http.server.duration/history", params={"hours": "1"})).json()
+    assert [line["labels"]["http.method"] for line in history["series"]] == ["GET", "PUT"]
+
+
 async def test_metrics_come_as_plain_json_too(site: Site) -> None:
     await site.store(("load", {"host": "web-1"}, 0.5, 70), ("load", {"host": "web-1"}, 0.75, 5))
     async with site.with_key(Scope.READ) as client:

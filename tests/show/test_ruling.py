@@ -189,6 +189,8 @@ async def test_a_rule_that_is_set_aside_can_be_read_and_removed(site: Site) -> N
     async with site.signed_in(Role.OPERATOR) as client:
         listed = [one for one in (await client.get(PATH)).json()["rules"] if one["name"] == "of a file"]
         assert [(one["file"], bool(one["aside"])) for one in listed] == [("rules/heat.yaml", False), (None, True)]
+        assert listed[0]["reason"] is None
+        assert (listed[1]["reason"]["code"], set(listed[1]["reason"]["values"])) == ("rule_of_file_counts", {"place"})
         read = (await client.get(PATH, params={"rule": "of a file", "of_page": "true"})).json()
         assert (read["text"], read["revision"]) == (text, kept.revision)
         gone = await client.delete(PATH, params={"rule": "of a file", "revision": kept.revision})
@@ -222,6 +224,15 @@ async def test_a_preview_says_how_often_the_rule_would_have_fired_and_keeps_noth
         wrong = await client.post(f"{PATH}/preview", json={"text": "name: x"})
         assert wrong.status_code == 400
     assert _ended(site) == []
+
+
+async def test_a_preview_that_cannot_be_evaluated_says_why_by_code_too(site: Site) -> None:
+    await site.store(("heat", {"host": "web-1"}, 95.0, 3600.0), ("warmth", {"host": "web-1"}, 95.0, 3600.0))
+    async with site.signed_in(Role.OPERATOR) as client:
+        text = yaml.safe_dump({"name": "hot", "critical": "> 90", "expr": '{__name__=~"heat|warmth"}'})
+        found = (await client.post(f"{PATH}/preview", json={"text": text, "last": "24h"})).json()
+    assert "two results have the labels" in found["failed"]
+    assert found["failed_reason"]["code"] == "two_results"
 
 
 async def test_a_preview_that_takes_too_long_says_so(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,15 +56,40 @@ async def test_by_host_each_host_has_its_counts_and_a_few_alerts_and_the_rest_is
         found = (await client.get("/api/v1/standing", params={"by": "host"})).json()
         filtered = (await client.get("/api/v1/standing", params={"by": "host", "rule": "disk full", "host": "web-00003"})).json()
         nonsense = await client.get("/api/v1/standing", params={"by": "phase"})
+        odd = await client.get("/api/v1/standing", params={"by": "host", "after": "nonsense"})
     first = found["hosts"][0]
     assert (first["host"], first["tally"]["critical"], first["tally"]["warning"]) == ("web-00000", 1, 2)
-    assert (len(found["hosts"]), found["more_hosts"], found["total"], found["next"]) == (MOST_HOSTS, 5, MOST_HOSTS + 7, "")
+    assert (len(found["hosts"]), found["more_hosts"], found["total"], found["before"]) == (MOST_HOSTS, 5, MOST_HOSTS + 7, 0)
     assert [one["rule"] for one in found["alerts"] if one["host"] == "web-00000"] == ["memory high", "cpu high", "disk full"]
     assert ([one["host"] for one in filtered["hosts"]], filtered["total"]) == (["web-00003"], 1)
     assert nonsense.status_code == 422
+    assert (odd.status_code, odd.json()["error"]["where"]) == (400, "after")
     assert asked_by("by=host").by == "host"
     with pytest.raises(BadInput, match="'phase'"):
         asked_by("by=phase")
+
+
+async def test_hosts_are_paged_the_worst_first_until_each_was_shown_once(site: Site) -> None:
+    _fire(site, MOST_HOSTS + 5, severity="warning")
+    _fire(site, 7, "cpu high", severity="warning")
+    _fire(site, 2, "memory high")
+    seen: list[dict[str, Any]] = []
+    query = {"by": "host", "limit": "20"}
+    async with site.with_key(Scope.READ) as client:
+        while True:
+            found = (await client.get("/api/v1/standing", params=query)).json()
+            assert (found["before"], found["more_hosts"]) == (len(seen), MOST_HOSTS + 5 - len(seen) - len(found["hosts"]))
+            assert {one["host"] for one in found["alerts"]} == {one["host"] for one in found["hosts"]}
+            seen += found["hosts"]
+            if not found["next"]:
+                break
+            query["after"] = found["next"]
+    names = [one["host"] for one in seen]
+    assert names == sorted(names)
+    assert len(set(names)) == len(names) == MOST_HOSTS + 5
+    worst = [(one["tally"]["critical"], one["tally"]["warning"]) for one in seen]
+    assert worst == [(1, 2)] * 2 + [(0, 2)] * 5 + [(0, 1)] * (MOST_HOSTS - 2)
+    assert asked_by("by=host&after=0.3.web-1").after == "0.3.web-1"
 
 
 async def test_a_look_at_everything_is_bounded_whatever_fires(site: Site) -> None:

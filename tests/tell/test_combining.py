@@ -38,3 +38,20 @@ def test_d4_what_nobody_heard_of_yet_is_louder_than_a_later_word(reason: str, ne
 
 def test_without_a_first_message_it_says_what_the_newest_says() -> None:
     assert combined([notification(reason="repeat"), notification(OTHER, reason="new alerts")]).reason == "new alerts"
+
+
+def test_d11_late_notices_about_one_thing_are_the_newest_and_how_often_the_others() -> None:
+    failed = replace(
+        notification(reason="notice"),
+        alerts=(),
+        title={"ko": "수집 실패", "en": "Load failed"},
+        text={"ko": "원인", "en": "Cause"},
+    )
+    well = replace(failed, key="k9", title={"ko": "수집 성공", "en": "Load ended well"}, text={"ko": "정상", "en": "ok"})
+    one = combined([failed, well, failed, well])
+    assert (one.key, one.reason, one.alerts) == ("k9", "notice", ())
+    assert one.title == {"ko": "수집 성공 외 3건", "en": "Load ended well and 3 more"}
+    assert one.text == {
+        "ko": "정상\n그 전에 (늦게 알림): 수집 실패 (2), 수집 성공 (1)",
+        "en": "ok\nBefore it (told late): Load failed (2), Load ended well (1)",
+    }

@@ -49,6 +49,7 @@ class Desk:
     groups: list[Group] = field(default_factory=list)
     said: list[tuple[int, str, str, list[str]]] = field(default_factory=list)
     was_muted: list[str] = field(default_factory=list)
+    unattended: list[int] = field(default_factory=list)
 
     def at(self, seconds: int, *alerts: Alert, windows: Sequence[str] = ()) -> None:
         ways = Ways(Route.model_validate(self.route), frozenset(windows), {self.escalation.name: self.escalation}, self.on_duty)
@@ -56,6 +57,7 @@ class Desk:
         for one in decided:
             told = [alert.episode + ("" if alert.firing else " over") for alert in one.alerts]
             self.said.append((seconds, one.group.receiver, one.reason, told))
+            self.unattended.append(one.unattended)
             self.was_muted += [why for alert in one.alerts if (why := one.was_muted(alert.episode))]
 
     @property
@@ -138,6 +140,16 @@ def test_m6_what_is_acknowledged_is_not_repeated_and_everybody_hears_who_is_on_i
     desk.at(4000, _taken(WEB))
     desk.at(8000, WEB)
     assert desk.heard == [(0, Reason.FIRST, ["e1"]), (60, Reason.ACKNOWLEDGED, ["e1"]), (8000, Reason.REPEAT, ["e1"])]
+
+
+def test_m6_a_message_says_how_many_alerts_of_its_group_nobody_took_over() -> None:
+    desk = Desk()
+    desk.at(0, WEB, DB)
+    desk.at(60, _taken(WEB), DB)
+    desk.at(120, _taken(WEB), _muted(DB))
+    desk.at(180, _taken(WEB), _taken(DB))
+    desk.at(240, _taken(WEB), _over(DB))
+    assert desk.unattended == [2, 1, 0, 0]
 
 
 def test_x1_steps_are_taken_while_nobody_takes_it_over_and_the_end_reaches_everybody() -> None:

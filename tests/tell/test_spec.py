@@ -19,6 +19,9 @@ from gwanje.tell.notifiers.slack import Settings
         ('a!="b", c=~"d.*" ,', (Matcher("a", "!=", "b"), Matcher("c", "=~", "d.*"))),
         ('a="x \\" y, z"', (Matcher("a", "=", 'x " y, z'),)),
         ('a=~"\\d+"', (Matcher("a", "=~", "\\d+"),)),
+        (r'a=~"web\\.1"', (Matcher("a", "=~", r"web\.1"),)),
+        (r'a=~"C:\\\\.*"', (Matcher("a", "=~", r"C:\\.*"),)),
+        (r'a="C:\temp\new"', (Matcher("a", "=", "C:\\temp\new"),)),
         ("", ()),
     ],
 )

@@ -138,7 +138,8 @@ def test_m5_duty_is_handed_over_once_and_the_calendar_shows_just_who_is_on(
     ]
     names = [person.name for person in on if person]
     handed = [name for name, before in zip(names, [None, *names], strict=False) if name != before]
-    assert len(handed) <= 3, "in two days, nobody comes back after a hand-over"
+    following = {"kim": "lee", "lee": "park", "park": "kim"}
+    assert [following[name] for name in handed[:-1]] == handed[1:], "each hand-over is to the next in turn"
 
 
 def test_m5_people_take_turns_and_hand_over_at_the_same_hour_of_the_clock() -> None:

@@ -1,6 +1,6 @@
 """Judging as the round does it: rules, samples and state together, told the time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -34,14 +34,6 @@ HIGH = {"name": "cpu high", "expr": "cpu", "critical": ">= 0.9", "interval": "5s
 class Samples(RefusingSamples):
     def measure(self, seconds: float, value: float, host: str = "web-1", metric: str = "cpu") -> None:
         self.append(metric, {"host": host}, value, to_ms(_at(seconds)))
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    made = sqlite.create(sqlite.Settings(), kinds.World(tmp_path))
-    metadata.create_all(made.engine)
-    yield made
-    made.close()
 
 
 def _round(state: State, samples: MemorySamples, *rules: Mapping[str, object], **more: Places | timedelta) -> Round:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-import pytest
-
-from gwanje import kinds
+from gwanje.because import plain
 from gwanje.config import Chosen, dump
-from gwanje.keep.state import page_settings, sqlite
+from gwanje.keep.state import page_settings
 from gwanje.keep.state.base import State
 from gwanje.keep.state.revised import Word
-from gwanje.keep.state.tables import metadata
 from gwanje.tell.delivery import Delivery
 from gwanje.tell.notifiers.base import Notifier
 from gwanje.tell.policy import Policy, Telling
@@ -22,14 +18,6 @@ from gwanje.watch.policybook import Policybook
 from gwanje.watch.receivers import Receivers
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    made = sqlite.create(sqlite.Settings(), kinds.World(tmp_path))
-    metadata.create_all(made.engine)
-    yield made
-    made.close()
 
 
 def _put(state: State, name: str, revision: int | None = None, *, language: str = "ko") -> int:
@@ -98,6 +86,7 @@ def test_a_process_that_cannot_open_secrets_sets_aside_what_needs_them(state: St
     book = Policybook(Policy())
     book.read(state)
     assert book.aside == {("receiver", "a"): "this process opens no secrets"}
+    assert plain(book.aside["receiver", "a"]) == {"code": "opens_no_secrets", "values": {}}
     assert [one.name for one in book.policy.windows] == ["nights"]
 
 

@@ -1,7 +1,7 @@
 """The round as a door: when it evaluates, what it writes together, what it says of itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, event, func, select
 from gwanje import kinds
 from gwanje.carry.updates.base import Update
 from gwanje.errors import QueryLimit
+from gwanje.judge.leaving import Departed
 from gwanje.judge.rules.spec import Rule
 from gwanje.keep.samples.base import Answer
 from gwanje.keep.state import alerts, sqlite
@@ -23,7 +24,7 @@ from gwanje.model import to_ms
 from gwanje.tell.policy import Policy
 from gwanje.tell.spec import Route
 from gwanje.testing.scenarios import MemorySamples
-from gwanje.watch.round import Round
+from gwanje.watch.round import Places, Round
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 POLICY = Policy(Route(receiver="ops"))
@@ -47,14 +48,6 @@ class Heard:
 
     def listen(self) -> AbstractAsyncContextManager[AsyncIterator[Update]]:
         raise NotImplementedError("the round only publishes")
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    made = sqlite.create(sqlite.Settings(), kinds.World(tmp_path))
-    metadata.create_all(made.engine)
-    yield made
-    made.close()
 
 
 def _round(state: State, samples: MemorySamples, *rules: Mapping[str, object], updates: Heard | None = None) -> Round:
@@ -348,6 +341,20 @@ async def test_e8_one_rule_that_cannot_be_evaluated_stops_no_other(state: State)
     assert figures['gwanje_rule_evaluations_total{rule="cpu high"}'] == 1
     assert figures['gwanje_alerts{state="firing"}'] == 1
     assert round_.latest()["wide"].failed == "too many samples; narrow it"
+
+
+async def test_only_a_completed_round_says_that_somebody_looked(state: State) -> None:
+    def broken() -> Departed:
+        raise RuntimeError("in the middle of a round")
+
+    whole = _round(state, MemorySamples())
+    rules = [Rule.model_validate(HIGH)]
+    half = Round(rules, MemorySamples(), state, POLICY, None, clock=lambda: NOW, places=Places(departed=broken))
+    for second in (0, 5):
+        await whole.once(_at(second))
+        with pytest.raises(RuntimeError):
+            await half.once(_at(second))
+    assert [one.own_samples()["gwanje_rounds_total"] for one in (whole, half)] == [2, 0]
 
 
 async def test_a_label_of_the_rule_that_changed_ends_what_nobody_evaluates_any_more(state: State) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from gwanje.because import plain
 from gwanje.judge.rules.spec import Rule
 from gwanje.keep.state import alerts, page_rules
 from gwanje.keep.state.base import State
@@ -88,6 +89,9 @@ async def test_a_text_that_this_version_cannot_read_is_set_aside_with_why_and_st
     await story.minute(0)
     assert story.states() == {"slow": "pending"}
     assert "unknown key" in story.book.aside["of the page"]
+    what = {"code": "unknown_key", "values": {"meant": "clear"}}
+    said = {"key": "later", "what": what, "more": None}
+    assert plain(story.book.aside["of the page"]) == {"code": "text_has_mistakes", "values": said}
 
 
 async def test_nothing_is_rebuilt_while_nothing_changes(state: State) -> None:

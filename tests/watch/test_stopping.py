@@ -1,17 +1,13 @@
 """Data that stop, and nobody who looks: whichever way a rule looks and however they end, nothing begins or ends by that."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from sqlalchemy import event
 
-from gwanje import kinds
 from gwanje.judge.rules.spec import Rule
-from gwanje.keep.state import alerts, sqlite
+from gwanje.keep.state import alerts
 from gwanje.keep.state.base import State
-from gwanje.keep.state.tables import metadata
 from gwanje.model import STALE, to_ms
 from gwanje.tell.policy import Policy
 from gwanje.tell.spec import Route
@@ -21,15 +17,6 @@ from tests.watch.refusing import RefusingSamples
 
 INSIDE = {"expr": "cpu > 0.9", "severity": "critical"}
 RATIO = {"ratio": {"failed": 'done{how="badly"}', "total": "done", "over": "15m", "min_samples": 3}, "critical": ">= 0.2"}
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    made = sqlite.create(sqlite.Settings(), kinds.World(tmp_path))
-    event.listen(made.engine, "connect", lambda connection, _record: connection.execute("PRAGMA synchronous=OFF"))
-    metadata.create_all(made.engine)
-    yield made
-    made.close()
 
 
 class Stage:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from gwanje import kinds
-from gwanje.keep.state import sqlite
 from gwanje.keep.state.base import State
 from gwanje.watch import taking
 from gwanje.watch.taking import in_turns
@@ -45,13 +41,9 @@ class Process:
             self.ended.set()
 
 
-@pytest.fixture
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[State]:
+@pytest.fixture(autouse=True)
+def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(taking, "_LOOK_SECONDS", 0.01)
-    made = sqlite.create(sqlite.Settings(), kinds.World(tmp_path))
-    made.migrate()
-    yield made
-    made.close()
 
 
 async def _stop(*tasks: asyncio.Task[None]) -> None:

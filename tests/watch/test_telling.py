@@ -369,6 +369,7 @@ async def test_m6_an_acknowledgement_ends_with_a_worse_severity(state: State) ->
         acknowledgements.put(connection, taken)
     await desk.at(5)
     assert desk.sent()[-1].alerts[0].acknowledged_by == "kim"
+    assert [one.unattended for one in desk.sent()] == [1, 0]
     await desk.at(10, "web-1")
     assert [reason for reason, _ in desk.heard()] == ["first", "acknowledged", "severity rose"]
     with state.read() as connection:

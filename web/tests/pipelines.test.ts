@@ -20,6 +20,8 @@ const PIPELINE: Pipeline = {
   fail_rate: { failed: 3, total: 4, window_seconds: 900 },
   latency_p95_ms: null,
   recent: [],
+  on_success: null,
+  on_failure: null,
 };
 const failed = { ...PIPELINE, last: { outcome: 'failed' } as Pipeline['last'] };
 

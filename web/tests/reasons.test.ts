@@ -58,3 +58,23 @@ test('an action says since when its alert fires, in the zone of the reader, and 
   expect(inWords('', acted, 'ko', STATES)).toBe('web down 알림이 2026-03-01 19:05부터 계속됨, 2번 중 1번째');
   expect(inWords('', acted, 'en', STATES)).toBe('web down fires since 2026-03-01 19:05, try 1 of 2');
 });
+
+test('what came of an action is said in the language of the reader, with what it would have done inside', () => {
+  const until = new Date(2026, 2, 1, 19, 5).getTime();
+  const paused: Reason = { code: 'pipeline_paused', values: { name: 'collect', until } };
+  expect(inWords('', paused, 'ko', STATES)).toBe('collect을(를) 2026-03-01 19:05까지 멈춤');
+  const hold: Reason = { code: 'hold_at', values: { name: 'web', size: 3 } };
+  const dry: Reason = {
+    code: 'would_have_done',
+    values: { what: { code: 'hold_for', values: { what: hold, seconds: 3600 } } },
+  };
+  expect(inWords('', dry, 'en', STATES)).toBe('would have done: hold web at 3 for 60\u2009min');
+  const muted: Reason = { code: 'muted_meanwhile', values: { muted: 'silenced, mute window' } };
+  expect(inWords('', { code: 'not_any_more', values: { what: muted } }, 'ko', STATES)).toBe(
+    '이제 하지 않음: 무음, 조용한 시간',
+  );
+});
+
+test('what a program said is shown as it said it', () => {
+  expect(inWords('restarted', null, 'ko', STATES)).toBe('restarted');
+});

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Refusal, type Reason } from '../src/lib/api';
-import { explained, inOneLine } from '../src/lib/refusals';
+import { explained, inOneLine, mistakeIn } from '../src/lib/refusals';
 import { en } from '../src/texts/en';
 import { ko } from '../src/texts/ko';
 
@@ -39,4 +39,18 @@ test('a severity inside is said in the words of the page, and a value that is no
 
 test('nothing is said of a server that was not reached but that', () => {
   expect(inOneLine(new Refusal(0, ''), 'ko', ko)).toContain(ko.problem.unreachable);
+});
+
+test('why a text does not count is said with its first mistake, in the language of the reader where that is worded', () => {
+  const message = 'zone: no zone; every: input should be greater than or equal to 1';
+  const what = { code: 'no_zone', values: { text: 'Seoul' } };
+  const all = (inner: typeof what | string) => ({
+    message,
+    reason: { code: 'text_has_mistakes', values: { key: 'zone', what: inner, more: 1 } },
+  });
+  expect(mistakeIn(all(what), 'ko', ko)).toBe(
+    'zone: Seoul은(는) 시간대 이름이 아닙니다. Asia/Seoul, UTC처럼 쓰세요. (그 밖에 1개)',
+  );
+  expect(mistakeIn(all('of tomorrow'), 'ko', ko)).toBe('zone: of tomorrow (그 밖에 1개)');
+  expect(mistakeIn(all(what), 'en', en)).toBe(message);
 });

@@ -10,6 +10,7 @@ describe('what a silence matches', () => {
   it('names the rule and the place, and quotes what needs it', () => {
     expect(matchersFor(web)).toBe('rule="cpu \\"high\\"", host="web-1"');
     expect(matchersFor(alert('x', { a: '1', b: '2', c: '3' }))).toBe('rule="x", a="1", b="2"');
+    expect(matchersFor(alert('x', { 'http.method': 'GET' }))).toBe('rule="x", "http.method"="GET"');
   });
 
   it('says a filter of the list', () => {

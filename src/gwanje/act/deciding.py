@@ -110,15 +110,18 @@ def refusal(action: Action, trouble: Trouble, past: Sequence[Done], now: datetim
 def moot(episode: Episode | None, *, somebody_on_it: bool) -> str:
     """Why what was decided about an alert is not done any more: it may have waited behind another deed, or through a restart."""
     if episode is None or episode.ended_at is not None:
-        return "the alert is over"
+        return Because("the alert is over", "alert_over")
     return quiet(episode, "somebody" if somebody_on_it else "")
 
 
 def quiet(episode: Episode, on_it: str) -> str:
     """Why nothing is done about an alert that is not over; empty where nothing keeps from it. `on_it` is who acknowledged it."""
     if episode.state != _FIRING:
-        return f"nobody knows: it is {episode.state}"
-    return ", ".join(episode.muted) or (f"{on_it} is on it" if on_it else "")
+        return Because(f"nobody knows: it is {episode.state}", "nobody_knows", state=episode.state)
+    if episode.muted:
+        muted = ", ".join(episode.muted)
+        return Because(muted, "muted_meanwhile", muted=muted)
+    return Because(f"{on_it} is on it", "on_it", who=on_it) if on_it else ""
 
 
 def _lately(action: Action, one: Done, now: datetime) -> bool:

@@ -14,6 +14,7 @@ import structlog
 
 from gwanje.act.actions.base import Doer, Task
 from gwanje.act.deciding import moot
+from gwanje.because import Because
 from gwanje.carry.updates.base import Update, Updates
 from gwanje.errors import GwanjeError
 from gwanje.keep.state import acknowledgements, alerts, deeds, holds
@@ -77,20 +78,27 @@ class Worker:
     async def _do(self, deed: deeds.Kept) -> tuple[str, str]:
         doer = self._doers.get(deed.action)
         if doer is None:
-            return deeds.FAILED, "the action is no longer configured"
+            return deeds.FAILED, Because("the action is no longer configured", "action_gone")
         if why := await asyncio.to_thread(self._moot, deed):
-            return deeds.FAILED, f"not done any more: {why}"
-        task = Task(f"deed:{deed.id}", deed.action, deed.target, deed.rule, deed.labels, deed.because, self._clock())
+            return deeds.FAILED, Because(f"not done any more: {why}", "not_any_more", what=why)
         try:
-            if deed.dry:
-                return deeds.DRY, f"would have done: {doer.would(task)}"
-            async with asyncio.timeout(_LONGEST.total_seconds()):
-                return deeds.DONE, await doer.do(task)
+            return await self._tried(doer, deed)
         except TimeoutError:
-            return deeds.FAILED, f"not done within {_LONGEST.total_seconds():g} s"
+            seconds = _LONGEST.total_seconds()
+            return deeds.FAILED, Because(f"not done within {seconds:g} s", "not_done_within", seconds=seconds)
+        except GwanjeError as error:
+            return deeds.FAILED, error.said if isinstance(error.said, Because) else str(error)
         except Exception as error:  # noqa: BLE001 - an action's own fault must not stop the others
-            known = isinstance(error, GwanjeError)
-            return deeds.FAILED, str(error) if known else f"the action failed with {type(error).__name__}"
+            kind = type(error).__name__
+            return deeds.FAILED, Because(f"the action failed with {kind}", "action_broke", error=kind)
+
+    async def _tried(self, doer: Doer, deed: deeds.Kept) -> tuple[str, str]:
+        task = Task(f"deed:{deed.id}", deed.action, deed.target, deed.rule, deed.labels, deed.because, self._clock())
+        if deed.dry:
+            would = doer.would(task)
+            return deeds.DRY, Because(f"would have done: {would}", "would_have_done", what=would)
+        async with asyncio.timeout(_LONGEST.total_seconds()):
+            return deeds.DONE, await doer.do(task)
 
     def end_holds(self) -> None:
         """Write down that the time of holds is over; whoever scales sees it by the time itself."""
@@ -129,7 +137,7 @@ class Worker:
     def _ended(self, deed: deeds.Kept, state: str, result: str) -> None:
         with self._state.write() as connection:
             deeds.end(connection, deed.id, state, result, self._clock())
-        log.info("action ended", action=deed.action, target=deed.target, state=state, result=result)
+        log.info("action ended", action=deed.action, target=deed.target, state=state, result=str(result))
         if self._updates is not None:
             self._updates.publish(Update("alerts", deed.episode))
 

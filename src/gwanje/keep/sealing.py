@@ -14,6 +14,7 @@ from typing import Final
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from gwanje.because import Because
 from gwanje.errors import GwanjeError
 
 FILE: Final = "secrets.key"
@@ -40,7 +41,8 @@ class Sealing:
         try:
             return {place: keys.decrypt(secret.encode()).decode() for place, secret in sealed.items()}
         except InvalidToken as error:
-            raise GwanjeError(f"sealed by a key that {FILE} does not hold; bring that file back, or write them again") from error
+            sentence = f"sealed by a key that {FILE} does not hold; bring that file back, or write them again"
+            raise GwanjeError(Because(sentence, "sealed_by_another", file=FILE)) from error
 
     def rotate(self, secret: str) -> str:
         """The same secret, sealed by the first key. Raises as `open` does."""
@@ -65,13 +67,15 @@ class Sealing:
         try:
             return MultiFernet([Fernet(line) for line in self._read().split()])
         except ValueError as error:
-            raise GwanjeError(f"{self._file} holds no keys; bring back the file with which the secrets were sealed") from error
+            sentence = f"{self._file} holds no keys; bring back the file with which the secrets were sealed"
+            raise GwanjeError(Because(sentence, "no_keys", file=FILE)) from error
 
     def _read(self) -> str:
         try:
             return self._file.read_text(encoding="ascii")
         except (OSError, ValueError) as error:
-            raise GwanjeError(f"{self._file} cannot be read ({error}); it opens the secrets written on the page") from error
+            sentence = f"{self._file} cannot be read ({error}); it opens the secrets written on the page"
+            raise GwanjeError(Because(sentence, "keys_unreadable", file=FILE)) from error
 
     def _make(self) -> None:
         try:

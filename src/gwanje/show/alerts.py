@@ -169,8 +169,9 @@ def _entry(entry: Change | Attempt) -> dict[str, Any]:
 
 def _deed(deed: deeds.Kept) -> dict[str, Any]:
     """What was done about it without asking anybody."""
-    said = {name: getattr(deed, name) for name in ("id", "action", "target", "because", "reason", "dry", "state", "result")}
-    return {**said, "decided_at": to_ms(deed.decided_at), "ended_at": _ms(deed.ended_at)}
+    said = {name: getattr(deed, name) for name in ("id", "action", "target", "because", "reason", "dry", "state")}
+    came = {"result": deed.result, "result_reason": deed.result_reason}
+    return {**said, **came, "decided_at": to_ms(deed.decided_at), "ended_at": _ms(deed.ended_at)}
 
 
 def _ms(instant: datetime | None) -> int | None:

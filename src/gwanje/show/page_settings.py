@@ -132,7 +132,8 @@ def _read(rooms: Rooms, kind: str, text: str, name: str | None) -> tuple[Text, l
         found = written.read(kind, text, _secrets_of(rooms, kind, name))
     except GwanjeError as error:
         found = written.read(kind, text)
-        return found, [shown_mistake(Mistake("", 0, "", str(error)))]
+        said = error.said if isinstance(error.said, Because) else str(error)
+        return found, [shown_mistake(Mistake("", 0, "", said))]
     mistakes = [shown_mistake(one) for one in found.mistakes]
     if found.setting is not None:
         page = {**_others(rooms, kind, name, found.name), (kind, found.name): found.setting}

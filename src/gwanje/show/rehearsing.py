@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from gwanje.because import Because
+from gwanje.because import Because, plain
 from gwanje.config import format_duration
 from gwanje.errors import RetryLater
 from gwanje.judge.rules.questions import curve
@@ -65,6 +65,7 @@ def _found(found: Backtest) -> dict[str, Any]:
         "told": sum(bool(one.told) for one in firings),
         "muted": sum(bool(one.muted) and not one.told for one in firings),
         "failed": str(found.failed),
+        "failed_reason": plain(found.failed),
         "firings": [_firing(one) for one in firings[-SHOWN:]],
     }
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from gwanje.because import Because
+from gwanje.because import Because, plain
 from gwanje.carry.updates.base import Update
 from gwanje.errors import BadInput, Mistake, NotFound
 from gwanje.judge.rules import written
@@ -174,7 +174,7 @@ def _of_file(rooms: Rooms, rule: Rule, off: frozenset[str]) -> dict[str, Any]:
         "line": line,
         "enabled": rule.enabled and rule.name not in off,
         "off_in_file": not rule.enabled,
-        "aside": "",
+        **_aside(""),
         **changed(None),
     }
 
@@ -186,9 +186,14 @@ def _of_page(rooms: Rooms, kept: PageRule) -> dict[str, Any]:
         "line": 0,
         "enabled": kept.enabled,
         "off_in_file": False,
-        "aside": rooms.rulebook.aside.get(kept.name, ""),
+        **_aside(rooms.rulebook.aside.get(kept.name, "")),
         **changed(kept),
     }
+
+
+def _aside(why: str) -> dict[str, Any]:
+    """Why it does not count, and the same by code and values."""
+    return {"aside": str(why), "reason": plain(why)}
 
 
 def _taken_over(rooms: Rooms) -> None:

@@ -6,9 +6,9 @@ filters and page by page.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
 from sqlalchemy import Connection
@@ -34,6 +34,7 @@ PIPELINE: Final = "pipeline"
 """The label of alerts about a pipeline."""
 _PIPELINES: Final = 50
 _MATCHED_RULES: Final = 10
+_Found = TypeVar("_Found")
 _FILTERS: Final = ("standing", "severity", "rule", "host", "text")
 
 
@@ -85,8 +86,10 @@ class Standing:
     next: str = ""
     """The cursor of the alerts after these; empty at the end."""
     hosts: Sequence[OnHost] = ()
-    """The worst hosts, where alerts are asked for by host: `alerts` are then the worst few of each."""
+    """A page of hosts, the worst first, where alerts are asked for by host: `alerts` are then the worst few of each, and
+    `before` and `next` are those of the hosts."""
     more_hosts: int = 0
+    """How many hosts stand after these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ class Asked:
     after: str = ""
     limit: int = PAGE
     by: str = ""
-    """`host` for the worst few of each host instead of a page of all."""
+    """`host` for a page of hosts with the worst few of each, instead of a page of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +130,20 @@ def standing(rooms: Rooms, asked: Asked) -> Standing:
         lost = evaluator_is_lost(rooms, connection)
         chosen = replace(asked.chosen, unjudged=lost)
         counted = kept.counted(connection, replace(chosen, standing=""))
-        hosts, more = _on_hosts(connection, chosen) if asked.by == BY_HOST else ([], 0)
-        page = _by_host(connection, chosen, hosts) if asked.by == BY_HOST else _page(connection, chosen, asked)
+        if asked.by == BY_HOST:
+            hosts = _paged(asked, lambda: kept.worst_hosts(connection, chosen, asked.after, min(asked.limit, MOST_HOSTS)))
+            listed = _with_counts(connection, chosen, hosts.hosts)
+            page = Page(kept.worst_on_hosts(connection, chosen, hosts.hosts, EACH), hosts.before, hosts.next)
+            more = hosts.more
+        else:
+            page = _paged(asked, lambda: kept.page(connection, chosen, asked.after, asked.limit))
+            listed, more = [], 0
     alerts = [shown(one, unknown=lost) for one in page.episodes]
     found = [one for one in counted if chosen.standing in {"", one.standing}]
     rules = _rules(found)
     total = sum(one.count for one in found)
     few, left = rules[:MOST_RULES], len(rules[MOST_RULES:])
-    return Standing(total, _tally(counted), few, left, alerts, page.before, page.next, hosts, more)
+    return Standing(total, _tally(counted), few, left, alerts, page.before, page.next, listed, more)
 
 
 def open_now(rooms: Rooms) -> OpenNow:
@@ -161,22 +170,16 @@ def tally(rooms: Rooms) -> dict[str, Any]:
     return {"tally": _tally(found), "pipelines": [shown(one, unknown=lost) for one in about]}
 
 
-def _page(connection: Connection, chosen: Chosen, asked: Asked) -> Page:
+def _paged(asked: Asked, ask: Callable[[], _Found]) -> _Found:
     try:
-        return kept.page(connection, chosen, asked.after, asked.limit)
+        return ask()
     except ValueError as error:
         raise BadInput(f"{asked.after!r} is no cursor; ask with the `next` of the page before", where="after") from error
 
 
-def _on_hosts(connection: Connection, chosen: Chosen) -> tuple[list[OnHost], int]:
-    """The worst hosts with their counts, and how many more there are."""
-    names, count = kept.worst_hosts(connection, chosen, MOST_HOSTS)
+def _with_counts(connection: Connection, chosen: Chosen, names: Sequence[str]) -> list[OnHost]:
     ranked = {name: (tally, since) for name, tally, since in _ranked(kept.counted_on(connection, chosen, names))}
-    return [OnHost(name, *ranked[name]) for name in names], count - len(names)
-
-
-def _by_host(connection: Connection, chosen: Chosen, hosts: Sequence[OnHost]) -> Page:
-    return Page(kept.worst_on_hosts(connection, chosen, [one.host for one in hosts], EACH))
+    return [OnHost(name, *ranked[name]) for name in names]
 
 
 def asked_by(query: str) -> Asked:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
 
+from gwanje.because import Because
 from gwanje.config import Settings
 from gwanje.tell.windows import DAYS, Clock, Country, Days, Zone, days_at, holidays_of, instant
 
@@ -38,7 +39,7 @@ class Override(Settings):
     @model_validator(mode="after")
     def _in_order(self) -> Override:
         if self.to <= self.from_:
-            raise ValueError("`to` must lie after `from`")
+            raise ValueError(Because("`to` must lie after `from`", "to_before_from"))
         return self
 
 
@@ -73,13 +74,15 @@ class Rota(Settings):
     @model_validator(mode="after")
     def _known(self) -> Rota:
         if self.from_ == self.to:
-            raise ValueError("`from` and `to` are the same time; leave both out for the whole day")
+            raise ValueError(Because("`from` and `to` are the same time; leave both out for the whole day", "from_is_to"))
         names = [person.name for person in self.people]
         if len(set(names)) < len(names):
-            raise ValueError("two people have one name; tell them apart")
+            raise ValueError(Because("two people have one name; tell them apart", "two_of_one_name"))
         for override in self.overrides:
             if override.person not in names:
-                raise ValueError(f"{override.person!r} takes a stretch over but is not among the people: {', '.join(names)}")
+                known = ", ".join(names)
+                sentence = f"{override.person!r} takes a stretch over but is not among the people: {known}"
+                raise ValueError(Because(sentence, "not_among_people", name=override.person, known=known))
         return self
 
 

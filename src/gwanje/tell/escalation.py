@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from pydantic import Field, model_validator
 
+from gwanje.because import Because
 from gwanje.config import Duration, Settings
 
 
@@ -23,7 +24,8 @@ class Step(Settings):
     @model_validator(mode="after")
     def _one(self) -> Step:
         if (self.receiver is None) == (self.duty is None):
-            raise ValueError("needs either `receiver` or `duty`, and not both")
+            sentence = "needs either `receiver` or `duty`, and not both"
+            raise ValueError(Because(sentence, "either_of_both", one="receiver", other="duty"))
         return self
 
 
@@ -41,7 +43,7 @@ class Escalation(Settings):
     def _rising(self) -> Escalation:
         times = [step.after for step in self.steps]
         if times != sorted(times):
-            raise ValueError("the steps must stand by time, the earliest first")
+            raise ValueError(Because("the steps must stand by time, the earliest first", "steps_by_time"))
         return self
 
 

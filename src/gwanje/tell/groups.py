@@ -192,13 +192,14 @@ def _told(group: Group, place: Place | None, look: _Look) -> tuple[Group, Decide
         waiting = {episode: why for episode, why in group.held.items() if episode in freed}
         return _changed(group, {**waiting, **held}, group.acknowledged & taken), None
     key = hashlib.sha256(json.dumps([group.key, reason, now.isoformat()]).encode()).hexdigest()[:32]
+    unattended = sum(not alert.acknowledged for alert in news.loud)
     if reason is Reason.ACKNOWLEDGED:
-        return _changed(group, held, taken), Decided(key, group, reason, news.taken, now)
+        return _changed(group, held, taken), Decided(key, group, reason, news.taken, now, unattended)
     gone = {alert.episode for alert in over}
     elsewhere = {episode: severity for episode, severity in group.told.items() if episode not in gone}
     told = {**elsewhere, **{alert.episode: alert.severity for alert in news.loud}}
     after = replace(group, told=told, told_at=now, held=held, acknowledged=group.acknowledged & taken)
-    return after, Decided(key, group, reason, (*news.loud, *over), now)
+    return after, Decided(key, group, reason, (*news.loud, *over), now, unattended)
 
 
 def _news(group: Group, firing: Sequence[Alert], over: tuple[Alert, ...]) -> _News:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from pydantic import Field, field_validator
 
+from gwanje.because import Because
 from gwanje.config import Duration, Settings
 from gwanje.tell.matchers import Matchers
 
@@ -42,7 +43,7 @@ class Route(Settings):
     @classmethod
     def _repeat(cls, interval: timedelta | None) -> timedelta | None:
         if interval is not None and interval < timedelta(minutes=1):
-            raise ValueError("the shortest repeat_interval is 1m")
+            raise ValueError(Because("the shortest repeat_interval is 1m", "interval_too_short", seconds=60))
         return interval
 
     @property

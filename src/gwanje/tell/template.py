@@ -11,6 +11,7 @@ from jinja2 import Template as Compiled
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import field_validator
 
+from gwanje.because import Because
 from gwanje.config import Settings
 
 LONGEST: Final = 20_000
@@ -34,7 +35,7 @@ class Template(Settings):
         try:
             _compiled(text)
         except TemplateError as error:
-            raise ValueError(f"is not a template: {error}") from error
+            raise ValueError(Because(f"is not a template: {error}", "not_a_template", error=str(error))) from error
         return text
 
 

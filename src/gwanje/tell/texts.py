@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, SecretStr
 
 from gwanje import config
+from gwanje.because import Because
 from gwanje.tell.notifiers.base import RESOLVED, AlertInMessage, Notification
 from gwanje.tell.template import Template, filled
 from gwanje.tell.words import Language, spoken, word
@@ -34,7 +35,7 @@ def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ValueError, KeyError, OSError) as error:
-        raise ValueError(f"{name!r} is not a time zone; write Asia/Seoul, UTC") from error
+        raise ValueError(Because(f"{name!r} is not a time zone; write Asia/Seoul, UTC", "no_zone", text=name)) from error
     return name
 
 

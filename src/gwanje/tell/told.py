@@ -88,6 +88,8 @@ class Decided:
     reason: Reason
     alerts: tuple[Alert, ...]
     at: datetime
+    unattended: int = 0
+    """How many alerts of the group fire, unmuted, that nobody took over."""
 
     def was_muted(self, episode: str) -> str:
         """What kept this alert from being told until now; empty where nothing did."""

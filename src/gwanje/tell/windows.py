@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import holidays as calendar
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from gwanje.because import Because
 from gwanje.config import Settings
 from gwanje.tell.matchers import Matchers
 
@@ -30,7 +31,8 @@ def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError(f"{name!r} is no zone; write an IANA name such as Asia/Seoul or UTC") from error
+        sentence = f"{name!r} is no zone; write an IANA name such as Asia/Seoul or UTC"
+        raise ValueError(Because(sentence, "no_zone", text=name)) from error
     return name
 
 
@@ -38,7 +40,8 @@ def _country(name: str) -> str:
     try:
         holidays_of(name, 2026)
     except NotImplementedError as error:
-        raise ValueError(f"no holidays are known of {name!r}; write a country's two letters, such as KR or US") from error
+        sentence = f"no holidays are known of {name!r}; write a country's two letters, such as KR or US"
+        raise ValueError(Because(sentence, "no_country", text=name)) from error
     return name
 
 
@@ -46,7 +49,7 @@ def _clock(written: Any) -> Any:
     """`22:00`, also where YAML read it as minutes of a day."""
     text = f"{written // 60:02d}:{written % 60:02d}" if isinstance(written, int) else written
     if not isinstance(text, str) or not _TIME.fullmatch(text):
-        raise ValueError(f"{written!r} is no time of day; write it as '22:00'")
+        raise ValueError(Because(f"{written!r} is no time of day; write it as '22:00'", "no_time_of_day", text=str(written)))
     return text
 
 
@@ -60,7 +63,8 @@ def _days(written: Iterable[str]) -> tuple[str, ...]:
     for one in written:
         first, _, last = one.lower().partition("-")
         if first not in DAYS or (last and last not in DAYS):
-            raise ValueError(f"{one!r} is no day; write {', '.join(DAYS)} or a stretch of them: mon-fri")
+            sentence = f"{one!r} is no day; write {', '.join(DAYS)} or a stretch of them: mon-fri"
+            raise ValueError(Because(sentence, "no_day", text=one))
         start, end = DAYS.index(first), DAYS.index(last or first)
         found += [DAYS[index % 7] for index in range(start, end + 1 + (7 if end < start else 0))]
     return tuple(dict.fromkeys(found))
@@ -107,7 +111,7 @@ class Window(Settings):
     @model_validator(mode="after")
     def _some_time(self) -> Window:
         if self.from_ == self.to:
-            raise ValueError("`from` and `to` are the same time; leave both out for the whole day")
+            raise ValueError(Because("`from` and `to` are the same time; leave both out for the whole day", "from_is_to"))
         return self
 
 
@@ -182,9 +186,10 @@ def _stretch(written: str) -> tuple[date, date]:
     try:
         found = date.fromisoformat(first), date.fromisoformat(last or first)
     except ValueError as error:
-        raise ValueError(f"{written!r} is no date; write 2026-12-24 or 2026-12-30/2027-01-02") from error
+        sentence = f"{written!r} is no date; write 2026-12-24 or 2026-12-30/2027-01-02"
+        raise ValueError(Because(sentence, "no_date", text=written)) from error
     if found[1] < found[0]:
-        raise ValueError(f"{written!r} ends before it begins")
+        raise ValueError(Because(f"{written!r} ends before it begins", "date_ends_before", text=written))
     return found
 
 

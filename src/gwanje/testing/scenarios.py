@@ -8,7 +8,10 @@
 
 A number in the timeline is a metric's value, measured again each interval until it changes; `null` ends the series. Texts are
 labels. `restart: 0s` stops the round and starts a new one after that time; `receiver` with `answers: 500` makes a receiver
-answer so until it says otherwise; `rule: removed` takes the rules away. Each expected message names the keys that count.
+answer so until it says otherwise; `rule: removed` takes the rules away. `silence: host="web-1"` with `lasts: 30m` (and
+`author`, `comment`) silences what these matchers match; with `lasts: 0s` their silence ends. Windows stand beside the rules as
+in gwanje.yaml, and routes name them (`routes: {mute: [nights]}`); a story begins on a Sunday at 09:00 UTC. Each expected
+message names the keys that count.
 """
 
 from __future__ import annotations
@@ -29,20 +32,23 @@ from gwanje.errors import Rejected, RetryLater
 from gwanje.judge.rules.spec import Rule
 from gwanje.keep import promql
 from gwanje.keep.promql import Matcher, Selected
+from gwanje.keep.said import Silence
 from gwanje.keep.samples.base import Answer, Labels, Matrix
-from gwanje.keep.state import alerts, sqlite
+from gwanje.keep.state import alerts, silences, sqlite
 from gwanje.keep.state.base import State
 from gwanje.keep.state.tables import metadata
 from gwanje.model import METRIC, to_ms
 from gwanje.tell.delivery import Delivery
+from gwanje.tell.matchers import parse_matchers
 from gwanje.tell.notifiers.base import Accepted, Notification
 from gwanje.tell.policy import Policy
 from gwanje.tell.spec import Route
+from gwanje.tell.windows import Window
 from gwanje.tell.words import spoken
 from gwanje.watch.round import Round
 
 START: Final = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
-_WORDS: Final = frozenset({"at", "restart", "receiver", "answers", "rule"})
+_WORDS: Final = frozenset({"at", "restart", "receiver", "answers", "rule", "silence", "lasts", "author", "comment"})
 
 
 @dataclass(slots=True)
@@ -146,6 +152,7 @@ class _Stage:
         self._routes = Route.model_validate(
             {"receiver": "ops", "group_wait": "0s", "group_interval": "0s", **story.get("routes", {})}
         )
+        self._policy = Policy(self._routes, tuple(Window.model_validate(one) for one in story.get("windows", ())))
         self._samples = MemorySamples()
         self._measured: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
         self._clock = Clock()
@@ -169,7 +176,7 @@ class _Stage:
         return self._outcome()
 
     def _start(self) -> None:
-        self._round = Round(self._rules, self._samples, self._state, Policy(self._routes), None, clock=self._clock)
+        self._round = Round(self._rules, self._samples, self._state, self._policy, None, clock=self._clock)
         self._delivery = Delivery(self._state, self._receivers, None, worker_id="stage", clock=self._clock, chance=lambda: 1.0)
 
     def _happen(self, entry: Mapping[str, Any]) -> None:
@@ -181,6 +188,8 @@ class _Stage:
         if entry.get("rule") == "removed":
             self._rules = []
             self._start()
+        if "silence" in entry:
+            _silence(self._state, entry, self._clock.now)
         labels = tuple(sorted((name, value) for name, value in entry.items() if isinstance(value, str) and name not in _WORDS))
         for name, value in entry.items():
             if name in _WORDS or isinstance(value, str):
@@ -215,6 +224,16 @@ def _state(folder: Path) -> State:
     return state
 
 
+def _silence(state: State, entry: Mapping[str, Any], now: datetime) -> None:
+    """Make a silence, or change or end the one of the same matchers that holds."""
+    matchers = ", ".join(map(str, parse_matchers(entry["silence"])))
+    ends, author, comment = now + parse_duration(str(entry["lasts"])), entry.get("author", "kim"), entry.get("comment", "moving")
+    with state.write() as connection:
+        held = next((one for one in silences.not_over(connection, now) if one.matchers == matchers), None)
+        begun = (held.id, held.starts_at) if held else (f"{matchers} {now:%H:%M:%S}"[:36], now)
+        silences.put(connection, Silence(begun[0], matchers, begun[1], ends, comment, author, begun[1], now))
+
+
 def _message(at: datetime, notification: Notification) -> dict[str, Any]:
     first = notification.alerts[0]
     told = {
@@ -231,6 +250,7 @@ def _message(at: datetime, notification: Notification) -> dict[str, Any]:
         "요약": first.summary["ko"],
         "duration": spoken(first.ended - first.since, "en") if first.ended else "",
         "alerts": len(notification.alerts),
+        "was_muted": first.was_muted,
     }
     return {**first.labels, **told}
 
@@ -245,6 +265,7 @@ def _episode(episode: alerts.Episode) -> dict[str, Any]:
         "ended": format_duration(episode.ended_at - START) if episode.ended_at else None,
         "because": episode.ended_because,
         "peak": episode.peak,
+        "muted": list(episode.muted),
         "told": [f"{one.receiver} {one.reason} {one.state}" for one in episode.told],
     }
     return {**episode.labels, **told}

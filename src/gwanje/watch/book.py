@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from gwanje.judge import lifecycle
 from gwanje.judge.leaving import Departed
 from gwanje.judge.lifecycle import Instance, Transition
-from gwanje.judge.rules.found import Found
+from gwanje.judge.rules.found import Found, Known
 from gwanje.judge.rules.spec import Rule
 from gwanje.judge.rules.threshold import Threshold
 from gwanje.judge.rules.verdict import Verdict
@@ -72,7 +72,7 @@ class Book:
         self._changed = False
         self._memory: _Memory | None = None
         self._left: dict[str, dict[str, Instance]] = {}
-        self._learnt: list[tuple[Found, datetime]] = []
+        self._learnt: list[tuple[Rule, Known, datetime]] = []
         self._reworded: list[Reworded] = []
 
     def take_over(self, rules: Mapping[str, Rule]) -> None:
@@ -109,6 +109,14 @@ class Book:
         standing = self._memory.standings.get(rule)
         return standing.open if standing else {}
 
+    def missing(self, rule: str, known: Known) -> Mapping[str, Mapping[str, str]]:
+        """The label sets of a rule that are open or expected to answer, and are not among these."""
+        if self._memory is None:
+            there = set(known.identities)
+            return {one: instance.labels for one, instance in self._left.get(rule, {}).items() if one not in there}
+        standing = self._memory.standings.get(rule)
+        return standing.missing(known) if standing else {}
+
     def at_rest(self, rule: Rule) -> bool:
         """Whether nothing of a rule is open, so that an evaluation without a breach changes nothing."""
         memory = self._memory
@@ -122,9 +130,9 @@ class Book:
         every = [*self._memory.standings.values(), self._memory.troubles] if self._memory else []
         return Counter(str(instance.state) for standing in every for instance in standing.open.values())
 
-    def learn(self, found: Found, at: datetime) -> None:
-        """What a rule found at an earlier time: what answered then and does not any more has stopped."""
-        self._learnt.append((found, at))
+    def learn(self, rule: Rule, known: Known, at: datetime) -> None:
+        """What answered before a rule's first evaluation `at` a time: what does not any more has stopped."""
+        self._learnt.append((rule, known, at))
 
     def reword(self, found: Reworded) -> None:
         """End alerts that the new texts of their rules do not look for, and keep the texts."""
@@ -161,8 +169,8 @@ class Book:
         if self._changed:
             self._rehouse(memory, sheet)
             self._changed = False
-        for found, earlier in self._learnt:
-            memory.standings[found.rule.name].answered(found, earlier)
+        for rule, known, first in self._learnt:
+            memory.standings[rule.name].answered(known, first)
         self._learnt.clear()
         for one in self._reworded:
             _let_go(connection, memory, one, sheet)

@@ -58,6 +58,7 @@ class Messages:
             reason=decided.reason,
             alerts=told,
             decided=decided.at,
+            unattended=decided.unattended,
         )
         _send(connection, notification, [alert.episode for alert in decided.alerts])
 

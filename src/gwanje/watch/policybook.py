@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import structlog
 
+from gwanje.because import Because
 from gwanje.config import Chosen, Settings
 from gwanje.errors import GwanjeError
 from gwanje.keep.said import PageSetting
@@ -17,6 +18,7 @@ from gwanje.tell.of_files import OfFile
 from gwanje.tell.policy import Policy, Telling
 from gwanje.tell.together import Place, Together, together
 from gwanje.tell.written import Kept, Text, read
+from gwanje.written import all_wrong
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +28,7 @@ Opening = Callable[[Mapping[str, str]], Mapping[str, str]]
 
 def _cannot_open(sealed: Mapping[str, str]) -> Mapping[str, str]:
     if sealed:
-        raise GwanjeError("this process opens no secrets")
+        raise GwanjeError(Because("this process opens no secrets", "opens_no_secrets"))
     return sealed
 
 
@@ -100,7 +102,8 @@ class Policybook:
         try:
             text = self.written(one)
         except GwanjeError as error:
-            return None, str(error)
+            return None, error.said if isinstance(error.said, Because) else str(error)
         except Exception as error:  # noqa: BLE001 - one kind's mistake must not stop what the others say; a text may hold a secret
-            return None, f"its kind failed with {type(error).__name__}"
-        return text.setting, "; ".join(f"{mistake.key}: {mistake.message}" for mistake in text.mistakes)
+            kind = type(error).__name__
+            return None, Because(f"its kind failed with {kind}", "kind_failed", error=kind)
+        return text.setting, all_wrong(text.mistakes)

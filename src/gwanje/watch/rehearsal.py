@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from gwanje.errors import GwanjeError
 from gwanje.judge.lifecycle import Instance, State
 from gwanje.judge.rules import gotemplate, texts
-from gwanje.judge.rules.found import written
+from gwanje.judge.rules.found import Known, written
 from gwanje.judge.rules.recording import Recording, recorded
 from gwanje.judge.rules.spec import Rule
 from gwanje.judge.rules.thresholds import Thresholds
@@ -47,6 +47,19 @@ class Shown:
     annotations: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    """What stands of the one rule that is looked at."""
+
+    standing: Standing
+
+    def open(self, _rule: str) -> Mapping[str, Instance]:
+        return self.standing.open
+
+    def missing(self, _rule: str, known: Known) -> Mapping[str, Mapping[str, str]]:
+        return self.standing.missing(known)
+
+
 class Judged:
     """One rule and what it made of its alerts so far. `step` is called with times that only grow."""
 
@@ -54,7 +67,7 @@ class Judged:
         self.standing = Standing(rule)
         self.failed = ""
         self._thresholds = thresholds
-        self._evaluator = Evaluator(samples, lambda _: self.standing.open, timedelta())
+        self._evaluator = Evaluator(samples, _Alone(self.standing), timedelta())
 
     async def step(self, at: datetime) -> list[Change]:
         """What one evaluation changed. One that fails changes nothing; `failed` says why."""
@@ -121,10 +134,13 @@ def _fires(instance: Instance) -> bool:
 
 def _shown(named: Named, instance: Instance, standing: Standing) -> Shown:
     rule, labels, value = named.rule, instance.labels, instance.value
-    severity = named.severity if rule.templates == "prometheus" else str(instance.severity)
-    carried = {**labels, "alertname": named.alert, **({"severity": severity} if severity else {})}
     if rule.templates == "prometheus":
-        return Shown(carried, {name: gotemplate.render(str(text), labels, value) for name, text in rule.annotations.items()})
+        # There a rule's own severity takes the place of the result's, and without one the result's stays.
+        carried = {**rule.given(labels), **{name: labels[name] for name in rule.labels if name in labels}}
+        carried |= {"alertname": named.alert, **({"severity": named.severity} if named.severity else {})}
+        known = {**labels, **rule.given(labels)}
+        return Shown(carried, {name: gotemplate.render(str(text), known, value) for name, text in rule.annotations.items()})
+    carried = {**labels, "alertname": named.alert, "severity": str(instance.severity)}
     condition = written(standing.worst[instance.fingerprint].threshold, rule.value_unit)
     said = texts.summary(rule, labels, value, condition) if "summary" in rule.annotations else {}
     return Shown(carried, {**texts.others(rule, labels, value), **({"summary": said["en"]} if said else {})})

@@ -12,11 +12,13 @@ from typing import overload
 
 import structlog
 
+from gwanje.because import Because
 from gwanje.judge.rules.spec import Rule
 from gwanje.judge.rules.written import read as read_text
 from gwanje.keep.said import PageRule
 from gwanje.keep.state import page_rules
 from gwanje.keep.state.base import State
+from gwanje.written import all_wrong
 
 log = structlog.get_logger(__name__)
 
@@ -64,17 +66,19 @@ class Rulebook(Sequence[Rule]):
             else:
                 aside[one.name] = wrong
                 if one.name not in self.aside:
-                    log.warning("a rule of the page is not judged", rule=one.name, reason=wrong)
+                    log.warning("a rule of the page is not judged", rule=one.name, reason=str(wrong))
         # A rule that says the same stays the same object: what is remembered of it goes on.
         self.rules = tuple(before[rule.name] if before.get(rule.name) == rule else rule for rule in found)
         self.aside = aside
 
     def _of_page(self, one: PageRule) -> tuple[Rule | None, str]:
         if one.name in self.files:
-            return None, f"{self.said(one.name)} has a rule of this name; it counts, and this one is kept"
+            place = self.said(one.name)
+            sentence = f"{place} has a rule of this name; it counts, and this one is kept"
+            return None, Because(sentence, "rule_of_file_counts", place=place)
         text = read_text(one.text)
         if text.rule is None:
-            return None, "; ".join(f"{mistake.key}: {mistake.message}" for mistake in text.mistakes)
+            return None, all_wrong(text.mistakes)
         return self._adapted(text.rule if one.enabled else _off(text.rule)), ""
 
     def said(self, name: str) -> str:

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select, update
 
+from gwanje.because import Because
 from gwanje.keep.state import alerts
 from gwanje.keep.state.base import State
 from gwanje.keep.state.bulk import insert_all
-from gwanje.keep.state.tables import episodes
+from gwanje.keep.state.tables import episodes, transitions
 from gwanje.keep.state.written import Wrote
 from gwanje.model import Severity
 
@@ -22,6 +23,21 @@ TEXTS = st.dictionaries(TEXT, TEXT, max_size=3)
 TIMES = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis wants naive bounds
 VALUES = st.none() | st.floats()
 NUMBERS = st.floats(-1e9, 1e9)
+PLAIN: dict[str, Any] = {
+    "operator": ">=",
+    "threshold": 0.8,
+    "query": "",
+    "unit": "",
+    "for_ms": 0,
+    "fingerprint": "f",
+    "rule": "r",
+    "labels": {},
+    "annotations": {},
+    "summary": {},
+    "state": "firing",
+    "severity": "warning",
+    "began_at": datetime(2026, 3, 1, tzinfo=UTC),
+}
 SHARED = {"ko": "원인", "en": "cause"}
 
 
@@ -88,12 +104,41 @@ def test_together_they_are_what_they_are_one_by_one(state: State, some: list[dic
         _cleared(connection)
 
 
-def test_more_than_go_together_are_all_there(state: State) -> None:
-    row: dict[str, Any] = {"operator": ">=", "threshold": 0.8, "query": "", "unit": "", "for_ms": 0}
-    row |= {"fingerprint": "f", "rule": "r", "labels": {}, "annotations": {}, "summary": {}, "state": "firing"}
-    row |= {"severity": "warning", "began_at": datetime(2026, 3, 1, tzinfo=UTC)}
+@every_kind
+@given(rows(), st.lists(CHANGES, min_size=4, max_size=4))
+def test_changed_together_they_are_what_they_are_one_by_one(
+    state: State, some: list[dict[str, Any]], changes: list[dict[str, Any]]
+) -> None:
+    changed = {row["id"]: change for row, change in zip(some, changes, strict=False)}
+    every = select(episodes).order_by(episodes.c.id)
     with state.write() as connection:
-        insert_all(connection, episodes, [{**row, "id": f"{number:032d}"} for number in range(2_345)])
+        _cleared(connection)
+        insert_all(connection, episodes, some)
+        for id_, change in changed.items():
+            connection.execute(update(episodes).where(episodes.c.id == id_).values(change))
+        expected = connection.execute(every).all()
+        _cleared(connection)
+        insert_all(connection, episodes, some)
+        alerts.change_episodes(connection, changed)
+        assert connection.execute(every).all() == expected
+        _cleared(connection)
+
+
+def test_lines_of_a_story_that_say_the_same_have_its_code_beside_them(state: State) -> None:
+    why = Because("kim silenced it", "silenced", who="kim")
+    line = {"at": datetime(2026, 3, 1, tzinfo=UTC), "before": "firing", "after": "firing", "severity": None, "value": None}
+    lines = [{**line, "episode": str(place), "because": one} for place, one in enumerate((why, why, "by hand", why))]
+    with state.write() as connection:
+        insert_all(connection, episodes, [{**PLAIN, "id": one["episode"]} for one in lines])
+        alerts.add_transitions(connection, lines)
+        kept = connection.execute(select(transitions.c.because, transitions.c.reason).order_by(transitions.c.episode)).all()
+    said = ("kim silenced it", {"code": "silenced", "values": {"who": "kim"}})
+    assert [tuple(one) for one in kept] == [said, said, ("by hand", None), said]
+
+
+def test_more_than_go_together_are_all_there(state: State) -> None:
+    with state.write() as connection:
+        insert_all(connection, episodes, [{**PLAIN, "id": f"{number:032d}"} for number in range(2_345)])
         assert connection.execute(select(func.count()).select_from(episodes)).scalar_one() == 2_345
 
 

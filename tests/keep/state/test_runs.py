@@ -144,16 +144,35 @@ def test_who_lost_a_run_can_neither_end_nor_renew_it(connection: Connection, sec
     assert not runs.finish(connection, again, Ending("succeeded"), now=later), "a run ends once"
 
 
-def test_a_run_that_kills_its_workers_is_given_up(connection: Connection) -> None:
+def test_a_run_that_kills_its_workers_is_given_up_once(connection: Connection) -> None:
     number = ask(connection)
     now = NOON
     for _ in range(runs.MOST_TRIES):
+        assert runs.give_up(connection, pipelines=["collect"], now=now) == []
         assert claim(connection, now=now) is not None
         now += LEASE + SECOND
     assert claim(connection, now=now) is None
-    run = runs.get(connection, number)
-    assert run is not None
+    assert runs.waiting(connection, ["collect"], now), "somebody has to give it up"
+    assert runs.give_up(connection, pipelines=["other"], now=now) == []
+    (run,) = runs.give_up(connection, pipelines=["collect"], now=now)
     assert (run.state, run.outcome, run.error) == ("ended", "failed", "was begun 5 times and its process never came to its end")
+    assert run == runs.get(connection, number)
+    assert runs.give_up(connection, pipelines=["collect"], now=now) == []
+
+
+def test_the_run_before_is_the_last_of_the_pipeline_that_came_to_something(connection: Connection) -> None:
+    ended: list[Run] = []
+    for number, (pipeline, outcome) in enumerate(
+        [("collect", "failed"), ("other", "succeeded"), ("collect", "cancelled"), ("collect", "succeeded"), ("collect", "failed")]
+    ):
+        ask(connection, pipeline, f"p-{number}")
+        run = claim(connection)
+        assert run is not None
+        finished = runs.finish(connection, run, Ending(outcome), now=NOON)
+        assert finished is not None
+        ended.append(finished)
+    first, other, _, third, last = ended
+    assert [runs.before(connection, run) for run in (first, other, third, last)] == [None, None, first, third]
 
 
 def test_a_tick_is_asked_for_once_by_however_many(connection: Connection) -> None:

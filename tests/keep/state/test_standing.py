@@ -8,7 +8,7 @@ import pytest
 from gwanje.keep.said import Acknowledgement
 from gwanje.keep.state import acknowledgements, alerts, standing
 from gwanje.keep.state.base import State
-from gwanje.keep.state.standing import Chosen, Counted, OfHost
+from gwanje.keep.state.standing import Chosen, Counted, HostPage, OfHost
 from gwanje.model import Severity
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -132,8 +132,12 @@ def test_a_few_of_each_rule_stand_for_all(trouble: State) -> None:
 
 def test_by_host_the_worst_hosts_stand_first_with_their_counts_and_the_worst_few_of_each(trouble: State) -> None:
     with trouble.read() as connection:
-        assert standing.worst_hosts(connection, Chosen(), 2) == (["", "web-2"], 3)
-        assert standing.worst_hosts(connection, Chosen(standing="warning"), 2) == (["web-1"], 1)
+        first = standing.worst_hosts(connection, Chosen(), "", 2)
+        assert (first.hosts, first.before, first.more) == (["", "web-2"], 0, 1)
+        assert standing.worst_hosts(connection, Chosen(), first.next, 2) == HostPage(["web-1"], 2, 0, "")
+        assert standing.worst_hosts(connection, Chosen(standing="warning"), "", 2) == HostPage(["web-1"], 0, 0, "")
+        with pytest.raises(ValueError, match="nonsense"):
+            standing.worst_hosts(connection, Chosen(), "nonsense.1.web-1", 2)
         found = {(one.of, one.standing): one.count for one in standing.counted_on(connection, Chosen(), ["", "web-1"])}
         few = standing.worst_on_hosts(connection, Chosen(), ["", "web-1"], 2)
     worse = {("web-1", one): 1 for one in ("warning", "unknown", "info", "pending", "recovering")}

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,6 @@ import pytest
 from gwanje import kinds
 from gwanje.tell.notifiers import discord, dooray, email, jandi, jira, kakaowork, naver_works, pagerduty, slack, teams, telegram
 from gwanje.tell.notifiers.base import Notification
-from gwanje.tell.once import Once
 from gwanje.tell.texts import Speech, write
 from gwanje.tell.words import Language
 from gwanje.testing.notifiers import BEGAN, FIRING_ALERT, notification
@@ -57,7 +57,7 @@ def _mail(message: Notification, speech: Speech) -> list[str]:
 
 def _issue(message: Notification, speech: Speech) -> Any:
     given = {"url": "http://jira.example", "token": "x", "project": "OPS", **speech.model_dump(exclude={"template"})}
-    issues = jira.Jira(jira.Settings.model_validate(given), None, Once())  # type: ignore[arg-type] # nothing is sent
+    issues = jira.create(jira.Settings.model_validate(given), kinds.World(Path()))
     return issues._written(write(message, speech).plain)
 
 

@@ -4,7 +4,7 @@ import base64
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from aiohttp import web
 from gwanje import kinds
 from gwanje.errors import Rejected, RetryLater
 from gwanje.tell.notifiers import jira
+from gwanje.tell.once import Once
+from gwanje.tell.unanswered import Unanswered
 from gwanje.testing.notifiers import BEGAN, FIRING_ALERT, LONG, MESSAGES, RESOLVED_ALERT, SECRET, FarEnd, far_end, notification
 
 
@@ -26,6 +28,10 @@ class Standin(FarEnd):
     asked: list[str] = field(default_factory=list)
     fails: dict[str, int] = field(default_factory=dict)
     """Status by which the next request whose path ends so is answered."""
+    loses: bool = False
+    """The next issue is made, and nobody hears of it."""
+    lags: bool = False
+    """Searches see no issue."""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("Authorization") not in {_basic(), f"Bearer {SECRET}"}:
@@ -38,7 +44,9 @@ class Standin(FarEnd):
         if path in {"search", "search/jql"}:
             return web.json_response({"issues": self._search(body["jql"])[: body["maxResults"]]})
         if path == "issue":
-            return self._make(body["fields"], cloud="/3/" in request.path)
+            made = self._make(body["fields"], cloud="/3/" in request.path)
+            lost, self.loses = self.loses, False
+            return web.Response(status=504, text="gateway timeout") if lost else made
         _, key, *more = path.split("/")
         if key not in self.issues:
             return web.Response(status=404, text="Issue does not exist")
@@ -47,7 +55,7 @@ class Standin(FarEnd):
     def _search(self, jql: str) -> list[dict[str, Any]]:
         match = re.fullmatch(r'project = "(\w+)" AND labels = "([\w-]+)" ORDER BY created DESC', jql)
         assert match
-        return [issue for issue in reversed(self.issues.values()) if match[2] in issue["fields"]["labels"]]
+        return [issue for issue in reversed(self.issues.values()) if match[2] in issue["fields"]["labels"] and not self.lags]
 
     def _make(self, fields: dict[str, Any], *, cloud: bool) -> web.Response:
         wrong = len(fields["summary"]) > 255 or "\n" in fields["summary"] or not fields["summary"].strip()
@@ -237,6 +245,60 @@ async def test_d3_what_jira_answers_is_judged(there: Standin, told: jira.Jira, s
     there.fails = {"issue": status}
     with pytest.raises(raised):
         await told.send(FIRES)
+
+
+@dataclass(slots=True)
+class Clock:
+    """Tells the time that a test says."""
+
+    now: datetime = BEGAN
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def _remembering(there: Standin, http: aiohttp.ClientSession, clock: Clock) -> jira.Jira:
+    settings = jira.Settings.model_validate({"url": there.url, "user": "me@example.org", "token": SECRET, "project": "OPS"})
+    return jira.Jira(settings, http, Once(), Unanswered(None, clock, timedelta(minutes=1)))
+
+
+async def test_d9_an_issue_of_which_nobody_heard_is_looked_for_over_a_minute_before_another_is_made(there: Standin) -> None:
+    clock = Clock()
+    async with aiohttp.ClientSession() as http:
+        told = _remembering(there, http, clock)
+        there.loses = there.lags = True
+        for second in (0, 1, 3, 30, 59):  # the answer is lost, and searches do not see the issue
+            clock.now = BEGAN + timedelta(seconds=second)
+            with pytest.raises(RetryLater):
+                await told.send(AGAIN if second > 3 else FIRES)
+        assert list(there.issues) == ["OPS-1"]
+        there.lags = False
+        await told.send(AGAIN)
+    assert there.told == {"OPS-1": (True, 1)}
+
+
+async def test_d9_an_issue_that_is_not_found_after_a_minute_is_made(there: Standin) -> None:
+    """Whether the first request ever reached Jira nobody knows; an alert without an issue would be worse than two."""
+    clock = Clock()
+    async with aiohttp.ClientSession() as http:
+        told = _remembering(there, http, clock)
+        there.fails = {"issue": 503}
+        with pytest.raises(RetryLater):
+            await told.send(FIRES)
+        clock.now = BEGAN + timedelta(seconds=60)
+        await told.send(FIRES)
+    assert there.told == {"OPS-1": (True, 0)}
+
+
+@pytest.mark.parametrize("status", [400, 429])
+async def test_an_issue_that_was_refused_is_made_at_once_when_it_is_tried_again(there: Standin, status: int) -> None:
+    async with aiohttp.ClientSession() as http:
+        told = _remembering(there, http, Clock())
+        there.fails = {"issue": status}
+        with pytest.raises((Rejected, RetryLater)):
+            await told.send(FIRES)
+        await told.send(FIRES)
+    assert there.told == {"OPS-1": (True, 0)}
 
 
 async def test_a_wrong_token_is_not_told(there: Standin) -> None:

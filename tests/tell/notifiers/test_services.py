@@ -72,6 +72,30 @@ def test_d2_a_group_is_one_incident_from_its_beginning_to_its_end(reason: str, a
     assert (event["event_action"], event["dedup_key"]) == (action, "g1")
 
 
+OTHER_ALERT = replace(FIRING_ALERT, episode="e2", fingerprint="f2")
+OTHER_RESOLVED = replace(RESOLVED_ALERT, episode="e2", fingerprint="f2")
+
+
+@pytest.mark.parametrize(
+    ("reason", "alerts", "unattended", "action"),
+    [
+        pytest.param("acknowledged", [FIRING_ALERT], 1, "trigger", id="one of two is taken over"),
+        pytest.param("acknowledged", [FIRING_ALERT], 0, "acknowledge", id="the last one is taken over"),
+        pytest.param("resolved", [FIRING_ALERT, OTHER_RESOLVED], 0, "acknowledge", id="the one nobody was on is over"),
+        pytest.param("resolved", [FIRING_ALERT, OTHER_RESOLVED], 1, "trigger", id="one is over, nobody is on the other"),
+        pytest.param("resolved", [RESOLVED_ALERT, OTHER_RESOLVED], 0, "resolve", id="all are over"),
+        pytest.param("new alerts", [FIRING_ALERT, OTHER_ALERT], 1, "trigger", id="another one joins"),
+        pytest.param("repeat", [FIRING_ALERT], 1, "trigger", id="the acknowledgement ended"),
+        pytest.param("first", [FIRING_ALERT], 0, "trigger", id="taken over before it was told: the incident begins all the same"),
+    ],
+)
+def test_an_incident_is_acknowledged_when_somebody_is_on_every_alert_of_its_group(
+    reason: str, alerts: list[Any], unattended: int, action: str
+) -> None:
+    message = replace(notification(*alerts, reason=reason), unattended=unattended)
+    assert pagerduty.payload(message, EN)["event_action"] == action
+
+
 # --- Alertmanager --------------------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 /** Reasons in words, by their code. A text asks for its values by name; one that is not given is empty. */
 
 import type { Lang } from '../lib/times';
+import { deeds } from './deeds';
 
 /** A value as it is read, by its name; `limit` is the threshold with its operator. */
 export type Said = (name: string) => string;
@@ -24,6 +25,7 @@ const ko = {
   last_sample_old: (said: Said) => `마지막 표본이 ${said('seconds')} 전`,
   no_sample: () => '표본이 더 없음',
   no_answer: () => '답이 없음',
+  between_samples: (said: Said) => `${said('seconds')}마다 오는 표본과 표본 사이`,
   not_in_answer: () => '더는 답에 없음',
   no_data: (said: Said) => `${said('seconds')} 동안 데이터 없음`,
   no_data_longer: (said: Said) => `${said('seconds')} 넘게 데이터 없음`,
@@ -99,6 +101,7 @@ const en: typeof ko = {
   last_sample_old: (said) => `the last sample is ${said('seconds')} old`,
   no_sample: () => 'no sample any more',
   no_answer: () => 'no answer',
+  between_samples: (said) => `between two samples, which come every ${said('seconds')}`,
   not_in_answer: () => 'no longer in the answer',
   no_data: (said) => `no data for ${said('seconds')}`,
   no_data_longer: (said) => `no data for more than ${said('seconds')}`,
@@ -155,4 +158,7 @@ const en: typeof ko = {
   action_on_alert: (said) => `${said('rule')} fires since ${said('since')}, try ${said('count')} of ${said('most')}`,
 };
 
-export const reasons: Record<Lang, typeof ko> = { ko, en };
+export const reasons: Record<Lang, typeof ko & typeof deeds.ko> = {
+  ko: { ...ko, ...deeds.ko },
+  en: { ...en, ...deeds.en },
+};

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
+from gwanje.because import Because
 from gwanje.errors import Rejected
 
 ACTION: Final = "action "
@@ -29,7 +30,7 @@ class Task:
 
 
 class Doer(Protocol):
-    """Does it and returns what came of it, in a sentence.
+    """Does it and returns what came of it, in a sentence: a reason where it is our own, as it is where somebody else said it.
 
     Raises RetryLater or Rejected when it could not; it is not tried again for the same deed, because nobody knows what was
     done: the next deed is another decision. `would` says what it would do, without doing anything.
@@ -55,5 +56,7 @@ def known_pipeline(written: str, task: Task, known: Collection[str]) -> str:
     """The pipeline that the text means for this alert; raises Rejected where there is none of that name."""
     name = filled(written, task)
     if name not in known:
-        raise Rejected(f"no pipeline is named {name!r} (from {written!r}); known: {', '.join(sorted(known)) or 'none'}")
+        names = ", ".join(sorted(known))
+        sentence = f"no pipeline is named {name!r} (from {written!r}); known: {names or 'none'}"
+        raise Rejected(Because(sentence, "no_pipeline_named", name=name, written=written, known=names))
     return name

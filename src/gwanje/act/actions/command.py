@@ -13,6 +13,7 @@ from pydantic import Field, field_validator
 
 from gwanje import config, kinds
 from gwanje.act.actions.base import Task, filled
+from gwanje.because import Because
 from gwanje.config import Duration
 from gwanje.errors import Rejected
 
@@ -58,21 +59,25 @@ class Command:
                 env={"PATH": os.defpath, "LANG": "C.UTF-8"},
             )
         except OSError as error:
-            raise Rejected(f"the program could not be started: {error.strerror}") from error
+            sentence = f"the program could not be started: {error.strerror}"
+            raise Rejected(Because(sentence, "program_not_started", error=str(error.strerror))) from error
         try:
             async with asyncio.timeout(self._settings.timeout.total_seconds()):
                 said = await _read(process.stdout)
                 code = await process.wait()
         except TimeoutError:
-            raise Rejected(f"the program took longer than {self._settings.timeout.total_seconds():g} s and was ended") from None
+            seconds = self._settings.timeout.total_seconds()
+            sentence = f"the program took longer than {seconds:g} s and was ended"
+            raise Rejected(Because(sentence, "program_too_long", seconds=seconds)) from None
         finally:
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
         if code:
-            raise Rejected(f"the program ended with {code}: {said}" if said else f"the program ended with {code}")
-        return said or "done"
+            sentence = f"the program ended with {code}: {said}" if said else f"the program ended with {code}"
+            raise Rejected(Because(sentence, "program_failed", status=code, said=said))
+        return said or Because("done", "program_ended_well")
 
     def _arguments(self, task: Task) -> list[str]:
         """Each argument filled in by itself: whatever a label holds, it stays one argument."""
@@ -83,7 +88,8 @@ def _argument(written: str, task: Task) -> str:
     """The argument filled in. Raises Rejected where a label would make an option of it, which nobody wrote down."""
     argument = filled(written, task)
     if argument.startswith("-") and not written.startswith("-"):
-        raise Rejected(f"{argument[:100]!r} (from {written!r}) would be read as an option; it is not passed on")
+        sentence = f"{argument[:100]!r} (from {written!r}) would be read as an option; it is not passed on"
+        raise Rejected(Because(sentence, "would_be_option", argument=argument[:100], written=written))
     return argument
 
 

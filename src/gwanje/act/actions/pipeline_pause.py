@@ -9,10 +9,12 @@ from pydantic import field_validator
 
 from gwanje import config, kinds
 from gwanje.act.actions.base import Task, by_action, filled, known_pipeline
+from gwanje.because import Because
 from gwanje.config import Duration, format_duration
 from gwanje.keep.said import Pause
 from gwanje.keep.state import pauses
 from gwanje.keep.state.base import State
+from gwanje.model import to_ms
 
 
 class Settings(config.Settings):
@@ -42,7 +44,8 @@ class PipelinePause:
         self._pipelines = pipelines
 
     def would(self, task: Task) -> str:
-        return f"pause {filled(self._settings.pipeline, task)} for {format_duration(self._settings.lasts)}"
+        name, lasts = filled(self._settings.pipeline, task), self._settings.lasts
+        return Because(f"pause {name} for {format_duration(lasts)}", "pause_for", name=name, seconds=lasts.total_seconds())
 
     async def do(self, task: Task) -> str:
         pipeline = known_pipeline(self._settings.pipeline, task, self._pipelines)
@@ -53,6 +56,8 @@ class PipelinePause:
         with self._state.write() as connection:
             before = pauses.one(connection, pipeline)
             if before is not None and before.holds(task.at):
-                return f"{pipeline} was paused by {before.who} already"
+                return Because(f"{pipeline} was paused by {before.who} already", "paused_already", name=pipeline, who=before.who)
             pauses.put(connection, Pause(pipeline, by_action(task), task.because, task.at, until))
-        return f"paused {pipeline} until {until:%Y-%m-%d %H:%M} UTC"
+        return Because(
+            f"paused {pipeline} until {until:%Y-%m-%d %H:%M} UTC", "pipeline_paused", name=pipeline, until=to_ms(until)
+        )

@@ -11,12 +11,14 @@ from pydantic import Field, model_validator
 from gwanje import config, kinds
 from gwanje.act.actions.base import ACTION, Task, by_action, filled
 from gwanje.act.scaling.holding import replaced
+from gwanje.because import Because
 from gwanje.config import Duration, format_duration
 from gwanje.errors import Rejected
 from gwanje.keep.said import Hold
 from gwanje.keep.state import holds
 from gwanje.keep.state.base import State
 from gwanje.keep.state.holds import LONGEST_NAME
+from gwanje.model import to_ms
 
 
 class Settings(config.Settings):
@@ -50,12 +52,14 @@ class ScalerHold:
         self._state = state
 
     def would(self, task: Task) -> str:
-        return f"{self._what(filled(self._settings.scaler, task))} for {format_duration(self._settings.lasts)}"
+        what, lasts = self._what(filled(self._settings.scaler, task)), self._settings.lasts
+        return Because(f"{what} for {format_duration(lasts)}", "hold_for", what=what, seconds=lasts.total_seconds())
 
     async def do(self, task: Task) -> str:
         scaler = filled(self._settings.scaler, task)
         if not 0 < len(scaler) <= LONGEST_NAME:
-            raise Rejected(f"{self._settings.scaler!r} comes to {scaler[:40]!r}, which is no scaler's name")
+            sentence = f"{self._settings.scaler!r} comes to {scaler[:40]!r}, which is no scaler's name"
+            raise Rejected(Because(sentence, "no_scalers_name", written=self._settings.scaler, name=scaler[:40]))
         return await asyncio.to_thread(self._hold, scaler, task)
 
     def _hold(self, scaler: str, task: Task) -> str:
@@ -67,13 +71,20 @@ class ScalerHold:
             before = replaced(holds.of_scaler(connection, scaler), said)
             for one in before:
                 if not one.who.startswith(ACTION):
-                    raise Rejected(f"{one.who} holds {scaler} until {one.ends_at:%Y-%m-%d %H:%M} UTC; only a person ends that")
+                    raise Rejected(_held_by(one))
             for one in before:
                 holds.end(connection, one, task.at, said.who)
             holds.put(connection, said)
-        return f"{self._what(scaler)} until {until:%Y-%m-%d %H:%M} UTC"
+        what = self._what(scaler)
+        return Because(f"{what} until {until:%Y-%m-%d %H:%M} UTC", "hold_until", what=what, until=to_ms(until))
 
-    def _what(self, scaler: str) -> str:
-        if self._settings.size is not None:
-            return f"hold {scaler} at {self._settings.size}"
-        return f"scale {scaler} no further {self._settings.stop}"
+    def _what(self, scaler: str) -> Because:
+        size, stop = self._settings.size, self._settings.stop
+        if size is not None:
+            return Because(f"hold {scaler} at {size}", "hold_at", name=scaler, size=size)
+        return Because(f"scale {scaler} no further {stop}", "hold_direction", name=scaler, stop=stop)
+
+
+def _held_by(one: Hold) -> Because:
+    sentence = f"{one.who} holds {one.scaler} until {one.ends_at:%Y-%m-%d %H:%M} UTC; only a person ends that"
+    return Because(sentence, "held_by", who=one.who, name=one.scaler, until=to_ms(one.ends_at))

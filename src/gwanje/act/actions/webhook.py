@@ -8,9 +8,11 @@ import aiohttp
 
 from gwanje import config, kinds
 from gwanje.act.actions.base import Task
+from gwanje.because import Because
 from gwanje.errors import Rejected, RetryLater
 
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=30, connect=5)
+_SECONDS: Final = 30
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=_SECONDS, connect=5)
 
 
 class Settings(config.Settings):
@@ -32,7 +34,8 @@ class Webhook:
         self._http = http
 
     def would(self, task: Task) -> str:
-        return f"POST {task.action} for {task.target}"
+        sentence = f"POST {task.action} for {task.target}"
+        return Because(sentence, "post_for", action=task.action, target=task.target)
 
     async def do(self, task: Task) -> str:
         headers = {"Idempotency-Key": task.key}
@@ -50,10 +53,12 @@ class Webhook:
             async with self._http.post(url, json=body, headers=headers, timeout=_TIMEOUT, allow_redirects=False) as answer:
                 status = answer.status
         except TimeoutError:
-            raise RetryLater(f"no answer within {_TIMEOUT.total:g} s") from None
+            raise RetryLater(Because(f"no answer within {_SECONDS} s", "no_answer_within", seconds=_SECONDS)) from None
         except aiohttp.ClientError as error:
             # The texts of aiohttp's errors hold the address, which may be secret.
-            raise RetryLater(f"the address could not be reached ({type(error).__name__})") from None
+            kind = type(error).__name__
+            raise RetryLater(Because(f"the address could not be reached ({kind})", "address_not_reached", error=kind)) from None
+        answered = Because(f"answered {status}", "answered", status=status)
         if not 200 <= status < 300:
-            raise Rejected(f"answered {status}", status=status)
-        return f"answered {status}"
+            raise Rejected(answered, status=status)
+        return answered

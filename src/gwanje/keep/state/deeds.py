@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, and_, exists, insert, or_, select, update
 
-from gwanje.because import plain
+from gwanje.because import Because, plain
 from gwanje.keep.state.statements import parts
 from gwanje.keep.state.tables import audit, deeds
 
@@ -18,6 +18,7 @@ RUNNING: Final = "running"
 DONE: Final = "done"
 FAILED: Final = "failed"
 DRY: Final = "dry"
+_LONGEST_RESULT: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Kept:
     decided_at: datetime
     ended_at: datetime | None
     result: str
+    result_reason: Mapping[str, Any] | None
+    """What `result` says by code and values, where it has them."""
 
 
 def put(connection: Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
@@ -85,9 +88,9 @@ def claim(connection: Connection, worker: str) -> Kept | None:
 def end(connection: Connection, id_: int, state: str, result: str, now: datetime) -> None:
     """Write down what came of a deed, in the audit trail as well."""
     row = connection.execute(select(deeds).where(deeds.c.id == id_)).mappings().one()
-    connection.execute(update(deeds).where(deeds.c.id == id_).values(state=state, result=result[:1000], ended_at=now))
+    connection.execute(update(deeds).where(deeds.c.id == id_).values(state=state, ended_at=now, **_came(result)))
     line = {"at": now, "who": f"action {row['action']}"[:120], "what": f"action {state}", "target": row["target"][:255]}
-    after = {"episode": row["episode"], "because": row["because"], "result": result[:1000]}
+    after = {"episode": row["episode"], "because": row["because"], "result": result[:_LONGEST_RESULT]}
     connection.execute(insert(audit).values(**line, before=None, after=after, address=""))
 
 
@@ -100,13 +103,17 @@ def give_up(connection: Connection, worker: str, now: datetime, *, before: datet
     if before is not None:
         whose = and_(deeds.c.claimed_by != worker, deeds.c.decided_at < before)
     under_way = (deeds.c.state == RUNNING, whose)
-    died = "the process ended while it was done; nobody knows how far it came"
-    return connection.execute(update(deeds).where(*under_way).values(state=FAILED, result=died, ended_at=now)).rowcount
+    died = Because("the process ended while it was done; nobody knows how far it came", "process_ended")
+    return connection.execute(update(deeds).where(*under_way).values(state=FAILED, ended_at=now, **_came(died))).rowcount
 
 
 def forget(connection: Connection, before: datetime) -> int:
     """Delete those that ended before; returns how many."""
     return connection.execute(deeds.delete().where(deeds.c.ended_at < before)).rowcount
+
+
+def _came(result: str) -> dict[str, Any]:
+    return {"result": result[:_LONGEST_RESULT], "result_reason": plain(result)}
 
 
 def _kept(row: RowMapping) -> Kept:

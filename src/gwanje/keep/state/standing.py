@@ -70,6 +70,17 @@ class Page:
     next: str = field(default="")
 
 
+@dataclass(frozen=True, slots=True)
+class HostPage:
+    """One page of hosts; empty is what is about none. `before` and `more` are how many stand before and after them."""
+
+    hosts: Sequence[str]
+    before: int
+    more: int
+    next: str
+    """The cursor of the page after it; empty at the end."""
+
+
 def counted(connection: Connection, chosen: Chosen) -> list[Counted]:
     """Open alerts by rule and standing."""
     return _counted(connection, chosen, episodes.c.rule)
@@ -80,14 +91,25 @@ def counted_on(connection: Connection, chosen: Chosen, hosts: Sequence[str]) -> 
     return _counted(connection, chosen, _HOST, hosts)
 
 
-def worst_hosts(connection: Connection, chosen: Chosen, most: int) -> tuple[list[str], int]:
-    """The hosts with the worst alerts, of those the ones with more first; and how many hosts there are. No host is one, too."""
+def worst_hosts(connection: Connection, chosen: Chosen, after: str, limit: int) -> HostPage:
+    """The hosts after a cursor: those with the worst alerts first, then the ones with more. An odd cursor raises ValueError."""
     columns: tuple[ColumnElement[Any], ...] = (_HOST.label("host"), _rank(chosen).label("rank"))
     one = _open(select(*columns), chosen).subquery().c
-    by_host = select(one.host).group_by(one.host)
-    ranked = by_host.order_by(func.min(one.rank), func.count().desc(), one.host).limit(most)
-    count = connection.execute(select(func.count()).select_from(by_host.subquery())).scalar_one()
-    return list(connection.execute(ranked).scalars()), count
+    counted = select(one.host, func.min(one.rank).label("rank"), func.count().label("count")).group_by(one.host).subquery()
+    of = counted.c
+    how_many = select(func.count()).select_from(counted)
+    total = left = connection.execute(how_many).scalar_one()
+    wanted = select(of.host, of.rank, of.count)
+    if after:
+        rank, count, host = after.split(".", 2)
+        fewer = or_(of.count < int(count), and_(of.count == int(count), of.host > host))
+        beyond = or_(of.rank > int(rank), and_(of.rank == int(rank), fewer))
+        left = connection.execute(how_many.where(beyond)).scalar_one()
+        wanted = wanted.where(beyond)
+    found = connection.execute(wanted.order_by(of.rank, of.count.desc(), of.host).limit(limit)).all()
+    more = left - len(found)
+    following = f"{found[-1].rank}.{found[-1][2]}.{found[-1].host}" if more and found else ""
+    return HostPage([row.host for row in found], total - left, more, following)
 
 
 def _counted(connection: Connection, chosen: Chosen, by: ColumnElement[str], only: Sequence[str] | None = None) -> list[Counted]:

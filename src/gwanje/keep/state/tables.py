@@ -300,7 +300,7 @@ accepted = Table(
     Column("outbox_id", ForeignKey("outbox.id"), primary_key=True),
     Column("addressee", String(64), primary_key=True),
 )
-"""Of a message to several that is under way: the digests of those who have it."""
+"""Of a message that is under way: the digests of those who have it, of several; and when something was asked for its group."""
 
 # --- what people and other programs say about alerts ----------------------------------------------------------------------
 
@@ -356,8 +356,10 @@ deeds = Table(
     Column("decided_at", Instant, nullable=False, index=True),
     Column("ended_at", Instant),
     Column("result", Text, nullable=False),
+    Column("result_reason", JSON),
 )
-"""What is done about alerts without asking anybody. `because` and `reason` are as those of `transitions`."""
+"""What is done about alerts without asking anybody. `because` and `reason` are as those of `transitions`; so are `result` and
+`result_reason`."""
 
 departures = Table(
     "departures",

@@ -33,11 +33,11 @@ class Which(BaseModel):
     host: Annotated[str, Field(max_length=255)] = ""
     text: Annotated[str, Field(max_length=200)] = ""
     """Looked for in rule, host and labels, whatever its case."""
-    after: Annotated[str, Field(max_length=60)] = ""
+    after: Annotated[str, Field(max_length=300)] = ""
     """The `next` of the page before."""
     limit: Annotated[int, Field(ge=1, le=MOST_ALERTS)] = 50
     by: Literal["", "host"] = ""
-    """`host`: the worst hosts with their counts, and of each the worst few alerts, instead of a page of all."""
+    """`host`: a page of hosts with their counts, the worst first, and of each the worst few alerts, instead of a page of all."""
 
 
 def routes(rooms: Rooms) -> APIRouter:

@@ -10,6 +10,7 @@ from apprise import Apprise as Library
 from pydantic import field_validator
 
 from gwanje import config, kinds
+from gwanje.because import Because
 from gwanje.errors import RetryLater
 from gwanje.tell.notifiers.base import Accepted, Notification
 from gwanje.tell.once import Once
@@ -37,7 +38,8 @@ class Settings(Speech):
         for number, url in enumerate(kept):
             address = url.get_secret_value()
             if address.partition(":")[0].lower() in _FORBIDDEN or Library.instantiate(address) is None:
-                raise ValueError(f"the address number {number + 1} is none that Apprise knows for telling somebody")
+                sentence = f"the address number {number + 1} is none that Apprise knows for telling somebody"
+                raise ValueError(Because(sentence, "no_apprise_address", count=number + 1))
         return kept
 
 

@@ -43,7 +43,7 @@ class AlertInMessage:
     cause: Mapping[str, str] = field(default_factory=dict)
     """The condition in a sentence, by language: `60분 동안 1회 disk_used_percent >= 85`."""
     was_muted: str = ""
-    """What kept it from being told until now: `silenced`, `inhibited`, `mute window`, `maintenance NAME`."""
+    """What kept it from being told until now: `silenced`, `inhibited`, `mute window`, `maintenance`, `flapping`."""
     acknowledged_by: str = ""
     acknowledged_because: str = ""
 
@@ -69,6 +69,8 @@ class Notification:
     """What a notice says, by language."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """What a digest stands for: how many alerts fire (`firing`), are over (`resolved`), and of each severity."""
+    unattended: int = 0
+    """How many alerts of the group fire that nobody took over, also those that this message does not name."""
     reference: str = ""
     """What the other side named an earlier message of this group, while the group lives: where a thread goes on."""
 

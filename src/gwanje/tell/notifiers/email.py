@@ -15,6 +15,7 @@ import aiosmtplib
 from pydantic import Field, field_validator, model_validator
 
 from gwanje import config, kinds
+from gwanje.because import Because
 from gwanje.config import Secret
 from gwanje.errors import Rejected, RetryLater
 from gwanje.reach import ForbiddenError, Reach
@@ -59,7 +60,7 @@ class Settings(Speech):
     def _server(cls, server: str) -> str:
         _, _, port = server.partition(":")
         if port and not (port.isdigit() and 0 < int(port) < 65536):
-            raise ValueError("is not a server; write smtp.example.org or smtp.example.org:587")
+            raise ValueError(Because("is not a server; write smtp.example.org or smtp.example.org:587", "no_mail_server"))
         return server
 
     @model_validator(mode="after")
@@ -70,9 +71,12 @@ class Settings(Speech):
             try:
                 Address(addr_spec=one)
             except (ValueError, IndexError) as error:
-                raise ValueError(f"{one!r} is not an e-mail address; set `from` and `to`") from error
+                raise ValueError(
+                    Because(f"{one!r} is not an e-mail address; set `from` and `to`", "no_mail_address", text=one)
+                ) from error
         if self.username and self.security == "none" and self.host not in {"127.0.0.1", "localhost", "::1"}:
-            raise ValueError("a password is not sent without encryption; set `security` to starttls or tls")
+            sentence = "a password is not sent without encryption; set `security` to starttls or tls"
+            raise ValueError(Because(sentence, "password_in_clear"))
         return self
 
     @property

@@ -1,7 +1,9 @@
 """Jira, in the cloud (REST API 3) and on a server (2): a group of alerts is one open issue, found by its label.
 
 A message is looked at again from the beginning when it is tried again, and what was done is seen by what Jira says: an issue
-that exists is not made, one that is closed is not closed. The comment comes before an issue is moved, and that it was made is
+that exists is not made, one that is closed is not closed. Searches see a new issue late, so that one that was asked for without
+an answer is looked for over a minute before it is asked for again: a second one is made only where searches are later than that.
+The comment comes before an issue is moved, and that it was made is
 kept: a crash in the moment between repeats it, and never loses it.
 """
 
@@ -10,7 +12,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, ClassVar, Final, Literal
 
@@ -23,10 +25,13 @@ from gwanje.tell.notifiers.base import Accepted, Notification
 from gwanje.tell.once import Once
 from gwanje.tell.post import Answer, post
 from gwanje.tell.texts import Speech, Text, cut, write
+from gwanje.tell.unanswered import Unanswered
 
 _LONGEST_SUMMARY: Final = 255
 _LONGEST_TEXT: Final = 30_000
 _COMMENT: Final = "comment"
+_INDEXED_WITHIN: Final = timedelta(minutes=1)
+"""After so long a search sees an issue that was made."""
 _LOOKED_AT: Final = 20
 """So many issues of a group, newest first, are looked at for an open one: people may have opened an older one again."""
 _FIELDS: Final = ("status", "resolution", "resolutiondate", "statuscategorychangedate")
@@ -35,6 +40,8 @@ _FIELDS: Final = ("status", "resolution", "resolutiondate", "statuscategorychang
 class Settings(Speech):
     """A project of Jira. A group of alerts is one issue: made when they fire, commented on when they change, closed when they
     are over, and opened again when they come back soon. Notices, and what is over before it has an issue, make none.
+    Where Jira does not say whether it made an issue, its search is asked over a minute before another one is made: only where the
+    search is later than that a group has two.
     """
 
     url: config.Secret
@@ -75,11 +82,12 @@ class Issue:
 
 
 def create(settings: Settings, world: kinds.World) -> Jira:
-    return Jira(settings, world.http, Once(world.state))
+    unanswered = Unanswered(world.state, lambda: datetime.now(UTC), _INDEXED_WITHIN)
+    return Jira(settings, world.http, Once(world.state), unanswered)
 
 
 class Jira:
-    def __init__(self, settings: Settings, http: aiohttp.ClientSession, once: Once) -> None:
+    def __init__(self, settings: Settings, http: aiohttp.ClientSession, once: Once, unanswered: Unanswered) -> None:
         self._settings = settings
         self._http = http
         token = settings.token.get_secret_value()
@@ -87,6 +95,7 @@ class Jira:
         self._headers = {"Authorization": f"Basic {pair}" if settings.user else f"Bearer {token}"}
         self._secrets = (token, pair)
         self._once = once
+        self._unanswered = unanswered
 
     async def send(self, notification: Notification) -> Accepted:
         text = write(notification, self._settings)
@@ -121,6 +130,9 @@ class Jira:
         return next((one for one in issues if one.open), issues[0] if issues else None)
 
     async def _make(self, notification: Notification, text: Text) -> Accepted:
+        """Make the issue, unless one was asked for a short while ago that searches may not see yet: then RetryLater is raised."""
+        if await self._unanswered.is_open(notification):
+            raise RetryLater("Jira did not say whether it made the issue, and its search does not show one yet")
         fields = {
             "project": {"key": self._settings.project},
             "issuetype": {"name": self._settings.issue_type},
@@ -128,7 +140,14 @@ class Jira:
             "description": self._written(text.plain or text.title),
             "labels": [*self._settings.labels, label(notification)],
         }
-        answer = await self._ask("POST", "issue", {"fields": fields})
+        await self._unanswered.asks(notification)
+        try:
+            answer = await self._ask("POST", "issue", {"fields": fields})
+        except (Rejected, RetryLater) as error:
+            if error.status is not None and 400 <= error.status < 500:  # refused, so there is none
+                await self._unanswered.refused(notification)
+            raise
+        self._unanswered.done(notification)
         return Accepted(answer.status, str(answer.values.get("key") or ""))
 
     async def _comment(self, issue: Issue, text: Text, key: str, *, move: str = "") -> Accepted:

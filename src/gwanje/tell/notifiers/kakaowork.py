@@ -8,6 +8,7 @@ import aiohttp
 from pydantic import model_validator
 
 from gwanje import config, kinds
+from gwanje.because import Because
 from gwanje.config import Secret
 from gwanje.errors import Rejected, RetryLater
 from gwanje.tell.notifiers.base import Accepted, Notification
@@ -38,7 +39,8 @@ class Settings(Speech):
     @model_validator(mode="after")
     def _one(self) -> Settings:
         if bool(self.conversation_id) == bool(self.email) and self.app_key.get_secret_value():
-            raise ValueError("needs either `conversation_id` or `email`, and not both")
+            sentence = "needs either `conversation_id` or `email`, and not both"
+            raise ValueError(Because(sentence, "either_of_both", one="conversation_id", other="email"))
         return self
 
 

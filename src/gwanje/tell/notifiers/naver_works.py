@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import field_validator, model_validator
 
 from gwanje import config, kinds
+from gwanje.because import Because
 from gwanje.config import Secret
 from gwanje.errors import Rejected, RetryLater
 from gwanje.tell.notifiers.base import Accepted, Notification
@@ -66,7 +67,8 @@ class Settings(Speech):
     @model_validator(mode="after")
     def _one(self) -> Settings:
         if bool(self.channel_id) == bool(self.user_id) and not self.absent:
-            raise ValueError("needs either `channel_id` or `user_id`, and not both")
+            sentence = "needs either `channel_id` or `user_id`, and not both"
+            raise ValueError(Because(sentence, "either_of_both", one="channel_id", other="user_id"))
         return self
 
 
@@ -146,9 +148,9 @@ def _loaded(key: config.Secret) -> RSAPrivateKey:
     try:
         loaded = load_pem_private_key(key.get_secret_value().replace("\\n", "\n").encode(), password=None)
     except (ValueError, TypeError):
-        raise ValueError("is no private key as PEM: `-----BEGIN PRIVATE KEY-----…`") from None
+        raise ValueError(Because("is no private key as PEM: `-----BEGIN PRIVATE KEY-----…`", "no_private_key")) from None
     if not isinstance(loaded, RSAPrivateKey):
-        raise ValueError("is no RSA key")  # noqa: TRY004 - a wrong setting, which pydantic reports
+        raise ValueError(Because("is no RSA key", "no_private_key"))  # noqa: TRY004 - a wrong setting, which pydantic reports
     return loaded
 
 

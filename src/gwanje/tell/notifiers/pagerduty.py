@@ -1,4 +1,8 @@
-"""PagerDuty, by events (version 2): a group of alerts is one incident."""
+"""PagerDuty, by events (version 2): a group of alerts is one incident.
+
+It is acknowledged when somebody is on every alert of the group that fires. One that joins later stands in the incident's log;
+PagerDuty itself pages for it only where the incident is not acknowledged.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +19,15 @@ from gwanje.tell.texts import Speech, cut, plain_part, where, write
 _LONGEST_SUMMARY: Final = 1024
 _LONGEST_DETAILS: Final = 20_000
 _SHOWN: Final = 50
+_OF_KNOWN_ALERTS: Final = ("acknowledged", "resolved")
+"""The reasons of messages that bring no alert of which the incident does not know."""
 _SEVERITIES: Final = {"critical": "critical", "warning": "warning"}
 
 
 class Settings(Speech):
-    """A service of PagerDuty, by its Events API v2. The end of alerts resolves the incident; notices become change events."""
+    """A service of PagerDuty, by its Events API v2. A group of alerts is one incident, acknowledged when somebody is on
+    all of them and resolved at their end; notices become change events.
+    """
 
     routing_key: config.Secret
     """The service's integration key."""
@@ -78,4 +86,8 @@ def payload(notification: Notification, speech: Speech) -> dict[str, Any]:
 
 def _action(notification: Notification) -> str:
     over = notification.resolved or (notification.reason == "digest" and not notification.counts.get("firing"))
-    return "resolve" if over else "acknowledge" if notification.reason == "acknowledged" else "trigger"
+    if over:
+        return "resolve"
+    # An incident that is acknowledged pages nobody any more, so it is only when somebody is on every alert of the group.
+    attended = notification.reason in _OF_KNOWN_ALERTS and not notification.unattended
+    return "acknowledge" if attended else "trigger"

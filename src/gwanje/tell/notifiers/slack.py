@@ -8,6 +8,7 @@ import aiohttp
 from pydantic import model_validator
 
 from gwanje import config, kinds
+from gwanje.because import Because
 from gwanje.config import Secret
 from gwanje.errors import Rejected, RetryLater
 from gwanje.tell.notifiers.base import Accepted, Notification
@@ -59,7 +60,8 @@ class Settings(Speech):
     @model_validator(mode="after")
     def _one(self) -> Settings:
         if self.url.get_secret_value() and self.bot_token.get_secret_value():
-            raise ValueError("needs either `url` or `bot_token` with `channel`, and not both")
+            sentence = "needs either `url` or `bot_token` with `channel`, and not both"
+            raise ValueError(Because(sentence, "either_of_both", one="url", other="bot_token + channel"))
         return self
 
 

@@ -84,8 +84,9 @@ export interface Standing {
   before: number;
   /** The cursor of the page after; empty at the end. */
   next: string;
-  /** Where alerts are asked for by host: the worst hosts, and `alerts` are the worst few of each. */
+  /** Where alerts are asked for by host: one page of hosts, to which `before` and `next` belong; `alerts` are the worst few of each. */
   hosts: OnHost[];
+  /** How many hosts stand after these. */
   more_hosts: number;
 }
 
@@ -173,6 +174,8 @@ export interface Deed {
   dry: boolean;
   state: 'waiting' | 'running' | 'done' | 'failed' | 'dry';
   result: string;
+  /** What `result` says, for saying it in another language; null of what a program or another service said. */
+  result_reason: Reason | null;
   decided_at: number;
   ended_at: number | null;
 }

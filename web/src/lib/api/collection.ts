@@ -47,6 +47,9 @@ export interface Pipeline {
   fail_rate: { failed: number; total: number; window_seconds: number };
   latency_p95_ms: number | null;
   recent: RecentFetch[];
+  /** The receivers that are told how a run ended. */
+  on_success: string | null;
+  on_failure: string | null;
 }
 
 export interface CollectAnswer {

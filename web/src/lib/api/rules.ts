@@ -102,6 +102,8 @@ export interface Previewed extends Pick<Judged, 'name' | 'unit' | 'own'> {
   told: number;
   muted: number;
   failed: string;
+  /** What `failed` says, for saying it in another language. */
+  failed_reason: Reason | null;
   firings: {
     labels: Record<string, string>;
     severity: Severity;

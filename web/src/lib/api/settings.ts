@@ -2,7 +2,7 @@
 
 import type { SettingKind, TypeField } from '../settings';
 import { ask, withQuery } from './asking';
-import type { Between, Kept, Mistake, Reason } from './words';
+import type { Between, Kept, Mistake } from './words';
 
 /** A setting of who is told and when, as a list shows it. */
 export interface ListedSetting extends Kept {
@@ -11,8 +11,6 @@ export interface ListedSetting extends Kept {
   type: string;
   /** What is worth knowing of how it counts. */
   note: string;
-  /** What `aside` or `note` says, for saying it in another language. */
-  reason: Reason | null;
   named_by: { kind: SettingKind; name: string }[];
 }
 

@@ -44,4 +44,6 @@ export interface Kept {
   changed_at: number | null;
   /** Why it does not count; empty where it does. */
   aside: string;
+  /** What `aside`, or of a setting its `note`, says, for saying it in another language. */
+  reason: Reason | null;
 }
