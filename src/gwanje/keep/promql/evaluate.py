@@ -14,7 +14,7 @@ from gwanje.keep.promql.binary import binary
 from gwanje.keep.promql.calls import Asked, Value
 from gwanje.keep.promql.functions import call
 from gwanje.keep.promql.info import facts_of
-from gwanje.keep.promql.names import names_of
+from gwanje.keep.promql.names import Names, names_of
 from gwanje.keep.promql.notes import Notes
 from gwanje.keep.promql.plan import (
     Aggregate,
@@ -32,7 +32,7 @@ from gwanje.keep.promql.plan import (
     plan,
 )
 from gwanje.keep.promql.selection import Abandoned, Fetch, Found, Limits, Samples, Selected, Tile, Unanswerable, Unsupported
-from gwanje.keep.promql.table import Indices, Mask, Numbers, Steps, Table, at, drop_names, empty, ranges
+from gwanje.keep.promql.table import Indices, Numbers, Steps, Table, at, drop_names, empty, ranges
 from gwanje.keep.promql.values import Answer, Matrix, Scalar, Text, Vector
 from gwanje.keep.promql.windows import TILE_CELLS, Ranged, newest, side_by_side, stale
 from gwanje.wire.columns import Labels, Times
@@ -263,14 +263,23 @@ def _everywhere(value: Value, steps: int) -> Value:
 
 
 def _matrix(table: Table, steps: Steps) -> Matrix:
-    order = names_of(table.labels).once("order", _in_order)
-    there: Mask = np.logical_or.reduce(table.present, axis=1)
-    table = table.rows(order[there[order]])
-    offsets = np.concatenate(([0], np.cumsum(table.present.sum(axis=1))))
-    times = np.broadcast_to(steps.times, table.values.shape)
-    if table.present.all():
-        return Matrix(table.labels, offsets, times.reshape(-1), table.values.reshape(-1))
-    return Matrix(table.labels, offsets, times[table.present], table.values[table.present])
+    names = names_of(table.labels)
+    order = names.once("order", _in_order)
+    counts = np.count_nonzero(table.present, axis=1).take(order)
+    there = order[counts > 0]
+    labels: Sequence[Labels] = names.once("in order", _ordered)
+    if len(there) < len(order):
+        labels, counts = [names[row] for row in there.tolist()], counts[counts > 0]
+    present, values = table.present.take(there, 0), table.values.take(there, 0)
+    offsets = np.concatenate(([0], np.cumsum(counts)))
+    times = np.broadcast_to(steps.times, values.shape)
+    if offsets[-1] == values.size:
+        return Matrix(labels, offsets, times.reshape(-1), values.reshape(-1))
+    return Matrix(labels, offsets, times[present], values[present])
+
+
+def _ordered(labels: Sequence[Labels]) -> Names:
+    return Names(sorted(labels))
 
 
 def _in_order(labels: Sequence[Labels]) -> Indices:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from gwanje.model import STALE_NAN_BITS
 from gwanje.wire.columns import Times, Values
 
 MANY_TILES = 8
+_FEW = 4
+"""Series, each of which is searched sooner than guessed for."""
 TILE_CELLS = 1 << 15
 """Series times steps worked on at once, so that the arrays of one tile stay in the processor's cache."""
 
@@ -60,31 +63,41 @@ Result = tuple[NDArray[np.float64], Mask]
 def edges(samples: Samples, ends: Times) -> Indices:
     """Per series and end: the index of the first sample after the end. The ends count from where the samples' times do.
 
-    It is guessed which sample is nearest to the end, and looked on which side of the end it lies. So the place is found where its
-    neighbour lies on the other side, as it does when samples are off by less than half their distance; else it is searched for.
+    In a few series it is searched for. In many it is guessed which sample is nearest to the end, and looked on which side of the
+    end it lies. So the place is found where its neighbour lies on the other side, as it does when samples are off by less than
+    half their distance; else it is searched for, too.
     """
     first, past, times = samples.begins, samples.ends, samples.times
     if not len(times) or not len(ends):
         return np.broadcast_to(first[:, None], (len(first), len(ends)))
-    bounds = np.iinfo(times.dtype)
-    ends = np.clip(ends, bounds.min, bounds.max)
-    near = _nearest(times, first, past, ends)
-    ends = ends.astype(times.dtype)
-    passed = times.take(near, mode="clip") <= ends
+    instants = _as(times.dtype, ends)
+    if len(first) <= _FEW:
+        stretches = zip(first.tolist(), past.tolist(), strict=True)
+        return np.stack([low + times[low:high].searchsorted(instants, "right") for low, high in stretches])
+    near = _nearest(times, first, past, instants)
+    passed = times.take(near, mode="clip") <= instants
     ahead = passed.astype(np.int64)
     found = near
     found += ahead
     beside = found + ahead
     beside -= 1
-    unsure = np.flatnonzero((times.take(beside, mode="clip") <= ends) == passed)
+    unsure = np.flatnonzero((times.take(beside, mode="clip") <= instants) == passed)
     if len(unsure):
-        _search(times, first, past, ends, found, unsure)
+        _search(times, first, past, instants, found, unsure)
     empty = np.flatnonzero(first == past)
     found[empty] = first[empty, None]
     return found
 
 
-def _nearest(times: Moments, first: Indices, past: Indices, ends: Times) -> Indices:
+def _as(kind: np.dtype[Any], ends: Times) -> Moments:
+    """The ends as the samples' times are; one beyond what these can say as the outermost that they can."""
+    if kind == ends.dtype:
+        return ends
+    bounds = np.iinfo(kind)
+    return np.clip(ends, bounds.min, bounds.max).astype(kind)
+
+
+def _nearest(times: Moments, first: Indices, past: Indices, ends: Moments) -> Indices:
     """Which sample of each series would be nearest to each end if they were evenly spaced."""
     newest = np.maximum(past - 1, first)
     begin = times.take(first, mode="clip").astype(np.float64)

@@ -14,7 +14,7 @@ from gwanje.wire.columns import Times, Values
 from gwanje.wire.exposition.encode import number
 
 TRUNCATED = "results truncated due to limit"
-_AT_ONCE = 20_000
+_AT_ONCE = 25_000
 """About how many samples one piece of an answer holds."""
 
 

@@ -217,9 +217,9 @@ class OfColumns:
 
     def _any_after(self, column: int, instant_ms: int) -> bool:
         """True when a series goes on later than `instant_ms` at a column, or, where it is shorter, at its end."""
-        there = self.counts > 0
-        last = self.low[there] + np.minimum(self.counts[there] - 1, column)
-        return bool((self.times[last] > instant_ms).any())
+        last = self.low + np.minimum(self.counts - 1, column)
+        later = self.times.take(last, mode="clip") > instant_ms
+        return bool((later & (self.counts > 0)).any())
 
     def _all_after(self, column: int, instant_ms: int) -> bool:
         low = self.low[self.counts > column]
