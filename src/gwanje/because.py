@@ -30,6 +30,11 @@ class Because(str):
         return made
 
 
+def worded(sentence: str, instead: str) -> str:
+    """The sentence where it can be worded in another language, else the other one: what an error said, and all that it says."""
+    return sentence if isinstance(sentence, Because) else instead
+
+
 def plain(sentence: str) -> dict[str, Any] | None:
     """A reason as JSON keeps it: `{"code": …, "values": {…}}`; None for a sentence without a code."""
     if not isinstance(sentence, Because) or not sentence.code:

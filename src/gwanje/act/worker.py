@@ -14,7 +14,7 @@ import structlog
 
 from gwanje.act.actions.base import Doer, Task
 from gwanje.act.deciding import moot
-from gwanje.because import Because
+from gwanje.because import Because, worded
 from gwanje.carry.updates.base import Update, Updates
 from gwanje.errors import GwanjeError
 from gwanje.keep.state import acknowledgements, alerts, deeds, holds
@@ -87,7 +87,7 @@ class Worker:
             seconds = _LONGEST.total_seconds()
             return deeds.FAILED, Because(f"not done within {seconds:g} s", "not_done_within", seconds=seconds)
         except GwanjeError as error:
-            return deeds.FAILED, error.said if isinstance(error.said, Because) else str(error)
+            return deeds.FAILED, worded(error.said, str(error))
         except Exception as error:  # noqa: BLE001 - an action's own fault must not stop the others
             kind = type(error).__name__
             return deeds.FAILED, Because(f"the action failed with {kind}", "action_broke", error=kind)

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from gwanje.because import Because, plain
+from gwanje.because import Because, plain, worded
 from gwanje.carry.updates.base import Update
 from gwanje.config import Chosen, Settings, dump
 from gwanje.errors import BadInput, GwanjeError, Mistake, NotFound
@@ -132,8 +132,7 @@ def _read(rooms: Rooms, kind: str, text: str, name: str | None) -> tuple[Text, l
         found = written.read(kind, text, _secrets_of(rooms, kind, name))
     except GwanjeError as error:
         found = written.read(kind, text)
-        said = error.said if isinstance(error.said, Because) else str(error)
-        return found, [shown_mistake(Mistake("", 0, "", said))]
+        return found, [shown_mistake(Mistake("", 0, "", worded(error.said, str(error))))]
     mistakes = [shown_mistake(one) for one in found.mistakes]
     if found.setting is not None:
         page = {**_others(rooms, kind, name, found.name), (kind, found.name): found.setting}

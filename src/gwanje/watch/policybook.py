@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import structlog
 
-from gwanje.because import Because
+from gwanje.because import Because, worded
 from gwanje.config import Chosen, Settings
 from gwanje.errors import GwanjeError
 from gwanje.keep.said import PageSetting
@@ -102,7 +102,7 @@ class Policybook:
         try:
             text = self.written(one)
         except GwanjeError as error:
-            return None, error.said if isinstance(error.said, Because) else str(error)
+            return None, worded(error.said, str(error))
         except Exception as error:  # noqa: BLE001 - one kind's mistake must not stop what the others say; a text may hold a secret
             kind = type(error).__name__
             return None, Because(f"its kind failed with {kind}", "kind_failed", error=kind)

@@ -138,7 +138,7 @@ def _shown(named: Named, instance: Instance, standing: Standing) -> Shown:
         # There a rule's own severity takes the place of the result's, and without one the result's stays.
         carried = {**rule.given(labels), **{name: labels[name] for name in rule.labels if name in labels}}
         carried |= {"alertname": named.alert, **({"severity": named.severity} if named.severity else {})}
-        known = {**labels, **rule.given(labels)}
+        known = texts.known(rule, labels)
         return Shown(carried, {name: gotemplate.render(str(text), known, value) for name, text in rule.annotations.items()})
     carried = {**labels, "alertname": named.alert, "severity": str(instance.severity)}
     condition = written(standing.worst[instance.fingerprint].threshold, rule.value_unit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 PLAIN_METRIC: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
@@ -19,6 +20,11 @@ _SURROGATES: Final = range(0xD800, 0xE000)
 def quoted(text: str) -> str:
     """A text in double quotes, as PromQL and exposition pages write it."""
     return '"' + text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n") + '"'
+
+
+def one_of(texts: Iterable[str]) -> str:
+    """A pattern that matches each of these texts and no other, in double quotes."""
+    return quoted("|".join(map(re.escape, sorted(texts))))
 
 
 def label(name: str) -> str:

@@ -16,7 +16,6 @@ from gwanje.keep.state.base import State
 from gwanje.keep.state.runs import Run
 
 BY_ACTION: Final = "action"
-_SUCCEEDED: Final = "succeeded"
 _LOOK_SECONDS: Final = 0.25
 _ERROR: Final = 400
 """So many characters of a run's error stand with the deed; all of it stands with the run."""
@@ -54,7 +53,7 @@ class PipelineRun:
         if run is None:
             sentence = f"run {number} of {pipeline} has not ended yet; it goes on"
             return Because(sentence, "run_goes_on", number=str(number), name=pipeline)
-        if run.outcome != _SUCCEEDED:
+        if run.outcome != runs.SUCCEEDED:
             raise Rejected(_ended_badly(run))
         sentence = f"run {number} of {pipeline} succeeded, {run.rows} rows"
         return Because(sentence, "run_succeeded", number=str(number), name=pipeline, rows=run.rows)

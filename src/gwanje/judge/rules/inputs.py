@@ -6,7 +6,6 @@ over an hour answers for an hour), the samples themselves, which tell how often 
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,13 +24,13 @@ from gwanje.judge.rules.questions import Question, value
 from gwanje.judge.rules.spec import Rule
 from gwanje.keep.samples.base import Answer, Labels, Matrix, Vector
 from gwanje.model import METRIC, to_ms
+from gwanje.wire.names import label, quoted
 
 EVERY: Final = timedelta(seconds=10)
 """How often the inputs of open alerts are looked at."""
 
 _PRESENCE: Final = frozenset({"absent", "absent_over_time", "timestamp", "count_over_time", "present_over_time"})
 """Functions that ask whether samples are there: what stopped is just what they look for."""
-_PLAIN: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 LOOK_BACK: Final = timedelta(minutes=5)
 """How long PromQL takes a series' last sample for its value."""
 _RHYTHM: Final = timedelta(minutes=5)
@@ -195,11 +194,7 @@ def _text(selector: grammar.VectorSelector) -> str:
     """The selector with every matcher in its braces; the parser's own printing leaves out escapes."""
     matchers = [(METRIC, "=", selector.name)] if selector.name is not None else []
     matchers += [(one.name, _OPERATORS[str(one.op)], one.value) for one in selector.matchers.matchers]
-    return "{" + ",".join(f'{named(name)}{sign}"{escaped(text)}"' for name, sign, text in matchers) + "}"
-
-
-def named(name: str) -> str:
-    return name if _PLAIN.fullmatch(name) else f'"{escaped(name)}"'
+    return "{" + ",".join(f"{label(name)}{sign}{quoted(text)}" for name, sign, text in matchers) + "}"
 
 
 _OPERATORS: Final[Mapping[str, str]] = {
@@ -208,7 +203,3 @@ _OPERATORS: Final[Mapping[str, str]] = {
     "MatchOp.Re": "=~",
     "MatchOp.NotRe": "!~",
 }
-
-
-def escaped(text: str) -> str:
-    return re.sub(r'[\\"]', r"\\\g<0>", text).replace("\n", "\\n")

@@ -6,8 +6,7 @@ results that are gone, once each time they are: how often their inputs reported 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,10 +17,11 @@ from numpy.typing import NDArray
 from gwanje.because import Because
 from gwanje.config import format_duration
 from gwanje.judge.lifecycle import MISSED
-from gwanje.judge.rules.inputs import LOOK_BACK, Inputs, escaped, named, selectors
+from gwanje.judge.rules.inputs import LOOK_BACK, Inputs, selectors
 from gwanje.judge.rules.questions import Question
 from gwanje.judge.rules.spec import Rule
 from gwanje.keep.samples.base import Answer, Matrix
+from gwanje.wire.names import label, one_of
 
 BACK: Final = timedelta(hours=3)
 """How far back the rhythm of a series is looked for: what reports once an hour is known."""
@@ -101,8 +101,4 @@ def _matchers(sets: Sequence[Mapping[str, str]]) -> str:
     if not sets or len(sets) > _NARROWED:
         return ""
     names = sorted(set.intersection(*(set(one) for one in sets)))
-    return "".join(f',{named(name)}=~"{_one_of({one[name] for one in sets})}"' for name in names)
-
-
-def _one_of(texts: Collection[str]) -> str:
-    return escaped("|".join(map(re.escape, sorted(texts))))
+    return "".join(f",{label(name)}=~{one_of({one[name] for one in sets})}" for name in names)

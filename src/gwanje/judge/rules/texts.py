@@ -11,7 +11,7 @@ from gwanje.judge.rules.spec import Rule
 
 def summary(rule: Rule, labels: Mapping[str, str], value: float | None, threshold: str) -> dict[str, str]:
     """The sentence for each language."""
-    written, labels = rule.annotations.get("summary"), _known(rule, labels)
+    written, labels = rule.annotations.get("summary"), known(rule, labels)
     if rule.templates == "prometheus" and isinstance(written, str):
         return dict.fromkeys(own.LANGUAGES, gotemplate.render(written, labels, value))
     return own.render(written, rule.name, value=value, threshold=threshold, unit=rule.value_unit, labels=labels)
@@ -22,9 +22,9 @@ def others(rule: Rule, labels: Mapping[str, str], value: float | None) -> dict[s
     texts = {name: text for name, text in rule.annotations.items() if name != "summary"}
     if rule.templates != "prometheus":
         return texts
-    return {name: gotemplate.render(text, _known(rule, labels), value) for name, text in texts.items()}
+    return {name: gotemplate.render(text, known(rule, labels), value) for name, text in texts.items()}
 
 
-def _known(rule: Rule, labels: Mapping[str, str]) -> Mapping[str, str]:
+def known(rule: Rule, labels: Mapping[str, str]) -> Mapping[str, str]:
     """The labels that a template may ask for: those of the alert, and those of the result by the names it gave them."""
     return {**labels, **rule.given(labels)}

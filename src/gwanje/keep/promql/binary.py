@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import cast
@@ -29,6 +28,7 @@ from gwanje.keep.promql.table import (
 )
 from gwanje.model import METRIC
 from gwanje.wire.columns import Labels
+from gwanje.wire.names import PLAIN_LABEL
 
 Floats = NDArray[np.float64]
 
@@ -181,7 +181,7 @@ def _written(labels: Labels) -> str:
 
 
 def _name(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) else _quoted(name)
+    return name if PLAIN_LABEL.fullmatch(name) else _quoted(name)
 
 
 def _quoted(text: str) -> str:

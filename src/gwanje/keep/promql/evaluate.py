@@ -270,11 +270,12 @@ def _matrix(table: Table, steps: Steps) -> Matrix:
     labels: Sequence[Labels] = names.once("in order", _ordered)
     if len(there) < len(order):
         labels, counts = [names[row] for row in there.tolist()], counts[counts > 0]
-    present, values = table.present.take(there, 0), table.values.take(there, 0)
+    values = table.values.take(there, 0)
     offsets = np.concatenate(([0], np.cumsum(counts)))
     times = np.broadcast_to(steps.times, values.shape)
     if offsets[-1] == values.size:
         return Matrix(labels, offsets, times.reshape(-1), values.reshape(-1))
+    present = table.present.take(there, 0)
     return Matrix(labels, offsets, times[present], values[present])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +13,7 @@ import structlog
 from gwanje.errors import GwanjeError
 from gwanje.keep.samples.base import Labels, Matrix, Queryable
 from gwanje.model import METRIC
-from gwanje.wire.names import label, quoted
+from gwanje.wire.names import label, one_of, quoted
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +85,7 @@ def selectors(series: Sequence[Labels]) -> Iterator[str]:
 
 
 def _selector(metrics: Sequence[str], alike: Sequence[tuple[str, str]]) -> str:
-    of = f"={quoted(metrics[0])}" if len(metrics) == 1 else f"=~{quoted('|'.join(map(re.escape, metrics)))}"
+    of = f"={quoted(metrics[0])}" if len(metrics) == 1 else f"=~{one_of(metrics)}"
     return "{" + ",".join([METRIC + of, *(f"{label(name)}={quoted(value)}" for name, value in alike)]) + "}"
 
 

@@ -3,8 +3,8 @@
 A message is looked at again from the beginning when it is tried again, and what was done is seen by what Jira says: an issue
 that exists is not made, one that is closed is not closed. Searches see a new issue late, so that one that was asked for without
 an answer is looked for over a minute before it is asked for again: a second one is made only where searches are later than that.
-The comment comes before an issue is moved, and that it was made is
-kept: a crash in the moment between repeats it, and never loses it.
+The comment comes before an issue is moved, and that it was made is kept: a crash in the moment between repeats it, and never
+loses it.
 """
 
 from __future__ import annotations
