@@ -285,7 +285,7 @@ def _checked(path: Path, read: Callable[[], Any]) -> Any:
     try:
         return read()
     except (OSError, ValueError, LookupError, pa.ArrowException) as error:
-        raise _damaged(path, f"cannot be read: {error}") from error
+        raise _damaged(path, f"cannot be read: {' '.join(str(error).split())}") from error
 
 
 def _damaged(path: Path, problem: str) -> Damaged:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from gwanje.keep.promql.table import ranges
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,23 +27,21 @@ def scaled(offsets: Offsets, values: Values) -> tuple[NDArray[np.int8], NDArray[
     """
     of = np.full(len(offsets) - 1, -1, np.int8)
     integers = np.zeros(len(values), np.int64)
-    ordinary = np.isfinite(values) & ~(np.signbit(values) & (values == 0))
     there = np.zeros(len(values), np.bool_)
-    left = np.arange(len(of))
-    for number in range(_MOST + 1):
-        rows, starts = _rows(offsets, left)
-        some, usual = values[rows], ordinary[rows]
-        with np.errstate(over="ignore", invalid="ignore"):
-            multiplied = np.rint(some * _POWERS[number])
-            fits = (np.abs(multiplied) < _EXACT) & (multiplied / _POWERS[number] == some)
-        good = np.logical_and.reduceat(fits | ~usual, starts)
-        chosen = np.repeat(good, np.diff(offsets)[left])
-        at = rows[chosen & usual]
-        integers[at], there[at] = multiplied[chosen & usual].astype(np.int64), True
-        of[left[good]] = number
-        left = left[~good]
-        if not len(left):
-            break
+    usual = np.isfinite(values) & ~(np.signbit(values) & (values == 0))
+    tried = np.maximum(*(_least(values[ends], usual[ends]) for ends in (offsets[:-1], offsets[1:] - 1)))
+    left = np.flatnonzero(tried <= _MOST)
+    while len(left):
+        counts = np.diff(offsets)[left]
+        rows = ranges(offsets[left], counts) if len(left) < len(of) else slice(None)
+        some, ordinary = values[rows], usual[rows]
+        multiplied, fits = _multiplied(some, np.repeat(_POWERS[tried[left]], counts))
+        good = np.logical_and.reduceat(fits | ~ordinary, np.cumsum(counts) - counts)
+        kept = np.repeat(good, counts) & ordinary
+        integers[rows], there[rows] = np.where(kept, multiplied, 0), kept
+        of[left[good]] = tried[left[good]]
+        tried[left] += 1
+        left = left[~good & (tried[left] <= _MOST)]
     return of, integers, there
 
 
@@ -53,9 +53,16 @@ def unscaled(integers: NDArray[np.int64], of: NDArray[np.int8], counts: NDArray[
     return values
 
 
-def _rows(offsets: Offsets, of: NDArray[np.int64]) -> tuple[NDArray[np.int64], Offsets]:
-    """The rows of some series one after another, and where each begins among them."""
-    counts = np.diff(offsets)[of]
-    ends = np.cumsum(counts)
-    starts = ends - counts
-    return np.repeat(offsets[of] - starts, counts) + np.arange(int(ends[-1])), starts
+def _least(values: Values, usual: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """How many decimals each value has; 0 for one that is not usual, one more than the most for one that has too many."""
+    least = np.where(usual, _MOST + 1, 0)
+    for number in reversed(range(_MOST + 1)):
+        least[usual & _multiplied(values, _POWERS[number])[1]] = number
+    return least
+
+
+def _multiplied(values: Values, power: Any) -> tuple[Values, NDArray[np.bool_]]:
+    """The values times a power of ten, as whole numbers, and which of them give the value again."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        multiplied = np.rint(values * power)
+        return multiplied, (np.abs(multiplied) < _EXACT) & (multiplied / power == values)

@@ -86,11 +86,11 @@ def series_of_blocks(members: Sequence[Block]) -> Series:
 
 
 def write_head(folder: Path, runs: Sequence[Run], series: Series) -> list[Ids]:
-    """Write a head as blocks of a day each; gives the series of each, in the file's order."""
+    """Write a head as blocks of a day each, brief ones; gives the series of each, in the file's order."""
     written = []
     for place, period_ms in enumerate(sorted(set().union(*(_periods(run) for run in runs)))):
         span = (period_ms, period_end(RAW, period_ms))
-        written.append(write_samples(folder / f"{place:04}", period_ms, series, runs, span=span))
+        written.append(write_samples(folder / f"{place:04}", period_ms, series, runs, span=span, brief=True))
     return written
 
 
@@ -102,12 +102,13 @@ def write_samples(
     *,
     span: tuple[int, int] = _EVER,
     proceed: Proceed = _always,
+    brief: bool = False,
 ) -> Ids:
     """Write what the sources hold of one day as one block. Of two samples for one time the source named first wins."""
     counts = sum(_counts(source, series.ids, span) for source in sources)
     series, counts = series.some(counts > 0), counts[counts > 0]
     tiles = (_tile(ids, sources, span) for ids in _tiles(series.ids, counts, proceed))
-    block_writing.write(path, (RAW, period_ms), (series.keys, series.labels), tiles)
+    block_writing.write(path, (RAW, period_ms), (series.keys, series.labels), tiles, brief=brief)
     return series.ids
 
 
@@ -168,8 +169,11 @@ def _periods(run: Run) -> set[int]:
     first, last = int(period_of(run.start_ms, RAW)), int(period_of(run.end_ms, RAW))
     if first == last:
         return {first}
-    pieces = (run.times[at : at + _ROWS_OF_GROUP] for at in range(0, len(run.times), _ROWS_OF_GROUP))
-    return {period_ms for piece in pieces for period_ms in np.unique(period_of(piece, RAW)).tolist()}
+    found: set[int] = set()
+    for at in range(0, len(run.times), _ROWS_OF_GROUP):
+        periods = period_of(run.times[at : at + _ROWS_OF_GROUP], RAW)
+        found.update(periods[:1].tolist(), periods[1:][periods[1:] != periods[:-1]].tolist())
+    return found
 
 
 def _tile(ids: Ids, sources: Sequence[Run | Block], span: tuple[int, int]) -> block_writing.Tile:
