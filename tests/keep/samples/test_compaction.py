@@ -70,13 +70,29 @@ def test_the_next_job(pieces: list[Piece], now_ms: int, job: Job | None) -> None
 
 
 @pytest.mark.parametrize(
+    ("pieces", "job"),
+    [
+        pytest.param(raw_pieces(*[9] * 12), None, id="a dozen neighbours wait for one more"),
+        pytest.param(raw_pieces(*[9] * 13), Job(list(range(12)), roll=False), id="more than a dozen do not"),
+        pytest.param(
+            raw_pieces(108, *[9] * 12, day=-9), Job(list(range(1, 13)), roll=False), id="the smallest, of a day that is over too"
+        ),
+        pytest.param(raw_pieces(90, 90, day=-9), None, id="which becomes one block afterwards"),
+        pytest.param(raw_pieces(90, day=-20), Job([0], roll=True), id="rollups cannot wait"),
+    ],
+)
+def test_the_next_job_while_samples_pour_in(pieces: list[Piece], job: Job | None) -> None:
+    assert next_job(pieces, HOUR, 15 * DAY, rolling=True, pouring=True) == job
+
+
+@pytest.mark.parametrize(
     ("pieces", "count"),
     [
         pytest.param([], 0, id="nothing is there"),
-        pytest.param(raw_pieces(900, *[9] * 8), 0, id="late samples that wait for company are where they should be"),
-        pytest.param(raw_pieces(900, *[9] * 10), 2, id="more of one day wait"),
-        pytest.param([*raw_pieces(*[9] * 9), *raw_pieces(*[9] * 9, day=1)], 0, id="every day has its own"),
-        pytest.param([*raw_pieces(*[9] * 11), *raw_pieces(*[9] * 12, day=1)], 5, id="what waits of all days is added up"),
+        pytest.param(raw_pieces(900, *[9] * 12), 0, id="those that wait for company are where they should be"),
+        pytest.param(raw_pieces(900, *[9] * 14), 2, id="more of one day wait"),
+        pytest.param([*raw_pieces(*[9] * 13), *raw_pieces(*[9] * 13, day=1)], 0, id="every day has its own"),
+        pytest.param([*raw_pieces(*[9] * 15), *raw_pieces(*[9] * 16, day=1)], 5, id="what waits of all days is added up"),
     ],
 )
 def test_blocks_that_wait_to_be_merged(pieces: list[Piece], count: int) -> None:

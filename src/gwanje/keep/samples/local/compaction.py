@@ -28,7 +28,10 @@ HOUR_MS = 3_600_000
 _READING_BYTES = 20 << 20
 """How much of the blocks that are merged stays in memory: a row group of each, with some room."""
 _MOST_TOGETHER = 12
-"""Of more blocks the row groups would not stay in memory until they are used up, and each be read many times."""
+"""Of more blocks the row groups would not stay in memory until they are used up, and each be read many times.
+
+While samples pour in, a period has no more blocks either: with so much company each sample is moved as seldom as can be.
+"""
 _TOGETHER = 4
 """So many neighbours of like size are merged, while their period is not over."""
 _LATE_PARTS = 8
@@ -56,8 +59,11 @@ class Job(NamedTuple):
     roll: bool
 
 
-def next_job(pieces: Sequence[Piece], now_ms: int, retention_ms: int, *, rolling: bool) -> Job | None:
-    """What is to be done next, if anything. `pieces` are ordered from the oldest generation to the newest."""
+def next_job(pieces: Sequence[Piece], now_ms: int, retention_ms: int, *, rolling: bool, pouring: bool = False) -> Job | None:
+    """What is to be done next, if anything. `pieces` are ordered from the oldest generation to the newest.
+
+    While samples are `pouring` in, only what must be.
+    """
     groups: dict[tuple[int, int], list[int]] = {}
     for place, piece in enumerate(pieces):
         groups.setdefault((piece.step_ms, piece.period_ms), []).append(place)
@@ -65,16 +71,19 @@ def next_job(pieces: Sequence[Piece], now_ms: int, retention_ms: int, *, rolling
         if rolling and step_ms == RAW and max(pieces[place].end_ms for place in places) < now_ms - retention_ms:
             return Job(places, roll=True)
         over = step_ms == RAW and making.period_end(step_ms, period_ms) + HOUR_MS <= now_ms
-        chosen = _of_period_over(places, pieces) if over else _neighbours(places, pieces)
+        if pouring:
+            chosen = _smallest(places, pieces) if len(places) > _MOST_TOGETHER else ()
+        else:
+            chosen = _of_period_over(places, pieces) if over else _neighbours(places, pieces)
         if chosen:
             return Job(chosen, roll=False)
     return None
 
 
 def waiting(pieces: Sequence[Piece]) -> int:
-    """How many blocks there are beyond those that a period may have when nothing is left to do."""
+    """How many blocks there are beyond those that a period may have though nothing is to be done."""
     each = Counter((piece.step_ms, piece.period_ms) for piece in pieces)
-    return sum(max(0, count - 1 - _LATE_PARTS) for count in each.values())
+    return sum(max(0, count - 1 - _MOST_TOGETHER) for count in each.values())
 
 
 def held_back(waiting: int, samples: int) -> float:
@@ -96,6 +105,12 @@ def _of_period_over(places: Sequence[int], pieces: Sequence[Piece]) -> Sequence[
     late = sum(rows) - max(rows)
     if len(places) < 2 or (late * 8 < max(rows) and len(places) <= _LATE_PARTS):
         return ()
+    return _smallest(places, pieces)
+
+
+def _smallest(places: Sequence[int], pieces: Sequence[Piece]) -> Sequence[int]:
+    """Of more neighbours than are merged together those that have the fewest samples."""
+    rows = [pieces[place].rows for place in places]
     least = min(range(max(1, len(places) - _MOST_TOGETHER + 1)), key=lambda at: sum(rows[at : at + _MOST_TOGETHER]))
     return places[least : least + _MOST_TOGETHER]
 
@@ -132,14 +147,14 @@ class Compaction:
         view = self._memory.view
         return waiting([_piece(block) for block in (*view.blocks, *view.rollups) if block.identity not in self._damaged])
 
-    def step(self) -> bool:
+    def step(self, *, pouring: bool = False) -> bool:
         """Do one job; False when nothing was left to do. Raises OSError, Damaged or ArrowException, and Closing."""
         self._drop_expired()
         held = [(name, block) for name, of in self._shelf.generations for block in of]
         settings, now_ms = self._memory.settings, self._memory.now_ms
         whole = [(name, block) for name, block in held if block.identity not in self._damaged]
         pieces = [_piece(block) for _, block in whole]
-        job = next_job(pieces, now_ms, in_ms(settings.retention), rolling=bool(self._rollups))
+        job = next_job(pieces, now_ms, in_ms(settings.retention), rolling=bool(self._rollups), pouring=pouring)
         if job is None:
             return False
         chosen = [whole[place][1] for place in job.places]

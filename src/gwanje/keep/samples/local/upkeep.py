@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _log = structlog.get_logger()
 
 _HOUSEKEEPING_MS = 10 * 60_000
+_POURING_S = 10.0
+"""Samples pour in while a head is full sooner than this; where none leaves for as long, they do so no more."""
 _REMEMBERED_SERIES = 50_000
 """Of more the names would take tens of megabytes."""
 
@@ -63,6 +65,7 @@ class Upkeep:
         self._work = threading.Event()
         self._compact = threading.Event()
         self._compacting = threading.Lock()
+        self._pouring = False
         self.waiting = 0
         """How many blocks wait to be merged."""
         self._written = threading.Condition()
@@ -92,11 +95,10 @@ class Upkeep:
 
     def leave_when_full(self, now_ms: int) -> None:
         """After each append: begin a new head when this one is full or old, and look after the blocks now and then."""
-        settings = self._memory.settings
-        full = self._memory.view.head_bytes > settings.head_bytes or now_ms - self._memory.head_since_ms > in_ms(
-            settings.block_span
-        )
+        settings, age_ms = self._memory.settings, now_ms - self._memory.head_since_ms
+        full = self._memory.view.head_bytes > settings.head_bytes or age_ms > in_ms(settings.block_span)
         if full and not self._leaving_until:
+            self._pouring = age_ms < _POURING_S * 1000
             self._leave()
         self._forgetting.step()
         if self._memory.now_ms - self._housekeeping_ms > _HOUSEKEEPING_MS:
@@ -121,10 +123,8 @@ class Upkeep:
 
     def compact(self) -> None:
         """Merge, roll up and delete blocks now, as far as there is something to do. Raises OSError, Damaged or ArrowException."""
-        with self._compacting, suppress(Closing):
-            while not self._closing.is_set() and self._compaction.step():
-                self.waiting = self._compaction.waiting
-            self._forgetting.look()
+        self._pouring = False
+        self._compact_some()
 
     def close(self) -> None:
         self._closing.set()
@@ -141,10 +141,18 @@ class Upkeep:
     def keep_compact(self) -> None:
         give_way()
         while not self._closing.is_set():
-            self._compact.wait()
+            if not self._compact.wait(_POURING_S if self._pouring else None):
+                self._pouring = False
             self._compact.clear()
-            if not logged(self.compact, "blocks could not be merged, rolled up or deleted; they stay as they are"):
+            if not logged(self._compact_some, "blocks could not be merged, rolled up or deleted; they stay as they are"):
                 self._memory.totals["failed_compactions"] += 1
+
+    def _compact_some(self) -> None:
+        """While samples pour in only as much as must be: what is merged then takes the processors from those who send."""
+        with self._compacting, suppress(Closing):
+            while not self._closing.is_set() and self._compaction.step(pouring=self._pouring):
+                self.waiting = self._compaction.waiting
+            self._forgetting.look()
 
     def _leave(self) -> None:
         """Begin a new log segment and a new head; the old head is on its way into a block that covers the segments so far."""
