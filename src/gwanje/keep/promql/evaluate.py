@@ -98,8 +98,7 @@ def range_(  # noqa: PLR0917 -- the order of Prometheus's own API
         raise BadQuery(f'invalid expression type "{what}" for range query, must be Scalar or instant Vector')
     if not isinstance(value, Table):
         value = Table([()], value[None, :], np.ones((1, steps.count), np.bool_))
-    warnings, infos = notes.said()
-    return replace(_matrix(value, steps), warnings=warnings, infos=infos)
+    return _matrix(value, steps, notes)
 
 
 def _evaluated(evaluation: Evaluation, node: Node) -> Value:
@@ -174,7 +173,7 @@ class Evaluation:
 
     def _newest(self, node: Select, steps: Steps) -> tuple[Table, Times]:
         ends = self._ends(node.at, node.offset_ms, steps)
-        found = self._find(node, int(ends.min()) - LOOK_BACK_MS, int(ends.max()), steps)
+        found = self._find(node, int(ends[0]) - LOOK_BACK_MS, int(ends[-1]), steps)
         names, shape = found.names, (len(found.names), steps.count)
         if ends[0] == ends[-1]:
             times, values = found.last()
@@ -195,7 +194,7 @@ class Evaluation:
 
     def _range(self, node: Range, steps: Steps) -> Ranged:
         ends = self._ends(node.select.at, node.select.offset_ms, steps)
-        found = self._find(node.select, int(ends.min()) - node.range_ms, int(ends.max()), steps)
+        found = self._find(node.select, int(ends[0]) - node.range_ms, int(ends[-1]), steps)
         return Ranged(found, ends, steps.times, node.range_ms, node.select.one_metric, self._take)
 
     def _subquery(self, node: Subquery, steps: Steps) -> Ranged:
@@ -212,6 +211,7 @@ class Evaluation:
         return Ranged(selected, ends, steps.times, node.range_ms, table.one_metric)
 
     def _ends(self, fixed_at: AtTime, offset_ms: int, steps: Steps) -> Times:
+        """Where the ranges of the steps end; they rise, or are all the same."""
         times = steps.times
         if fixed_at is not None:
             named = {"start": self.query.start_ms, "end": self.query.end_ms}
@@ -262,21 +262,23 @@ def _everywhere(value: Value, steps: int) -> Value:
     return np.broadcast_to(cast("Any", value), (steps,))
 
 
-def _matrix(table: Table, steps: Steps) -> Matrix:
+def _matrix(table: Table, steps: Steps, notes: Notes) -> Matrix:
     names = names_of(table.labels)
     order = names.once("order", _in_order)
-    counts = np.count_nonzero(table.present, axis=1).take(order)
+    counts = table.present.sum(axis=1).take(order)
     there = order[counts > 0]
     labels: Sequence[Labels] = names.once("in order", _ordered)
     if len(there) < len(order):
         labels, counts = [names[row] for row in there.tolist()], counts[counts > 0]
     values = table.values.take(there, 0)
     offsets = np.concatenate(([0], np.cumsum(counts)))
-    times = np.broadcast_to(steps.times, values.shape)
+    times = np.empty(values.shape, np.int64)
+    times[:] = steps.times
+    warnings, infos = notes.said()
     if offsets[-1] == values.size:
-        return Matrix(labels, offsets, times.reshape(-1), values.reshape(-1))
+        return Matrix(labels, offsets, times.reshape(-1), values.reshape(-1), warnings=warnings, infos=infos)
     present = table.present.take(there, 0)
-    return Matrix(labels, offsets, times[present], values[present])
+    return Matrix(labels, offsets, times[present], values[present], warnings=warnings, infos=infos)
 
 
 def _ordered(labels: Sequence[Labels]) -> Names:

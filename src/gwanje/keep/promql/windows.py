@@ -72,8 +72,10 @@ def edges(samples: Samples, ends: Times) -> Indices:
         return np.broadcast_to(first[:, None], (len(first), len(ends)))
     instants = _as(times.dtype, ends)
     if len(first) <= _FEW:
-        stretches = zip(first.tolist(), past.tolist(), strict=True)
-        return np.stack([low + times[low:high].searchsorted(instants, "right") for low, high in stretches])
+        places = np.empty((len(first), len(ends)), np.int64)
+        for row, (low, high) in enumerate(zip(first.tolist(), past.tolist(), strict=True)):
+            places[row] = low + times[low:high].searchsorted(instants, "right")
+        return places
     near = _nearest(times, first, past, instants)
     passed = times.take(near, mode="clip") <= instants
     ahead = passed.astype(np.int64)

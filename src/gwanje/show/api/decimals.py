@@ -50,7 +50,7 @@ def decimals(values: Values) -> Decimals | None:
 
 def _of_places(size: Values, places: int) -> Decimals | None:
     scaled = np.rint(size * 10**places)
-    others = np.flatnonzero(scaled / 10**places != size)
+    others = (scaled / 10**places != size).nonzero()[0]
     if len(others) > len(size) // _FEW:
         return None
     scaled[others] = 0
@@ -90,7 +90,7 @@ def _whole(number: NDArray[np.int64], words: int) -> list[Words]:
             place = np.where(higher > 0, number - (higher - 1) * _CHUNK, number) if most >= _CHUNK else number
             found.append(known.take(place if full is None else np.where(full, _ALONE, place)))
             full = (number >= _CHUNK // 10) & (number < _CHUNK) if most >= _CHUNK // 10 else None
-        number = higher if len(higher) else np.zeros_like(number)
+        number = higher if len(higher) else np.zeros(len(number), np.int64)
         least, most, known = least // _CHUNK, most // _CHUNK, _HIGHER
     return found[::-1]
 

@@ -6,6 +6,7 @@ JSON allows blanks between its tokens: a sample is `[1700000000.123,   "12.5"  ]
 from __future__ import annotations
 
 from bisect import bisect_left
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -65,7 +66,7 @@ def samples(times: Times, values: Values) -> Rows | None:
 
 def _once(times: Times) -> Times:
     """The times of the first series, where all others have the same ones; else of all."""
-    begins = np.flatnonzero(times == times[0])
+    begins = (times == times[0]).nonzero()[0]
     each = int(begins[1]) if len(begins) > 1 else len(times)
     alike = not len(times) % each and (times.reshape(-1, each) == times[:each]).all()
     return times[:each] if alike else times
@@ -80,7 +81,7 @@ def _front(times: Times) -> Column:
     first = thousands // 10_000
     words = [_OPEN[first], PADDED[thousands - first * 10_000]]
     words += [_POINT[last], _COMMA[rest]] if rest.any() else [_COMMA[last]]
-    return _beside(len(times), words).view((np.void, 4 * len(words)))[:, 0]
+    return _beside(len(times), words).view(_void(4 * len(words)))[:, 0]
 
 
 def _of_decimals(front: Column, values: Values, number: decimals.Decimals) -> Rows:
@@ -96,7 +97,7 @@ def _of_decimals(front: Column, values: Values, number: decimals.Decimals) -> Ro
 
 def _of_floats(front: Column, values: Values) -> Rows:
     cells = shortest.cells(values)
-    rows = _beside(len(values), [front, _QUOTE, cells.view((np.void, 8 * cells.shape[1]))[:, 0], _CLOSE])
+    rows = _beside(len(values), [front, _QUOTE, cells.view(_void(8 * cells.shape[1]))[:, 0], _CLOSE])
     return Rows(rows.reshape(-1).data, rows.shape[1])
 
 
@@ -106,9 +107,16 @@ def _beside(rows: int, columns: Sequence[Column]) -> NDArray[np.uint8]:
     begin = 0
     for column in columns:
         end = begin + column.itemsize
-        text[:, begin:end].view((np.void, end - begin)).reshape(-1, len(column))[...] = column.view((np.void, end - begin))
+        kind = _void(end - begin)
+        text[:, begin:end].view(kind).reshape(-1, len(column))[...] = column.view(kind)
         begin = end
     return text
+
+
+@cache
+def _void(characters: int) -> np.dtype[np.void]:
+    """So many characters as one; numpy makes such a type anew each time."""
+    return np.dtype((np.void, characters))
 
 
 _QUOTE, _CLOSE = np.array([b'"']), np.array([b"],"])

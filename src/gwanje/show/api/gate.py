@@ -11,13 +11,13 @@ import binascii
 import ipaddress
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 from fastapi import Depends, HTTPException, Request
-from starlette.datastructures import Headers, QueryParams
+from starlette.datastructures import QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gwanje.keep.state import people
@@ -67,12 +67,12 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        headers = _headers(scope)
         refusal = await self._refusal(scope, headers)
         inner: ASGIApp = refusal or self._app
         await inner(scope, _limited(receive, self._body_limit(scope)), _with_headers(send))
 
-    async def _refusal(self, scope: Scope, headers: Headers) -> ASGIApp | None:
+    async def _refusal(self, scope: Scope, headers: Mapping[str, str]) -> ASGIApp | None:
         local = _from_this_machine(scope)
         if not local and not self._host_is_ours(headers.get("host", "")):
             return problem(
@@ -156,6 +156,11 @@ def needs(scope: people.Scope) -> Any:
     return Depends(check)
 
 
+def _headers(scope: Scope) -> Mapping[str, str]:
+    """The first of each name."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
+
+
 def _from_this_machine(scope: Scope) -> bool:
     """True on the folder's socket, which only the folder's owner can open: its address is a path and has no port."""
     server = scope.get("server")
@@ -171,7 +176,7 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _key(scope: Scope, headers: Headers) -> str:
+def _key(scope: Scope, headers: Mapping[str, str]) -> str:
     """The key that a program sends; empty without one."""
     scheme, _, credentials = headers.get("authorization", "").partition(" ")
     as_influx = scope["path"] in INFLUX
@@ -194,7 +199,7 @@ def _password(credentials: str) -> str:
         return ""
 
 
-def _cookie(headers: Headers) -> str:
+def _cookie(headers: Mapping[str, str]) -> str:
     sent = headers.get("cookie", "")
     if COOKIE not in sent:
         return ""
@@ -205,7 +210,7 @@ def _cookie(headers: Headers) -> str:
     return morsel.value if morsel else ""
 
 
-def _same_origin(scope: Scope, headers: Headers, *, has_cookie: bool) -> bool:
+def _same_origin(scope: Scope, headers: Mapping[str, str], *, has_cookie: bool) -> bool:
     """A browser says where a request comes from; a request that a cookie authorises must say it, and it must be us."""
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
     if origin is not None:
@@ -233,8 +238,8 @@ def _limited(receive: Receive, limit: int) -> Receive:
 def _with_headers(send: Send) -> Callable[[Message], Any]:
     async def sender(message: Message) -> None:
         if message["type"] == "http.response.start":
-            present = {name for name, _ in message["headers"]}
-            message["headers"] = [*message["headers"], *(pair for pair in _HEADERS if pair[0] not in present)]
+            own = dict(message["headers"])
+            message["headers"] = [*message["headers"], *[pair for pair in _HEADERS if pair[0] not in own]]
         await send(message)
 
     return sender

@@ -14,7 +14,6 @@ from typing import Any
 
 import msgspec
 from fastapi import APIRouter, Request
-from starlette.datastructures import QueryParams
 from starlette.responses import Response, StreamingResponse
 
 from gwanje import __version__
@@ -26,8 +25,9 @@ from gwanje.keep.state.people import Scope, Who
 from gwanje.show.api.gate import needs
 from gwanje.show.api.in_pieces import InPieces
 from gwanje.show.api.json import TRUNCATED, pieces
+from gwanje.show.api.parameters import Given
 from gwanje.show.api.short_way import Taker
-from gwanje.show.api.waiting import LeftError, while_there
+from gwanje.show.api.waiting import LeftError, said_in_time
 from gwanje.show.queries import INSTANT, RANGE
 from gwanje.show.rooms import Rooms
 from gwanje.wire.names import unescaped
@@ -41,6 +41,8 @@ _PUT_TOGETHER = 2_500
 """Samples of an answer that is sent as one piece."""
 _STREAMED = 200_000
 """Samples of an answer past which it is not held whole."""
+_TIME = re.compile(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?")
+_SECONDS = re.compile(r"\d+(\.\d*)?([eE][-+]?\d+)?")
 
 
 def routes(rooms: Rooms) -> APIRouter:
@@ -97,9 +99,7 @@ def takers(rooms: Rooms) -> Mapping[str, Taker]:
     return {"/api/v1/query": query, "/api/v1/query_range": query_range}
 
 
-async def _counted(
-    rooms: Rooms, request: Request, kind: str, ask: Callable[[QueryParams], Coroutine[Any, Any, Answer]]
-) -> Response:
+async def _counted(rooms: Rooms, request: Request, kind: str, ask: Callable[[Given], Coroutine[Any, Any, Answer]]) -> Response:
     """The answer to a query, which is counted with how it ended and how long it took."""
     clock = asyncio.get_running_loop().time
     began = clock()
@@ -115,10 +115,10 @@ class _Asked:
         self._samples = rooms.samples
         self._now_ms = rooms.now_ms
 
-    async def instant(self, given: QueryParams) -> Answer:
+    async def instant(self, given: Given) -> Answer:
         return await self._samples.instant(text_given(given, "query"), time_given(given, "time", self._now_ms()))
 
-    async def range(self, given: QueryParams) -> Answer:
+    async def range(self, given: Given) -> Answer:
         start, end, step = time_given(given, "start"), time_given(given, "end"), _step(given)
         if end < start:
             raise bad_parameter("end", "end timestamp must not be before start time")
@@ -126,19 +126,19 @@ class _Asked:
             raise bad_parameter("", "exceeded maximum resolution of 11,000 points per timeseries. Try increasing the step")
         return await self._samples.range(text_given(given, "query"), start, end, step)
 
-    async def series(self, given: QueryParams) -> list[dict[str, str]]:
+    async def series(self, given: Given) -> list[dict[str, str]]:
         matchers = _matchers(given)
         if not matchers:
             raise bad_parameter("match[]", "no match[] parameter provided")
         return [dict(labels) for labels in await self._samples.series(matchers, *self._span(given))]
 
-    async def label_names(self, given: QueryParams) -> list[str]:
+    async def label_names(self, given: Given) -> list[str]:
         return await self._samples.label_names(_matchers(given), *self._span(given))
 
-    async def label_values(self, name: str, given: QueryParams) -> list[str]:
+    async def label_values(self, name: str, given: Given) -> list[str]:
         return await self._samples.label_values(name, _matchers(given), *self._span(given))
 
-    def _span(self, given: QueryParams) -> tuple[int, int]:
+    def _span(self, given: Given) -> tuple[int, int]:
         return time_given(given, "start", 0), time_given(given, "end", self._now_ms())
 
 
@@ -151,25 +151,22 @@ def bad_parameter(name: str, message: str) -> BadQuery:
     return _BadParameter(f'invalid parameter "{name}": {message}' if name else message)
 
 
-async def _as_it_is(found: Any, _given: QueryParams) -> Response:
+async def _as_it_is(found: Any, _given: Given) -> Response:
     return _success(found)
 
 
 async def in_prometheus_form(
     rooms: Rooms,
     request: Request,
-    ask: Callable[[QueryParams], Coroutine[Any, Any, Any]],
+    ask: Callable[[Given], Coroutine[Any, Any, Any]],
     *,
-    answered: Callable[[Any, QueryParams], Coroutine[Any, Any, Response]] = _as_it_is,
+    answered: Callable[[Any, Given], Coroutine[Any, Any, Response]] = _as_it_is,
 ) -> Response:
     """What `ask` says of the request's parameters, those of a form among them; its errors in Prometheus's types and codes."""
-    given = request.query_params
-    if request.method == "POST":
-        given = QueryParams([*QueryParams(await request.body()).multi_items(), *given.multi_items()])
+    given = await Given.of(request)
     try:
-        async with asyncio.timeout(_patience(rooms, given)):
-            found = await while_there(request, ask(given))
-        return await answered(found, given)
+        seconds = _patience(rooms, given)
+        return await answered(await said_in_time(request, ask(given), seconds), given)
     except Unanswerable as error:
         return _failure(422, "execution", str(error))
     except BadQuery as error:
@@ -182,14 +179,14 @@ async def in_prometheus_form(
         return _failure(499, "canceled", "query was canceled in expression evaluation")
 
 
-def _patience(rooms: Rooms, given: QueryParams) -> float:
+def _patience(rooms: Rooms, given: Given) -> float:
     """Seconds a query may take: as many as it asks for, at most those of the settings."""
-    asked = str(given.get("timeout", ""))
+    asked = given.get("timeout")
     return min(rooms.query_seconds, _seconds("timeout", asked)) if asked else rooms.query_seconds
 
 
 def _success(data: Any) -> Response:
-    return _json(msgspec.json.encode({"status": "success", "data": data}))
+    return _Whole(msgspec.json.encode({"status": "success", "data": data}))
 
 
 def _failure(status: int, kind: str, message: str) -> Response:
@@ -197,15 +194,15 @@ def _failure(status: int, kind: str, message: str) -> Response:
     return Response(body, status, {"Cache-Control": "no-store"}, "application/json")
 
 
-async def listed(values: list[Any], given: QueryParams) -> Response:
+async def listed(values: list[Any], given: Given) -> Response:
     """A list, of at most `limit` entries where that is given."""
     limit = _limit(given)
     if not limit or len(values) <= limit:
         return _success(values)
-    return _json(msgspec.json.encode({"status": "success", "data": values[:limit], "warnings": [TRUNCATED]}))
+    return _Whole(msgspec.json.encode({"status": "success", "data": values[:limit], "warnings": [TRUNCATED]}))
 
 
-async def answered(found: Answer, given: QueryParams) -> Response:
+async def answered(found: Answer, given: Given) -> Response:
     """An answer of PromQL. A large one is written piece by piece, while it is being read."""
     limit = _limit(given)
     samples = len(found.values) if isinstance(found, Vector | Matrix) else 1
@@ -214,18 +211,27 @@ async def answered(found: Answer, given: QueryParams) -> Response:
     if samples > _AT_ONCE:
         return InPieces(await asyncio.to_thread(list, pieces(found, limit)))
     written = list(pieces(found, limit))
-    return InPieces(written) if samples > _PUT_TOGETHER else _json(b"".join(written))
+    return InPieces(written) if samples > _PUT_TOGETHER else _Whole(b"".join(written))
 
 
-def _limit(given: QueryParams) -> int:
-    limit = str(given.get("limit", "0"))
+def _limit(given: Given) -> int:
+    limit = given.get("limit", "0")
     if not limit.isdigit():
         raise bad_parameter("limit", "limit must be a non-negative number")
     return int(limit)
 
 
-def _json(body: bytes) -> Response:
-    return Response(body, 200, {"Cache-Control": "no-store"}, "application/json")
+class _Whole(Response):
+    """A successful answer that stands there as a whole, with nothing to be worked out about it."""
+
+    def __init__(self, body: bytes) -> None:
+        self.status_code = 200
+        self.background = None
+        self.body = body
+        self.raw_headers = [(b"content-length", b"%d" % len(body)), *_OF_JSON]
+
+
+_OF_JSON = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
 
 
 def prometheus_data(found: Answer) -> dict[str, Any]:
@@ -235,24 +241,24 @@ def prometheus_data(found: Answer) -> dict[str, Any]:
     return data
 
 
-def text_given(given: QueryParams, name: str) -> str:
+def text_given(given: Given, name: str) -> str:
     """A parameter that may not be missing."""
     value = given.get(name)
-    if not isinstance(value, str) or not value.strip():
+    if not value.strip():
         raise bad_parameter(name, "unknown position: no expression found in input")
     return value
 
 
-def _matchers(given: QueryParams) -> list[str]:
-    return [str(one) for one in given.getlist("match[]")]
+def _matchers(given: Given) -> list[str]:
+    return given.every("match[]")
 
 
-def time_given(given: QueryParams, name: str, default: int | None = None) -> int:
+def time_given(given: Given, name: str, default: int | None = None) -> int:
     """Unix seconds with fraction, or RFC 3339 → milliseconds."""
-    text = str(given.get(name, ""))
+    text = given.get(name)
     if not text and default is not None:
         return default
-    if re.fullmatch(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?", text) and abs(float(text)) <= _LATEST_SECONDS:
+    if _TIME.fullmatch(text) and abs(float(text)) <= _LATEST_SECONDS:
         return round(float(text) * 1000)
     try:
         instant = datetime.fromisoformat(text)
@@ -263,15 +269,15 @@ def time_given(given: QueryParams, name: str, default: int | None = None) -> int
     return round(instant.timestamp() * 1000)
 
 
-def _step(given: QueryParams) -> int:
-    step = round(_seconds("step", str(given.get("step", ""))) * 1000)
+def _step(given: Given) -> int:
+    step = round(_seconds("step", given.get("step")) * 1000)
     if step <= 0:
         raise bad_parameter("step", "zero or negative query resolution step widths are not accepted. Try a positive integer")
     return step
 
 
 def _seconds(name: str, text: str) -> float:
-    if re.fullmatch(r"\d+(\.\d*)?([eE][-+]?\d+)?", text) and float(text) <= _LATEST_SECONDS:
+    if _SECONDS.fullmatch(text) and float(text) <= _LATEST_SECONDS:
         return float(text)
     try:
         return parse_duration(text).total_seconds()

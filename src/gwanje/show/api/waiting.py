@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import types
+from collections.abc import Coroutine, Generator
+from functools import partial
 from typing import Any
 
 from fastapi import Request
@@ -27,6 +29,35 @@ async def while_there(request: Request, work: Coroutine[Any, Any, Any]) -> Any:
         raise
     finally:
         watch.end()
+
+
+async def said_in_time(request: Request, work: Coroutine[Any, Any, Any], seconds: float) -> Any:
+    """What `work` says, as `while_there`; raises TimeoutError when it takes longer than so many seconds.
+
+    What it can say without waiting for anything is said without clock and watch.
+    """
+    try:
+        first = work.send(None)
+    except StopIteration as said:
+        return said.value
+    async with asyncio.timeout(seconds):
+        return await while_there(request, _the_rest(work, first))
+
+
+@types.coroutine
+def _the_rest(work: Coroutine[Any, Any, Any], waits_for: Any) -> Generator[Any, Any, Any]:
+    """The rest of a coroutine that was begun, and now waits for something."""
+    while True:
+        try:
+            came = yield waits_for
+        except BaseException as error:  # noqa: BLE001 -- whatever it is, it is the coroutine's
+            go_on = partial(work.throw, error)
+        else:
+            go_on = partial(work.send, came)
+        try:
+            waits_for = go_on()
+        except StopIteration as said:
+            return said.value
 
 
 class _Watch:

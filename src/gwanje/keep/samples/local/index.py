@@ -216,9 +216,10 @@ class _Numbers:
             yield
         finally:
             with self._lock:
-                self._looking[since] -= 1
-                if not self._looking[since]:
+                if self._looking[since] == 1:
                     del self._looking[since]
+                else:
+                    self._looking[since] -= 1
 
     def leave(self, ids: Ids) -> None:
         with self._lock:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwanje.keep.promql.table import ranges
-from gwanje.keep.samples.local import pages
+from gwanje.keep.samples.local import pages, strands
 from gwanje.keep.samples.local.strands import Strand
 
 if TYPE_CHECKING:
@@ -227,6 +227,9 @@ def bounds(ids: Ids, offsets: Offsets, wanted: Ids) -> tuple[Offsets, Offsets]:
 
 def places(ids: Ids, wanted: Ids) -> NDArray[np.int64]:
     """Which of the ascending `ids` each wanted series is; -1 where it is none of them."""
+    if len(wanted) <= strands.FEW:
+        near = zip(ids.searchsorted(wanted).tolist(), wanted.tolist(), strict=True)
+        return np.array([place if place < len(ids) and ids[place] == number else -1 for place, number in near], np.int64)
     most = int(ids[-1])
     if most < _MANY * len(wanted):
         place = np.full(most + 2, -1)

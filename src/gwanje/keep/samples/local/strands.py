@@ -39,14 +39,15 @@ def joined(strands: Sequence[Strand]) -> Strand | None:
 
 def staged(rows: Rows, series: int) -> Strand:
     """The samples of one series among those that came together, in the order in which they came."""
-    own = np.flatnonzero(rows.series == series)
+    own = (rows.series == series).nonzero()[0]
     return Strand(rows.times[own], rows.values[own])
 
 
 def beside(strands: Sequence[Strand]) -> Samples:
     """Strands of several series, one after the other."""
-    offsets = np.cumsum([0, *(len(strand.times) for strand in strands)])
     if len(strands) == 1:
-        return Samples(offsets, *strands[0])
+        times, values = strands[0]
+        return Samples(np.array([0, len(times)]), times, values)
+    offsets = np.cumsum([0, *(len(strand.times) for strand in strands)])
     times, values = (np.concatenate(columns) for columns in zip(*strands, strict=True))
     return Samples(offsets, times, values)

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import Final
 
 import promql_parser
-from starlette.datastructures import QueryParams
 
 from gwanje.errors import BadQuery
 from gwanje.keep.promql import Limits
 from gwanje.keep.promql.mistakes import parsed
+from gwanje.show.api.parameters import Given
 from gwanje.show.api.query import bad_parameter, text_given
 
 NEVER: Final = "0001-01-01T00:00:00Z"
@@ -18,15 +18,15 @@ _TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE: Final = frozenset({"", "0", "f", "F", "false", "FALSE", "False"})
 
 
-def flag(given: QueryParams, name: str) -> bool:
-    text = str(given.get(name, ""))
+def flag(given: Given, name: str) -> bool:
+    text = given.get(name)
     if text not in _TRUE | _FALSE:
         raise bad_parameter(name, f'"{text}" is neither true nor false')
     return text in _TRUE
 
 
-def whole(given: QueryParams, name: str, default: int, problem: str) -> int:
-    text = str(given.get(name, ""))
+def whole(given: Given, name: str, default: int, problem: str) -> int:
+    text = given.get(name)
     try:
         return int(text) if text else default
     except ValueError as error:
@@ -37,7 +37,7 @@ def read(query: str) -> promql_parser.Expr:
     return parsed(query, Limits().query_length)
 
 
-def query_given(given: QueryParams) -> promql_parser.Expr:
+def query_given(given: Given) -> promql_parser.Expr:
     """The parameter `query`, read. Raises BadQuery."""
     text = text_given(given, "query")
     try:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
+from gwanje.show.api.parameters import Given
 from gwanje.show.api.prometheus.given import query_given, read
 from gwanje.show.api.prometheus.tree import tree
 from gwanje.show.api.query import bad_parameter, in_prometheus_form, time_given
@@ -17,16 +17,16 @@ from gwanje.show.rooms import Rooms
 def routes(rooms: Rooms) -> APIRouter:
     router = APIRouter()
 
-    async def exemplars(given: QueryParams) -> list[Any]:
+    async def exemplars(given: Given) -> list[Any]:
         if time_given(given, "end", rooms.now_ms()) < time_given(given, "start", 0):
             raise bad_parameter("", "end timestamp must not be before start timestamp")
-        read(str(given.get("query", "")))
+        read(given.get("query"))
         return []
 
-    async def formatted(given: QueryParams) -> str:
+    async def formatted(given: Given) -> str:
         return query_given(given).prettify()
 
-    async def taken_apart(given: QueryParams) -> dict[str, Any]:
+    async def taken_apart(given: Given) -> dict[str, Any]:
         return tree(query_given(given))
 
     @router.get("/api/v1/query_exemplars")

@@ -7,10 +7,10 @@ from itertools import chain
 from typing import Final
 
 from fastapi import APIRouter, Request
-from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from gwanje.model import METRIC
+from gwanje.show.api.parameters import Given
 from gwanje.show.api.prometheus.given import whole
 from gwanje.show.api.query import in_prometheus_form
 from gwanje.show.metrics import OWN
@@ -38,13 +38,13 @@ class _Asked:
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
 
-    async def metadata(self, given: QueryParams) -> dict[str, list[dict[str, str]]]:
+    async def metadata(self, given: Given) -> dict[str, list[dict[str, str]]]:
         limit = whole(given, "limit", -1, "limit must be a number")
         each = whole(given, "limit_per_metric", -1, "limit_per_metric must be a number")
         names = set(await self._rooms.samples.label_values(METRIC, [], 0, self._rooms.now_ms()))
         types = _types(names | {name.partition("{")[0] for name in self._rooms.own_samples()})
         found = {name: [_about(name, sort)] for name, sort in types.items()} | self._said()
-        metric = str(given.get("metric", ""))
+        metric = given.get("metric")
         chosen = sorted(found) if not metric else [metric] if metric in found else []
         return {name: found[name][: each if each > 0 else None] for name in (chosen if limit < 0 else chosen[:limit])}
 

@@ -13,7 +13,6 @@ from typing import Any, Final
 import numpy as np
 import promql_parser
 from fastapi import APIRouter, Request
-from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from gwanje.errors import BadQuery, QueryLimit
@@ -25,6 +24,7 @@ from gwanje.keep.promql import Matcher, matchers
 from gwanje.keep.promql.mistakes import parsed
 from gwanje.keep.state import alerts as kept
 from gwanje.keep.state.alerts import Episode
+from gwanje.show.api.parameters import Given
 from gwanje.show.api.prometheus.given import NEVER, flag, rfc3339
 from gwanje.show.api.query import bad_parameter, in_prometheus_form
 from gwanje.show.rooms import Rooms
@@ -65,7 +65,7 @@ class _Asked:
         self._rooms = rooms
         self._queries = {rule.name: _query(rule) for rule in rooms.rules}
 
-    async def rules(self, given: QueryParams) -> dict[str, Any]:
+    async def rules(self, given: Given) -> dict[str, Any]:
         wanted = _Wanted.of(given)
         recordings = [one for one in self._rooms.recordings if wanted.takes("record", _RECORDINGS, one.record, one.labels)]
         alerting = [rule for rule in self._rooms.rules if wanted.takes("alert", _GROUP, rule.name, _rule_labels(rule))]
@@ -80,7 +80,7 @@ class _Asked:
             groups.append(_group(_RECORDINGS, recordings, [_recording(one, told.get(one.record)) for one in recordings], at))
         return _page(groups, given)
 
-    async def alerts(self, _given: QueryParams) -> dict[str, Any]:
+    async def alerts(self, _given: Given) -> dict[str, Any]:
         return {"alerts": [_alert(episode) for episode in await self._open()]}
 
     async def _open(self) -> list[Episode]:
@@ -123,12 +123,12 @@ class _Wanted:
     selectors: Sequence[Sequence[Matcher]]
 
     @classmethod
-    def of(cls, given: QueryParams) -> _Wanted:
-        sort = str(given.get("type", "")).lower()
+    def of(cls, given: Given) -> _Wanted:
+        sort = given.get("type").lower()
         if sort not in {"", "alert", "record"}:
             raise bad_parameter("type", f'not supported value "{sort}"')
-        groups, files, names = (frozenset(given.getlist(key)) for key in ("rule_group[]", "file[]", "rule_name[]"))
-        return cls(sort, groups, files, names, [matchers(str(one)) for one in given.getlist("match[]")])
+        groups, files, names = (frozenset(given.every(key)) for key in ("rule_group[]", "file[]", "rule_name[]"))
+        return cls(sort, groups, files, names, [matchers(str(one)) for one in given.every("match[]")])
 
     def takes(self, sort: str, group: str, name: str, labels: Mapping[str, str]) -> bool:
         """A rule by its sort, its group (which is its file, too), its name and its labels."""
@@ -140,9 +140,9 @@ class _Wanted:
         )
 
 
-def _page(groups: Sequence[Mapping[str, Any]], given: QueryParams) -> dict[str, Any]:
+def _page(groups: Sequence[Mapping[str, Any]], given: Given) -> dict[str, Any]:
     """The groups that `group_limit` and `group_next_token` ask for, and the token of the next one."""
-    text, token = str(given.get("group_limit", "")), str(given.get("group_next_token", ""))
+    text, token = given.get("group_limit"), given.get("group_next_token")
     if not text and token:
         raise bad_parameter("group_next_token", "group_limit needs to be present in order to paginate over the groups")
     if not text:

@@ -11,11 +11,11 @@ from itertools import chain
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
-from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from gwanje.keep.samples.base import Labels
 from gwanje.model import METRIC
+from gwanje.show.api.parameters import Given
 from gwanje.show.api.prometheus.given import rfc3339, whole
 from gwanje.show.api.query import bad_parameter, in_prometheus_form
 from gwanje.show.rooms import Rooms
@@ -58,7 +58,7 @@ class _Asked:
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
 
-    async def tsdb(self, given: QueryParams) -> dict[str, Any]:
+    async def tsdb(self, given: Given) -> dict[str, Any]:
         limit = whole(given, "limit", 10, "limit must be a positive number")
         if limit < 1:
             raise bad_parameter("", "limit must be a positive number")
@@ -69,7 +69,7 @@ class _Asked:
         counted["headStats"] |= {"minTime": start, "maxTime": end}
         return counted
 
-    async def runtimeinfo(self, _given: QueryParams) -> dict[str, Any]:
+    async def runtimeinfo(self, _given: Given) -> dict[str, Any]:
         started = rfc3339(self._rooms.started)
         return {
             "startTime": started,
@@ -79,10 +79,10 @@ class _Asked:
             "GOMAXPROCS": os.cpu_count() or 1,
         }
 
-    async def flags(self, _given: QueryParams) -> dict[str, str]:
+    async def flags(self, _given: Given) -> dict[str, str]:
         return {}
 
-    async def config(self, _given: QueryParams) -> dict[str, str]:
+    async def config(self, _given: Given) -> dict[str, str]:
         return {"yaml": ""}
 
 

@@ -7,7 +7,6 @@ from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from fastapi import APIRouter, Request
-from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from gwanje.collect.scrape.loop import Pool, Watched
@@ -16,6 +15,7 @@ from gwanje.errors import BadQuery
 from gwanje.http import without_secrets
 from gwanje.keep.promql import Matcher, matchers
 from gwanje.model import from_ms
+from gwanje.show.api.parameters import Given
 from gwanje.show.api.prometheus.given import NEVER, rfc3339, whole
 from gwanje.show.api.query import bad_parameter, in_prometheus_form
 from gwanje.show.rooms import Rooms
@@ -54,8 +54,8 @@ class _Asked:
         self._rooms = rooms
         self._scraper = rooms.scraper
 
-    async def targets(self, given: QueryParams) -> dict[str, Any]:
-        state, job = str(given.get("state", "")).lower(), str(given.get("scrapePool", ""))
+    async def targets(self, given: Given) -> dict[str, Any]:
+        state, job = given.get("state").lower(), given.get("scrapePool")
         pools = [pool for pool in self._pools() if not job or pool.job.name == job]
         active = [_scraped(one, self._rooms.url) for pool in pools for one in _by_url(pool)] if state in _ACTIVE else []
         dropped = [
@@ -67,9 +67,9 @@ class _Asked:
         counts = {pool.job.name: len(pool.dropped) for pool in pools}
         return {"activeTargets": active, "droppedTargets": dropped, "droppedTargetCounts": counts}
 
-    async def metadata(self, given: QueryParams) -> list[dict[str, Any]]:
+    async def metadata(self, given: Given) -> list[dict[str, Any]]:
         limit = whole(given, "limit", -1, "limit must be a number")
-        wanted, metric = _selector(given), str(given.get("metric", ""))
+        wanted, metric = _selector(given), given.get("metric")
         found = [
             {"target": dict(watched.target.labels), **said}
             for pool in self._pools()
@@ -79,15 +79,15 @@ class _Asked:
         ]
         return found if limit < 0 else found[:limit]
 
-    async def pools(self, _given: QueryParams) -> dict[str, Any]:
+    async def pools(self, _given: Given) -> dict[str, Any]:
         return {"scrapePools": sorted({pool.job.name for pool in self._pools()})}
 
     def _pools(self) -> Iterable[Pool]:
         return self._scraper.pools if self._scraper else ()
 
 
-def _selector(given: QueryParams) -> list[Matcher]:
-    text = str(given.get("match_target", ""))
+def _selector(given: Given) -> list[Matcher]:
+    text = given.get("match_target")
     try:
         return matchers(text) if text else []
     except BadQuery as error:
