@@ -7,6 +7,7 @@ stands before a value is as long as it was, so that its place is known, and that
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -35,7 +36,12 @@ class Pieces(NamedTuple):
         cuts = np.empty(2 * len(self.begins), np.int32)
         cuts[::2], cuts[1::2] = self.begins, self.ends
         count = len(cuts) - 1
-        return pa.StringArray.from_buffers(count, pa.py_buffer(cuts), pa.py_buffer(text)).take(pa.array(np.arange(0, count, 2)))
+        return pa.StringArray.from_buffers(count, pa.py_buffer(cuts), pa.py_buffer(text)).take(_every_other(count))
+
+
+@lru_cache(maxsize=8)
+def _every_other(count: int) -> Any:
+    return pa.array(np.arange(0, count, 2))
 
 
 @dataclass(frozen=True, slots=True)

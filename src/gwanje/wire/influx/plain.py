@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 _NEWLINE, _BLANK, _EQUALS, _COMMA, _HASH = b"\n =,#"
 _NOT_PLAIN: Final = (b"\\", b'"', b"\t", b"\r")
 _OF_NUMBERS: Final = b"0123456789.eE+-"
-_FIRST_OF_DIGITS, _LAST_OF_DIGITS = np.frombuffer(b"+9", np.uint8)
 _BETWEEN_FIELDS: Final = b"=,"
 _NO_FIELD_SEPARATORS: Final = bytes(byte for byte in range(256) if byte not in _BETWEEN_FIELDS)
 
@@ -149,8 +148,7 @@ def _between(positions: Positions, low: Positions, high: Positions) -> Positions
 
 
 def _values(texts: Any, number: Callable[[bytes], float]) -> Values | None:
-    signs = signs_of(texts)
-    others = b"" if _digits(signs) else signs.to_pybytes().translate(None, _OF_NUMBERS)
+    others = signs_of(texts).to_pybytes().translate(None, _OF_NUMBERS)
     try:
         if not others:
             values = _floats(texts)
@@ -163,11 +161,6 @@ def _values(texts: Any, number: Callable[[bytes], float]) -> Values | None:
     # A number that is too large is for the reader of lines to find.
     most = np.abs(values).max(initial=0)
     return values if most < (1 << 63 if others else np.inf) else None
-
-
-def _digits(signs: Any) -> bool:
-    """Whether a buffer holds nothing but digits, points and signs, or what no number may hold: no letter above all."""
-    return not bool((np.frombuffer(signs, np.uint8) - _FIRST_OF_DIGITS > _LAST_OF_DIGITS - _FIRST_OF_DIGITS).any())
 
 
 def _floats(texts: Any) -> Values:
@@ -191,7 +184,8 @@ def _floats_and_whole(texts: Any, marks: int) -> Values:
 
 
 def _stamps(texts: Any) -> Times | None:
-    if not _digits(signs_of(texts)):  # Arrow would read `0x1f`, too
+    signs = signs_of(texts).to_pybytes()
+    if b"x" in signs or b"X" in signs:  # Arrow would read `0x1f`, too
         return None
     try:
         found: Times = texts.cast(pa.int64()).to_numpy()
