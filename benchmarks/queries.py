@@ -270,7 +270,11 @@ def fill(servers: list[Server], load: Load) -> None:
 
 
 def rest(servers: list[Server]) -> None:
-    """Wait until all have put away what came, a day in some seconds: nobody's samples come so."""
+    """Wait until all have put away what came, a day in some seconds: nobody's samples come so.
+
+    They may look first whether more comes, as ours does for ten seconds.
+    """
+    time.sleep(12)
     for _ in range(60):
         before = [server.cpu_seconds() for server in servers]
         time.sleep(2)
