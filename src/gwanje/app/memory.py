@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 _BETWEEN_SEARCHES = (10_000, 20, 50)
@@ -30,12 +32,18 @@ def give_back() -> None:
     mallopt(_TRIM_THRESHOLD, 16 << 20)
 
 
-def settle() -> None:
-    """Take everything that is there now for here to stay. To be called when a process has everything that it lives with.
+@contextmanager
+def settled() -> Iterator[None]:
+    """Take everything that is there at the beginning for here to stay. For when a process has everything that it lives with.
 
     The search for garbage otherwise goes through modules, tables and routes again and again: a tenth of the event loop's time.
-    What is made later is searched as seldom as fits a process that makes ten thousand things a second.
+    What is made later is searched as seldom as fits a process that makes ten thousand things a second. At the end all can be
+    found again, or DuckDB would say on the terminal what of it was left over.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_BETWEEN_SEARCHES)
+    try:
+        yield
+    finally:
+        gc.unfreeze()

@@ -68,8 +68,8 @@ async def _run(folder: Folder, door: socket.socket, tools: socket.socket) -> int
         async with _loops(house, live), _server(app, door, tools, live) as server:
             _say_where(house, door)
             _warn(folder)
-            memory.settle()
-            await _until_asked_to_stop(server)
+            with memory.settled():
+                await _until_asked_to_stop(server)
             live.stop()
     events.info("stopped")
     return 0
