@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import multiprocessing
 import os
 import platform
 import shutil
@@ -31,6 +32,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from multiprocessing.synchronize import Event
 
     from numpy.typing import NDArray
 
@@ -284,12 +286,29 @@ def rest(servers: list[Server]) -> None:
 
 @contextmanager
 def coming_in(servers: list[Server], load: Load, rate: int) -> Iterator[list[int]]:
-    """So many samples a second into each of the servers, meanwhile; yields how many batches each got."""
-    count, stop = [0] * len(servers), threading.Event()
+    """So many samples a second into each of the servers, meanwhile; yields how many batches each got, when it is over.
+
+    From a process of its own: making and sending them would hold up who takes the time of answers.
+    """
+    count = list[int]()
     if not rate:
         yield count
         return
-    body, every = load.present(), 10_000 / rate
+    fork = multiprocessing.get_context("fork")
+    stop, found = fork.Event(), fork.SimpleQueue()
+    sender = fork.Process(target=lambda: found.put(_sent(servers, load, rate, stop)))
+    sender.start()
+    try:
+        yield count
+    finally:
+        stop.set()
+        count += found.get()
+        sender.join()
+
+
+def _sent(servers: list[Server], load: Load, rate: int, stop: Event) -> list[int]:
+    """Send until it is to stop; how many batches each got."""
+    body, every, count = load.present(), 10_000 / rate, [0] * len(servers)
 
     def send(number: int) -> None:
         connection = servers[number].connection()
@@ -310,12 +329,9 @@ def coming_in(servers: list[Server], load: Load, rate: int) -> Iterator[list[int
     threads = [threading.Thread(target=send, args=(number,), daemon=True) for number in range(len(servers))]
     for thread in threads:
         thread.start()
-    try:
-        yield count
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
+    for thread in threads:
+        thread.join()
+    return count
 
 
 def measure(servers: list[Server], now_ms: int, turns: int, only: str) -> None:
@@ -357,7 +373,7 @@ def main() -> None:
             begun = time.monotonic()
             measure(servers, load.now_ms, given.turns, given.only)
             seconds = time.monotonic() - begun + 3
-        for server, batches in zip(servers, count, strict=True):
+        for server, batches in zip(servers, count, strict=bool(given.rate)):
             print(f"{server.name}: {batches * 10_000 / seconds:,.0f} samples/s came in meanwhile")
 
 

@@ -251,19 +251,19 @@ def test_tiles_give_what_the_whole_gives(series: list[list[Sample]], ends: NDArr
 
 
 @settings(deadline=None)
-@given(series_of(odd_numbers), steps, ranges)
+@given(series_of(odd_numbers), steps, ranges, st.sampled_from([STALE, 0.0, 1e9]))
 def test_what_is_nobodys_between_two_series_is_not_seen(
-    series: list[list[Sample]], ends: NDArray[np.int64], range_ms: int
+    series: list[list[Sample]], ends: NDArray[np.int64], range_ms: int, nobodys: float
 ) -> None:
-    """Tiles of a store leave room at the end of short rows; whatever stands there belongs to no series."""
-    width = max(len(own) for own in series) + 1
-    rows = np.arange(len(series) + 1, dtype=np.int64) * width
-    times, values = np.full(len(series) * width, 7, np.int64), np.full(len(series) * width, STALE)
+    """Tiles of a store leave room on both sides of short rows; whatever stands there belongs to no series."""
+    width = max(len(own) for own in series) + 2
+    rows = np.arange(len(series) + 1, dtype=np.int64) * width + 1
+    times, values = np.full(len(series) * width, 7, np.int64), np.full(len(series) * width, nobodys)
     for row, own in enumerate(series):
         for place, (at, value) in enumerate(own):
             times[rows[row] + place], values[rows[row] + place] = at, value
     dense = samples_from(series)
-    loose = Samples(rows, times, values, rows[:-1] + np.array([len(own) for own in series], np.int64))
+    loose = Samples(np.append(rows[:-1], len(times)), times, values, rows[:-1] + np.array([len(own) for own in series], np.int64))
 
     def median(window: Windows) -> Result:
         return over_time.quantile(window, np.full(len(ends), 0.5))

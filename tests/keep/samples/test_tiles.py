@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gwanje.keep.samples.local.packed import pack
+from gwanje.keep.samples.local.of_columns import OfColumns
+from gwanje.keep.samples.local.of_groups import OfGroups
+from gwanje.keep.samples.local.packed import Packed, pack
+from gwanje.keep.samples.local.parts import Matrix, Part
+from gwanje.keep.samples.local.placing import Cut, placed
 from gwanje.keep.samples.local.runs import distinct, places
-from gwanje.keep.samples.local.tiles import OfColumns, OfGroups, Origin, Part, together
+from gwanje.keep.samples.local.tiles import Origin, together
 
 STEP_MS = 1000
 COUNTS = np.array([900, 100, 100, 900, 100])
@@ -80,14 +86,15 @@ def test_the_last_series_of_a_source_may_be_shorter_than_those_before() -> None:
     assert laid.values[laid.begins].tolist() == [0, 3]
 
 
+@pytest.mark.parametrize("at_end", [False, True])
 @pytest.mark.parametrize("counts", [[4, 4, 4], [40, 39, 40], [1, 90, 7]], ids=["alike", "one less", "of any length"])
-def test_what_is_packed_comes_back(counts: list[int]) -> None:
+def test_what_is_packed_comes_back(counts: list[int], *, at_end: bool) -> None:
     random = np.random.default_rng(2)
     offsets = np.cumsum([0, *counts])
     times = np.concatenate([np.cumsum(random.integers(900, 1100, count)) for count in counts])
     values = random.integers(0, 1000, len(times)) / 10
 
-    found_times, found_values = pack(offsets, times, values, 1).columns()
+    found_times, found_values = pack(offsets, times, values, 1, at_end=at_end).columns()
 
     assert found_times.tolist() == times.tolist()
     assert found_values.tolist() == values.tolist()
@@ -103,3 +110,102 @@ def test_a_series_is_found_by_its_number_or_is_not_there(others: int) -> None:
 def test_each_number_stands_once_in_order() -> None:
     assert distinct(np.array([3, 1, 3, 2, 1])).tolist() == [1, 2, 3]
     assert distinct(np.empty(0, np.int64)).tolist() == []
+
+
+def cut_at(moments: list[int], random: np.random.Generator, *, strays: int) -> tuple[list[list[NDArray[np.int64]]], list[Part]]:
+    """Series of one step and own phases, cut at moments, and the parts: in memory or in a block, aligned at either end.
+
+    Some series have a gap, begin late, end early or are missing in a part.
+    """
+    series = 30
+    phase = random.integers(0, STEP_MS, series)
+    rows = [
+        moments[0] + own + STEP_MS * np.arange((moments[-1] - moments[0]) // STEP_MS) + random.integers(0, 9) for own in phase
+    ]
+    for stray in random.choice(series, strays, replace=False).tolist():
+        begin = int(random.integers(0, len(rows[stray])))
+        rows[stray] = np.delete(rows[stray], slice(begin, begin + int(random.integers(1, len(rows[stray])))))
+    sources, parts = [], list[Part]()
+    for after, until in pairwise(moments):
+        own = [row[(row > after) & (row <= until)] for row in rows]
+        offsets = np.cumsum([0, *map(len, own)])
+        times, counts = np.concatenate(own), np.array([len(row) for row in own])
+        there = np.flatnonzero(counts)
+        values = times % 1000 / 10
+        sources.append(own)
+        if not len(there) or random.integers(2):
+            parts.append(OfColumns(times, values, offsets[:-1], counts))
+            continue
+        halves = [half for half in np.split(there, [len(there) // 2]) if len(half)]
+        groups = list[tuple[Packed, NDArray[np.int64], NDArray[np.int64]]]()
+        for half in halves:
+            chosen = slice(int(offsets[half[0]]), int(offsets[half[-1] + 1]))
+            packed = pack(
+                np.append(offsets[half], offsets[half[-1] + 1]) - offsets[half[0]],
+                times[chosen],
+                values[chosen],
+                1,
+                at_end=bool(random.integers(2)) if half is halves[0] else groups[0][0].at_end,
+            )
+            groups.append((packed, np.arange(len(half)), half))
+        parts.append(OfGroups.of(groups, series))
+    return sources, parts
+
+
+@pytest.mark.parametrize("strays", [0, 1, 4])
+def test_series_that_were_cut_at_moments_are_put_together_again(strays: int) -> None:
+    random, laid_times = np.random.default_rng(strays), 0
+    for _ in range(60):
+        moments = np.cumsum([1_000_000, *random.integers(5, 40, 3) * STEP_MS + random.integers(0, STEP_MS, 3)]).tolist()
+        sources, parts = cut_at(moments, random, strays=strays)
+        after_ms, until_ms = np.sort(random.integers(moments[0], moments[-1] + STEP_MS, 2)).tolist()
+
+        laid = together(parts, after_ms, until_ms, Origin.of(moments[0], moments[-1]))
+
+        whole = [np.concatenate(row) for row in zip(*sources, strict=True)]
+        wanted = [row[(row > after_ms) & (row <= until_ms)] for row in whole]
+        if laid is None:
+            continue
+        laid_times += 1
+        for row, begin, end in zip(wanted, laid.begins.tolist(), laid.ends.tolist(), strict=True):
+            times = laid.times[begin:end] + np.int64(laid.since_ms)
+            inside = (times > after_ms) & (times <= until_ms)
+            assert times[inside].tolist() == row.tolist()
+            assert laid.values[begin:end][inside].tolist() == (row % 1000 / 10).tolist()
+            assert (np.diff(times) > 0).all()
+    assert laid_times > 30
+
+
+def test_series_cut_at_midnight_are_copied_a_part_at_a_time() -> None:
+    """Some have their last sample before it in the older part, the others their first in the newer one."""
+    phase = np.arange(0, STEP_MS, 100)
+    rows = [own + STEP_MS * np.arange(1, 41) for own in phase]
+    border = 20 * STEP_MS + 450
+    parts = list[OfGroups]()
+    for after, until, at_end in ((0, border, False), (border, 41 * STEP_MS, True)):
+        own = [row[(row > after) & (row <= until)] for row in rows]
+        offsets, every = np.cumsum([0, *map(len, own)]), np.arange(len(rows))
+        packed = pack(offsets, np.concatenate(own), np.arange(float(offsets[-1])), 0, at_end=at_end)
+        parts.append(OfGroups.of([(packed, every, every)], len(rows)))
+
+    plan = placed([Cut(part, *part.held) for part in parts])
+
+    assert plan.begins.tolist() == [0] * len(rows)
+    assert plan.ends.tolist() == [40] * len(rows)
+    assert [len(sorts) for _, sorts in plan.steps] == [1, 2]
+    assert plan.steps[1][1][1].rows == slice(0, len(rows))
+
+
+def test_a_series_that_has_nothing_of_the_range_in_a_part_keeps_what_it_has_of_the_one_before() -> None:
+    """Though rows in line are filled with whatever stands in their columns."""
+    older = OfColumns(np.arange(1, 13) * 1000, np.arange(1.0, 13), np.array([0, 4, 8]), np.array([4, 4, 4]))
+    newer = OfColumns(np.arange(21, 27) * 1000, np.arange(21.0, 27), np.array([0, 2, 4]), np.array([2, 2, 2]))
+    nothing = np.zeros(3, np.int64)
+
+    plan = placed([Cut(older, nothing, np.array([4, 3, 3])), Cut(newer, nothing, np.array([0, 2, 2]))])
+
+    into = Matrix(0, np.zeros((3, 5), np.int64), np.zeros((3, 5)))
+    for part, sorts in plan.steps:
+        part.lay(into, sorts)
+    rows = zip(into.values, plan.begins.tolist(), plan.ends.tolist(), strict=True)
+    assert [row[begin:end].tolist() for row, begin, end in rows] == [[1, 2, 3, 4], [5, 6, 7, 23, 24], [9, 10, 11, 25, 26]]

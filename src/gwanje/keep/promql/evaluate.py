@@ -31,10 +31,10 @@ from gwanje.keep.promql.plan import (
     fixed,
     plan,
 )
-from gwanje.keep.promql.selection import Abandoned, Fetch, Found, Limits, Samples, Selected, Tile, Unanswerable, Unsupported
+from gwanje.keep.promql.selection import Abandoned, Fetch, Found, Limits, Samples, Selected, Unanswerable, Unsupported
 from gwanje.keep.promql.table import Indices, Numbers, Steps, Table, at, drop_names, empty, ranges
 from gwanje.keep.promql.values import Answer, Matrix, Scalar, Text, Vector
-from gwanje.keep.promql.windows import TILE_CELLS, Ranged, newest, side_by_side, stale
+from gwanje.keep.promql.windows import TILE_CELLS, Ranged, newest, stale
 from gwanje.wire.columns import Labels, Times
 
 LOOK_BACK_MS = 5 * 60 * 1000
@@ -183,13 +183,10 @@ class Evaluation:
             values, present, times = column
             return Table(names, values, present, node.one_metric), times
         values, present, times = np.zeros(shape), np.zeros(shape, np.bool_), np.zeros(shape, np.int64)
-
-        def work(tile: Tile) -> None:
-            samples = tile.read()
+        for rows, read in found.tiles(max(1, TILE_CELLS // steps.count)):
+            samples = read()
             self._take(samples)
-            values[tile.rows], present[tile.rows], times[tile.rows] = newest(samples, ends, LOOK_BACK_MS)
-
-        side_by_side(work, found.tiles(max(1, TILE_CELLS // steps.count)))
+            values[rows], present[rows], times[rows] = newest(samples, ends, LOOK_BACK_MS)
         return Table(names, values, present, node.one_metric), times
 
     def _range(self, node: Range, steps: Steps) -> Ranged:

@@ -93,17 +93,21 @@ def _add_resets(gained: Floats, window: Windows, first: Indices, last: Indices, 
     np.less(window.values[1:], window.values[:-1], out=fell[1:-1])
     fell[window.samples.offsets] = False  # from one series to the next
     falls = np.flatnonzero(fell)
+    rows = window.samples.begins.searchsorted(falls, "right") - 1
+    own = (falls >= window.samples.begins[rows]) & (falls < window.samples.ends[rows])
+    falls = falls[own]
     if not len(falls):
         return
-    begin = np.searchsorted(falls, first.ravel(), side="right")
-    end = np.searchsorted(falls, last.ravel(), side="right")
-    hit = np.flatnonzero((end > begin) & present.ravel())
+    falling = np.flatnonzero(np.bincount(rows[own]))
+    begin = falls.searchsorted(first[falling].ravel(), "right")
+    end = falls.searchsorted(last[falling].ravel(), "right")
+    hit = np.flatnonzero((end > begin) & present[falling].ravel())
     if not len(hit):
         return
     bounds = np.stack((begin[hit], end[hit]), axis=1).ravel()
     lost = np.append(window.values[falls - 1], 0.0)
-    flat = gained.reshape(-1)
-    flat[hit] += np.add.reduceat(lost, bounds)[::2]
+    row, step = np.divmod(hit, gained.shape[1])
+    gained[falling[row], step] += np.add.reduceat(lost, bounds)[::2]
 
 
 def _last_two(window: Windows) -> tuple[Floats, Floats, Floats, Mask]:

@@ -53,7 +53,7 @@ Moments = NDArray[np.int64] | NDArray[np.int32]
 class Samples:
     """Samples of several series. Series `i` owns `times[offsets[i]:offsets[i+1]]`: ascending, no time twice.
 
-    With `past` it owns `times[offsets[i]:past[i]]`, and what follows up to the next series is nobody's.
+    With `past` it owns `times[offsets[i]:past[i]]`; what lies before the first series or up to the next is nobody's.
     """
 
     offsets: NDArray[np.int64]
@@ -75,7 +75,7 @@ class Samples:
 
 
 class Tile(NamedTuple):
-    """Some of the series: which rows they are, and what reads their samples, from any thread.
+    """Some of the series: which rows they are, and what reads their samples.
 
     Samples outside of the range may be among them.
     """

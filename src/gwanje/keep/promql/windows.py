@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwanje.keep.promql.names import Names
-from gwanje.keep.promql.selection import Column, Found, Moments, Samples, Tile
+from gwanje.keep.promql.selection import Column, Found, Moments, Samples
 from gwanje.keep.promql.table import Indices, Mask, Table
 from gwanje.model import STALE_NAN_BITS
 from gwanje.wire.columns import Times, Values
 
-MANY_TILES = 8
 _FEW = 4
 """Series, each of which is searched sooner than guessed for."""
-TILE_CELLS = 1 << 15
+TILE_CELLS = 1 << 16
 """Series times steps worked on at once, so that the arrays of one tile stay in the processor's cache."""
 
 
@@ -172,7 +170,8 @@ def _both_edges(samples: Samples, ends: Times, range_ms: int) -> tuple[Indices, 
     step_ms = int(ends[1] - ends[0]) if len(ends) > 1 else 0
     ahead, rest = divmod(range_ms, step_ms) if step_ms > 0 else (0, 1)
     if rest or ahead >= len(ends):
-        return edges(samples, ends - range_ms), edges(samples, ends)
+        found = edges(samples, np.concatenate((ends - range_ms, ends)))
+        return found[:, : len(ends)], found[:, len(ends) :]
     all_ends = ends[0] - range_ms + step_ms * np.arange(ahead + len(ends), dtype=np.int64)
     found = edges(samples, all_ends)
     return found[:, : len(ends)], found[:, ahead:]
@@ -214,43 +213,16 @@ class Ranged:
 
     def tiles(self, column: Column = "last") -> Iterator[tuple[slice | Indices, Windows]]:
         """The windows of the series, some after the other, and which rows they are."""
-        for tile in self._tiles(column):
-            yield tile.rows, self._windows(tile)
+        for rows, read in self.found.tiles(max(1, TILE_CELLS // max(1, len(self.ends))), column):
+            samples = read()
+            self.look(samples)
+            yield rows, windows(samples, self.ends, self.now, self.range_ms, one_metric=self.one_metric)
 
     def reduced(self, reduce: Callable[[Windows], Result], column: Column = "last") -> Table:
         """One value a window, under the series' own labels."""
         shape = (len(self.names), len(self.ends))
         values, present = np.zeros(shape), np.zeros(shape, np.bool_)
-
-        def work(tile: Tile) -> None:
-            with np.errstate(all="ignore"):  # each thread has its own
-                values[tile.rows], present[tile.rows] = reduce(self._windows(tile))
-
-        side_by_side(work, self._tiles(column))
+        with np.errstate(all="ignore"):
+            for rows, window in self.tiles(column):
+                values[rows], present[rows] = reduce(window)
         return Table(self.names, values, present, self.one_metric)
-
-    def _tiles(self, column: Column) -> Sequence[Tile]:
-        return self.found.tiles(max(1, TILE_CELLS // max(1, len(self.ends))), column)
-
-    def _windows(self, tile: Tile) -> Windows:
-        samples = tile.read()
-        self.look(samples)
-        return windows(samples, self.ends, self.now, self.range_ms, one_metric=self.one_metric)
-
-
-def side_by_side(work: Callable[[Tile], None], tiles: Sequence[Tile]) -> None:
-    """Work on all tiles; on many by two threads, for numpy lets both run."""
-    if len(tiles) < MANY_TILES:
-        for tile in tiles:
-            work(tile)
-        return
-    with ThreadPoolExecutor(2, thread_name_prefix="samples-tiles") as threads:
-        # In halves: neighbouring tiles share row groups.
-        running = [threads.submit(_each, work, half) for half in (tiles[: len(tiles) // 2], tiles[len(tiles) // 2 :])]
-        for half in running:
-            half.result()
-
-
-def _each(work: Callable[[Tile], None], tiles: Sequence[Tile]) -> None:
-    for tile in tiles:
-        work(tile)

@@ -36,9 +36,7 @@ _MAX_POINTS = 11_000
 _LATEST_SECONDS = 1e12
 """Some 30,000 years: steps and ranges can be added to such a time, too."""
 _AT_ONCE = 25_000
-"""Samples of an answer that are written without leaving the loop: about a millisecond."""
-_PUT_TOGETHER = 2_500
-"""Samples of an answer that is sent as one piece."""
+"""Samples of an answer that are written without leaving the loop, about a millisecond, and sent as one piece."""
 _STREAMED = 200_000
 """Samples of an answer past which it is not held whole."""
 _TIME = re.compile(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?")
@@ -210,8 +208,7 @@ async def answered(found: Answer, given: Given) -> Response:
         return StreamingResponse(pieces(found, limit), 200, {"Cache-Control": "no-store"}, "application/json")
     if samples > _AT_ONCE:
         return InPieces(await asyncio.to_thread(list, pieces(found, limit)))
-    written = list(pieces(found, limit))
-    return InPieces(written) if samples > _PUT_TOGETHER else _Whole(b"".join(written))
+    return _Whole(b"".join(pieces(found, limit)))
 
 
 def _limit(given: Given) -> int:

@@ -13,14 +13,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gwanje.errors import Damaged
-from gwanje.keep.samples.local import decimals, pages
+from gwanje.keep.samples.local import decimals, making, pages
 from gwanje.keep.samples.local.cache import Footer, Plain
 from gwanje.keep.samples.local.facts import VERSION, About, Stretches, read_about
+from gwanje.keep.samples.local.of_groups import OfGroups
 from gwanje.keep.samples.local.packed import Packed, pack
 from gwanje.keep.samples.local.rollups import counted
 from gwanje.keep.samples.local.runs import Ids, Offsets, Part, first_after, places, slices, stretches
 from gwanje.keep.samples.local.strands import Strand
-from gwanje.keep.samples.local.tiles import OfGroups
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from gwanje.keep.samples.local.cache import Cache
     from gwanje.wire.columns import Times, Values
 
+_AT_BORDER_MS = 60_000
+"""A block that ends so shortly before its day is over was cut there, and not when a head was full."""
 _STRETCHES = ("samples", "newest_ms", "newest_value", "decimals")
 
 
@@ -182,7 +184,8 @@ class Block:
     def _packed(self, group: int, times: Times, values: Values, column: str) -> Packed:
         first, end = self.firsts[group : group + 2].tolist()
         offsets = self.offsets[first : end + 1] - self.offsets[first]
-        return pack(offsets, times, values, int(self.decimals[first:end].max()) if column == "value" else -1)
+        known = int(self.decimals[first:end].max()) if column == "value" else -1
+        return pack(offsets, times, values, known, at_end=self.end_ms < self.about.period_ms + making.DAY_MS - _AT_BORDER_MS)
 
     def _columns(self, groups: list[int], column: str) -> list[tuple[Times, Values]]:
         reader = pq.ParquetFile(self.file, metadata=self._footer(), page_checksum_verification=True)

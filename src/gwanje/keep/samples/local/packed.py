@@ -43,7 +43,9 @@ class Packed:
     divisor: float
     """What the numbers are divided by; 0 where they are the values."""
     width: int
-    """From which place to which the series begin, 0 where they follow each other without room."""
+    """How many columns the matrix has of which each series is a row; 0 where they follow each other without room."""
+    at_end: bool
+    """True where all series end at the last column; else all begin at the first."""
 
     @property
     def nbytes(self) -> int:
@@ -53,26 +55,23 @@ class Packed:
         """All times and all values."""
         apart, numbers = self.apart, self.numbers
         if len(apart) > int(self.counts.sum()):
-            owned = _owned(self.counts, self.width)
+            owned = _owned(self.counts, self.width, at_end=self.at_end)
             apart, numbers = apart.reshape(-1, self.width)[owned], numbers.reshape(-1, self.width)[owned]
         times = np.repeat(self.steps, self.counts) * _within(self.counts)
         times += np.repeat(self.starts, self.counts)
         times += apart
         return times, self._values(numbers)
 
-    def cut(self, rows: NDArray[np.int64] | slice, places: slice, values: NDArray[np.float64]) -> NDArray[Any]:
-        """Fill a matrix with values of some series, which must have so many, and give how far their times are apart."""
-        if self.width:
-            apart = self.apart.reshape(-1, self.width)[rows, places]
-            numbers = self.numbers.reshape(-1, self.width)[rows, places]
-        else:
-            own = self.begins[rows, None] + np.arange(places.start, places.stop)
-            apart, numbers = self.apart[own], self.numbers[own]
-        if self.divisor and self.divisor != 1:
-            np.divide(numbers, self.divisor, out=values)
-        else:
-            values[...] = numbers
+    def cut(self, rows: NDArray[np.int64] | slice, columns: slice, values: NDArray[np.float64]) -> NDArray[Any]:
+        """Fill a matrix with these columns of some rows, and give how far their times are apart."""
+        apart = self.apart.reshape(-1, self.width)[rows, columns]
+        self._fill(values, self.numbers.reshape(-1, self.width)[rows, columns])
         return apart
+
+    def picked(self, places: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[Any]:
+        """As `cut`, of single places; of one that lies outside what is nearest."""
+        self._fill(values, self.numbers.take(places, mode="clip"))
+        return self.apart.take(places, mode="clip")
 
     def strand(self, row: int, after_ms: int, until_ms: int) -> Strand:
         """The samples of one series in a stretch of time, and perhaps some beside them."""
@@ -84,14 +83,23 @@ class Packed:
         times += self.apart[own]
         return Strand(times, self._values(self.numbers[own]))
 
+    def _fill(self, values: NDArray[np.float64], numbers: NDArray[np.int32] | NDArray[np.float64]) -> None:
+        if self.divisor and self.divisor != 1:
+            np.divide(numbers, self.divisor, out=values)
+        else:
+            values[...] = numbers
+
     def _values(self, numbers: NDArray[np.int32] | NDArray[np.float64]) -> Values:
         if not self.divisor:
             return np.asarray(numbers, np.float64)
         return numbers.astype(np.float64) if self.divisor == 1 else numbers / self.divisor
 
 
-def pack(offsets: Offsets, times: Times, values: Values, decimals: int) -> Packed:
-    """Pack the columns of series that own `[offsets[i]:offsets[i+1]]`, each at least one sample; `decimals` -1: not known."""
+def pack(offsets: Offsets, times: Times, values: Values, decimals: int, *, at_end: bool = True) -> Packed:
+    """Pack the columns of series that own `[offsets[i]:offsets[i+1]]`, each at least one sample; `decimals` -1: not known.
+
+    With `at_end` those of a matrix are aligned at their ends, as suits what was cut at one moment there.
+    """
     counts = np.diff(offsets)
     starts, last = times[offsets[:-1]], times[offsets[1:] - 1]
     gaps = np.maximum(1, counts - 1)
@@ -105,22 +113,24 @@ def pack(offsets: Offsets, times: Times, values: Values, decimals: int) -> Packe
     longest = int(counts.max(initial=0))
     if longest * len(counts) <= len(times) + len(times) // _ROOM:
         width, begins = longest, longest * np.arange(len(counts))
-        distances, numbers = _in_rows(distances, counts, width), _in_rows(numbers, counts, width)
-    return Packed(counts, begins, starts, steps, distances, furthest, numbers, divisor, width)
+        if longest * len(counts) > len(times):
+            owned = _owned(counts, width, at_end=at_end)
+            distances, numbers = _in_rows(distances, owned), _in_rows(numbers, owned)
+            begins += (width - counts) * at_end
+    return Packed(counts, begins, starts, steps, distances, furthest, numbers, divisor, width, at_end)
 
 
-def _in_rows(column: NDArray[Any], counts: NDArray[np.int64], width: int) -> NDArray[Any]:
-    """Series that follow each other, each moved to the begin of a row."""
-    if len(column) == len(counts) * width:
-        return column
-    rows = np.zeros((len(counts), width), column.dtype)
-    rows[_owned(counts, width)] = column
+def _in_rows(column: NDArray[Any], owned: NDArray[np.bool_]) -> NDArray[Any]:
+    """Series that follow each other, each in a row of its own."""
+    rows = np.zeros(owned.shape, column.dtype)
+    rows[owned] = column
     return rows.reshape(-1)
 
 
-def _owned(counts: NDArray[np.int64], width: int) -> NDArray[np.bool_]:
+def _owned(counts: NDArray[np.int64], width: int, *, at_end: bool) -> NDArray[np.bool_]:
     """Which places of the rows are samples."""
-    owned: NDArray[np.bool_] = np.arange(width) < counts[:, None]
+    place = np.arange(width)
+    owned: NDArray[np.bool_] = place >= width - counts[:, None] if at_end else place < counts[:, None]
     return owned
 
 

@@ -17,9 +17,11 @@ from gwanje.keep.promql.selection import NEVER, Samples, Tile
 from gwanje.keep.samples.local import strands
 from gwanje.keep.samples.local.blocks import Block
 from gwanje.keep.samples.local.chosen import Chosen, Remembered
+from gwanje.keep.samples.local.of_columns import OfColumns
+from gwanje.keep.samples.local.parts import dense
 from gwanje.keep.samples.local.runs import Assembled, Run, assemble, stretches, union
 from gwanje.keep.samples.local.stepped import Stepped, part_of
-from gwanje.keep.samples.local.tiles import OfColumns, Origin, dense, together
+from gwanje.keep.samples.local.tiles import Origin, together
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,12 +30,12 @@ if TYPE_CHECKING:
 
     from gwanje.keep.promql.selection import Column
     from gwanje.keep.samples.local.memory import Memory
+    from gwanje.keep.samples.local.parts import Part
     from gwanje.keep.samples.local.runs import Ids, Offsets, Rows, Source
     from gwanje.keep.samples.local.strands import Strand
-    from gwanje.keep.samples.local.tiles import Part
     from gwanje.wire.columns import Labels, Times, Values
 
-_TILE_SAMPLES = 3 << 16
+_TILE_SAMPLES = 3 << 17
 _LOOKED_THROUGH, _BATCHES = 50_000, 16
 """So many samples as they came, in so many batches, are sooner looked through for a few series than sorted."""
 

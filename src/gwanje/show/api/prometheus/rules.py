@@ -128,7 +128,7 @@ class _Wanted:
         if sort not in {"", "alert", "record"}:
             raise bad_parameter("type", f'not supported value "{sort}"')
         groups, files, names = (frozenset(given.every(key)) for key in ("rule_group[]", "file[]", "rule_name[]"))
-        return cls(sort, groups, files, names, [matchers(str(one)) for one in given.every("match[]")])
+        return cls(sort, groups, files, names, [matchers(one) for one in given.every("match[]")])
 
     def takes(self, sort: str, group: str, name: str, labels: Mapping[str, str]) -> bool:
         """A rule by its sort, its group (which is its file, too), its name and its labels."""
