@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gwanje.keep.samples.local.of_columns import OfColumns
 from gwanje.keep.samples.local.of_groups import OfGroups
 from gwanje.keep.samples.local.packed import Packed, pack
-from gwanje.keep.samples.local.parts import Matrix, Part
+from gwanje.keep.samples.local.parts import Matrix, Part, Rows, dense
 from gwanje.keep.samples.local.placing import Cut, placed
 from gwanje.keep.samples.local.runs import distinct, places
 from gwanje.keep.samples.local.tiles import Origin, together
@@ -137,7 +137,7 @@ def cut_at(moments: list[int], random: np.random.Generator, *, strays: int) -> t
             parts.append(OfColumns(times, values, offsets[:-1], counts))
             continue
         halves = [half for half in np.split(there, [len(there) // 2]) if len(half)]
-        groups = list[tuple[Packed, NDArray[np.int64], NDArray[np.int64]]]()
+        groups = list[tuple[Packed, Rows, Rows]]()
         for half in halves:
             chosen = slice(int(offsets[half[0]]), int(offsets[half[-1] + 1]))
             packed = pack(
@@ -147,7 +147,7 @@ def cut_at(moments: list[int], random: np.random.Generator, *, strays: int) -> t
                 1,
                 at_end=bool(random.integers(2)) if half is halves[0] else groups[0][0].at_end,
             )
-            groups.append((packed, np.arange(len(half)), half))
+            groups.append((packed, slice(0, len(half)), dense(half)))
         parts.append(OfGroups.of(groups, series))
     return sources, parts
 

@@ -18,6 +18,7 @@ from gwanje.keep.samples.local.cache import Footer, Plain
 from gwanje.keep.samples.local.facts import VERSION, About, Stretches, read_about
 from gwanje.keep.samples.local.of_groups import OfGroups
 from gwanje.keep.samples.local.packed import Packed, pack
+from gwanje.keep.samples.local.parts import dense
 from gwanje.keep.samples.local.rollups import counted
 from gwanje.keep.samples.local.runs import Ids, Offsets, Part, first_after, places, slices, stretches
 from gwanje.keep.samples.local.strands import Strand
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gwanje.keep.samples.local.cache import Cache
+    from gwanje.keep.samples.local.parts import Rows
     from gwanje.wire.columns import Times, Values
 
 _AT_BORDER_MS = 60_000
@@ -141,21 +143,36 @@ class Block:
 
         Row groups without a sample after `after_ms` are left out.
         """
+        shares = self._shares(place, after_ms)
+        packed = cast("list[Packed]", self._held([group for group, _, _ in shares], "value"))
+        return OfGroups.of([(held, own, tile) for held, (_, own, tile) in zip(packed, shares, strict=True)], len(place))
+
+    def _shares(self, place: NDArray[np.int64], after_ms: int) -> list[tuple[int, Rows, Rows]]:
+        """Row groups, which rows of them are wanted, and which of the wanted these are."""
+        first = int(place[0])
+        if first >= 0 and (np.diff(place) == 1).all():
+            low, high = (int(self.firsts.searchsorted(one, "right")) - 1 for one in (first, first + len(place) - 1))
+            borders = np.clip(self.firsts[low : high + 2], first, first + len(place)).tolist()
+            begins = self.firsts[low : high + 1].tolist()
+            late = (self.ends[low : high + 1] > after_ms).tolist()
+            return [
+                (low + number, slice(begin - own, end - own), slice(begin - first, end - first))
+                for number, (own, (begin, end)) in enumerate(zip(begins, pairwise(borders), strict=True))
+                if late[number]
+            ]
         there = np.flatnonzero(place >= 0)
         group_of = np.searchsorted(self.firsts, place[there], side="right") - 1
         late = self.ends[group_of] > after_ms
         there, group_of = there[late], group_of[late]
         if not len(there):
-            return OfGroups.of([], len(place))
+            return []
         if (group_of[1:] < group_of[:-1]).any():
             order = np.argsort(group_of, kind="stable")
             there, group_of = there[order], group_of[order]
         begins = [0, *(np.flatnonzero(group_of[1:] != group_of[:-1]) + 1).tolist()]
-        needed = group_of[begins].tolist()
-        packed = cast("list[Packed]", self._held(needed, "value"))
         rows = [there[begin:end] for begin, end in pairwise([*begins, len(there)])]
-        groups = [(one, place[tile] - self.firsts[group], tile) for one, group, tile in zip(packed, needed, rows, strict=True)]
-        return OfGroups.of(groups, len(place))
+        groups = zip(group_of[begins].tolist(), rows, strict=True)
+        return [(group, dense(place[tile] - self.firsts[group]), dense(tile)) for group, tile in groups]
 
     def strand(self, place: int, after_ms: int, until_ms: int) -> Strand:
         """The samples of one series of the file in a stretch of time, and perhaps some beside them."""

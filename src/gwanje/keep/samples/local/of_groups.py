@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gwanje.keep.samples.local.parts import Between, among, dense, even, levelled
+from gwanje.keep.samples.local.parts import Between, among, even, levelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from gwanje.keep.samples.local.packed import Packed
     from gwanje.keep.samples.local.parts import Alike, Matrix, Rows
     from gwanje.wire.columns import Times
+
+
+_WIDE = 128
+"""From so many columns on, each group's are worked on as they are copied, while they are in the processor's cache."""
 
 
 class Share(NamedTuple):
@@ -40,10 +44,10 @@ class OfGroups:
     steps: NDArray[np.int64]
 
     @classmethod
-    def of(cls, groups: Sequence[tuple[Packed, NDArray[np.int64], NDArray[np.int64]]], series: int) -> OfGroups:
+    def of(cls, groups: Sequence[tuple[Packed, Rows, Rows]], series: int) -> OfGroups:
         """Of each group which of its rows become which of the tile's; a series that stands in none has no samples."""
         widest = max((group.width or int(group.counts[own].max()) for group, own, _ in groups if group.at_end), default=0)
-        shares = [Share(group, dense(own), dense(tile), (widest - group.width) * group.at_end) for group, own, tile in groups]
+        shares = [Share(group, own, tile, (widest - group.width) * group.at_end) for group, own, tile in groups]
         low, high, starts = (np.zeros(series, np.int64) for _ in range(3))
         steps = np.ones(series, np.int64)
         for group, own, tile, _ in shares:
@@ -65,47 +69,51 @@ class OfGroups:
 
     def lay(self, into: Matrix, sorts: Sequence[Alike]) -> None:
         for rows, chosen, columns in sorts:
+            wide = chosen.stop - chosen.start > _WIDE
             for share in self._of(rows):
                 if not share.group.width:
-                    self._pick(share, chosen, columns, into)
+                    self._pick(share, chosen, columns, into, wide=wide)
                     continue
                 begin, end = max(chosen.start, share.ahead), min(chosen.stop, share.ahead + share.group.width)
                 if begin < end:
                     beside = columns.start - chosen.start
-                    self._copy(share, slice(begin, end), slice(begin + beside, end + beside), into)
+                    self._copy(share, slice(begin, end), slice(begin + beside, end + beside), into, wide=wide)
+            if not wide:
+                self._move(into.times, rows, columns, chosen, into.since_ms)
 
-    def _copy(self, share: Share, chosen: slice, columns: slice, into: Matrix) -> None:
-        """Group after group, so that its samples stay in the processor's cache until they are as they must be."""
+    def _copy(self, share: Share, chosen: slice, columns: slice, into: Matrix, *, wide: bool) -> None:
         own = slice(chosen.start - share.ahead, chosen.stop - share.ahead)
         if isinstance(share.tile, slice):
-            times, values = into.times[share.tile, columns], into.values[share.tile, columns]
-            times[...] = share.group.cut(share.own, own, values)
-            self._move(times, share.tile, chosen, into.since_ms)
+            into.times[share.tile, columns] = share.group.cut(share.own, own, into.values[share.tile, columns])
         else:
             values = np.empty((len(share.tile), chosen.stop - chosen.start))
-            self._put(share.group.cut(share.own, own, values), values, share.tile, chosen, columns, into)
+            into.times[share.tile, columns] = share.group.cut(share.own, own, values)
+            into.values[share.tile, columns] = values
+        if wide:
+            self._move(into.times, share.tile, columns, chosen, into.since_ms)
 
-    def _pick(self, share: Share, chosen: slice, columns: slice, into: Matrix) -> None:
+    def _pick(self, share: Share, chosen: slice, columns: slice, into: Matrix, *, wide: bool) -> None:
         """Of series that follow each other without room."""
         begins = share.group.begins[share.own] - self.held.first[share.tile]
         values = np.empty((len(begins), chosen.stop - chosen.start))
-        apart = share.group.picked(begins[:, None] + np.arange(chosen.start, chosen.stop), values)
-        self._put(apart, values, share.tile, chosen, columns, into)
+        into.times[share.tile, columns] = share.group.picked(begins[:, None] + np.arange(chosen.start, chosen.stop), values)
+        into.values[share.tile, columns] = values
+        if wide:
+            self._move(into.times, share.tile, columns, chosen, into.since_ms)
 
-    def _put(  # noqa: PLR0917 -- two matrices, and where they come from and go to
-        self, apart: NDArray[Any], values: NDArray[np.float64], tile: Rows, chosen: slice, columns: slice, into: Matrix
-    ) -> None:
-        times = apart.astype(into.times.dtype)
-        self._move(times, tile, chosen, into.since_ms)
-        into.times[tile, columns], into.values[tile, columns] = times, values
-
-    def _move(self, times: NDArray[Any], tile: Rows, chosen: slice, since_ms: int) -> None:
+    def _move(self, times: NDArray[Any], rows: Rows, columns: slice, chosen: slice, since_ms: int) -> None:
         """From the lines of the series to where the samples are."""
         kind = times.dtype
         places: NDArray[Any] = np.arange(chosen.start, chosen.stop, dtype=kind)
-        steps: NDArray[Any] = self.steps[tile].astype(kind)
-        times += steps[0] * places if even(steps) else steps[:, None] * places
-        times += (self.starts[tile] - since_ms).astype(kind)[:, None]
+        steps: NDArray[Any] = self.steps[rows].astype(kind)
+        starts: NDArray[Any] = (self.starts[rows] - since_ms).astype(kind)
+        ahead = steps[0] * places if even(steps) else steps[:, None] * places
+        if isinstance(rows, slice):
+            own = times[rows, columns]
+            own += ahead
+            own += starts[:, None]
+        else:
+            times[rows, columns] += ahead + starts[:, None]
 
     def _of(self, rows: Rows) -> Iterable[Share]:
         """The pieces that become these rows."""
