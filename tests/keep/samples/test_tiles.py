@@ -152,7 +152,7 @@ def cut_at(moments: list[int], random: np.random.Generator, *, strays: int) -> t
     return sources, parts
 
 
-@pytest.mark.parametrize("strays", [0, 1, 4])
+@pytest.mark.parametrize("strays", [0, 1, 4, 15])
 def test_series_that_were_cut_at_moments_are_put_together_again(strays: int) -> None:
     random, laid_times = np.random.default_rng(strays), 0
     for _ in range(60):

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from gwanje.keep.samples.local.runs import Offsets
 
 
+_MOST_ASTRAY = 4
+"""Where more rows than one in so many are not in line, none is: they would all be copied twice."""
+
+
 class Cut(NamedTuple):
     """Which columns of a part lie in the range: for each series the first and the one past it."""
 
@@ -97,15 +101,32 @@ def _in_line(cut: Sequence[Cut]) -> tuple[list[_Piece], Offsets, Offsets, NDArra
         at = first + shift
         fits = np.where(ends >= 0, going, (at >= 0) & (past <= widest + NEAR)) & (going.any() or not pieces)
         astray |= np.where(there, ~fits, ends > edge + shift)
+        if np.count_nonzero(astray) > series // _MOST_ASTRAY:
+            return _row_by_row(cut)
         begins, ends = np.where(there & (ends < 0), at, begins), np.where(there, past + shift, ends)
         pieces.append(_Piece(one, at, there, edge, shift))
     ends = np.maximum(ends, 0)
     if astray.any():
-        begins[astray] = ends[astray] = 0
-        for piece in pieces:
-            piece.at[astray] = ends[astray]
-            ends[astray] += (piece.cut.past - piece.cut.first)[astray]
+        begins[astray] = 0
+        _line_up(pieces, ends, astray)
     return pieces, begins, ends, astray
+
+
+def _row_by_row(cut: Sequence[Cut]) -> tuple[list[_Piece], Offsets, Offsets, NDArray[np.bool_]]:
+    """As `_in_line`, with no row in line."""
+    series = len(cut[0].first)
+    pieces = [_Piece(one, np.empty(series, np.int64), one.past > one.first, 0, 0) for one in cut]
+    ends, every = np.zeros(series, np.int64), np.ones(series, np.bool_)
+    _line_up(pieces, ends, every)
+    return pieces, np.zeros(series, np.int64), ends, every
+
+
+def _line_up(pieces: Sequence[_Piece], ends: Offsets, rows: NDArray[np.bool_]) -> None:
+    """Let these rows begin at the first column, and each part where the one before ends."""
+    ends[rows] = 0
+    for piece in pieces:
+        piece.at[rows] = ends[rows]
+        ends[rows] += (piece.cut.past - piece.cut.first)[rows]
 
 
 def _most(numbers: NDArray[np.int64]) -> int:
