@@ -129,7 +129,7 @@ def _search(times: Moments, first: Indices, past: Indices, ends: Moments, found:
 
 def stale(values: Values) -> Mask:
     """Which values are stale markers; their bits tell, for every other NaN is a value."""
-    marked: Mask = np.ascontiguousarray(values).view(np.uint64) == STALE_NAN_BITS
+    marked: Mask = values.view(np.uint64) == STALE_NAN_BITS
     return marked
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from gwanje.wire.columns import Times, Values
 
 _AT_BORDER_MS = 60_000
-"""A block that ends so shortly before its day is over was cut there, and not when a head was full."""
+"""A block that ends so shortly before its period is over was cut there, and not when a head was full."""
 _STRETCHES = ("samples", "newest_ms", "newest_value", "decimals")
 
 
@@ -201,8 +201,9 @@ class Block:
     def _packed(self, group: int, times: Times, values: Values, column: str) -> Packed:
         first, end = self.firsts[group : group + 2].tolist()
         offsets = self.offsets[first : end + 1] - self.offsets[first]
+        over_ms = making.period_end(self.about.step_ms, self.about.period_ms)
         known = int(self.decimals[first:end].max()) if column == "value" else -1
-        return pack(offsets, times, values, known, at_end=self.end_ms < self.about.period_ms + making.DAY_MS - _AT_BORDER_MS)
+        return pack(offsets, times, values, known, at_end=self.end_ms < over_ms - _AT_BORDER_MS)
 
     def _columns(self, groups: list[int], column: str) -> list[tuple[Times, Values]]:
         reader = pq.ParquetFile(self.file, metadata=self._footer(), page_checksum_verification=True)

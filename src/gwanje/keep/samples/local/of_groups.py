@@ -71,35 +71,32 @@ class OfGroups:
         for rows, chosen, columns in sorts:
             wide = chosen.stop - chosen.start > _WIDE
             for share in self._of(rows):
-                if not share.group.width:
-                    self._pick(share, chosen, columns, into, wide=wide)
-                    continue
-                begin, end = max(chosen.start, share.ahead), min(chosen.stop, share.ahead + share.group.width)
+                begin, end = chosen.start, chosen.stop
+                if share.group.width:
+                    begin, end = max(begin, share.ahead), min(end, share.ahead + share.group.width)
                 if begin < end:
                     beside = columns.start - chosen.start
-                    self._copy(share, slice(begin, end), slice(begin + beside, end + beside), into, wide=wide)
+                    reached, filled = slice(begin, end), slice(begin + beside, end + beside)
+                    self._copy(share, reached, filled, into)
+                    if wide:
+                        self._move(into.times, share.tile, filled, reached, into.since_ms)
             if not wide:
                 self._move(into.times, rows, columns, chosen, into.since_ms)
 
-    def _copy(self, share: Share, chosen: slice, columns: slice, into: Matrix, *, wide: bool) -> None:
-        own = slice(chosen.start - share.ahead, chosen.stop - share.ahead)
+    def _copy(self, share: Share, chosen: slice, columns: slice, into: Matrix) -> None:
         if isinstance(share.tile, slice):
-            into.times[share.tile, columns] = share.group.cut(share.own, own, into.values[share.tile, columns])
+            into.times[share.tile, columns] = self._cut(share, chosen, into.values[share.tile, columns])
         else:
             values = np.empty((len(share.tile), chosen.stop - chosen.start))
-            into.times[share.tile, columns] = share.group.cut(share.own, own, values)
+            into.times[share.tile, columns] = self._cut(share, chosen, values)
             into.values[share.tile, columns] = values
-        if wide:
-            self._move(into.times, share.tile, columns, chosen, into.since_ms)
 
-    def _pick(self, share: Share, chosen: slice, columns: slice, into: Matrix, *, wide: bool) -> None:
-        """Of series that follow each other without room."""
+    def _cut(self, share: Share, chosen: slice, values: NDArray[np.float64]) -> NDArray[Any]:
+        """Fill a matrix with values, and give how far their times are apart from the lines."""
+        if share.group.width:
+            return share.group.cut(share.own, slice(chosen.start - share.ahead, chosen.stop - share.ahead), values)
         begins = share.group.begins[share.own] - self.held.first[share.tile]
-        values = np.empty((len(begins), chosen.stop - chosen.start))
-        into.times[share.tile, columns] = share.group.picked(begins[:, None] + np.arange(chosen.start, chosen.stop), values)
-        into.values[share.tile, columns] = values
-        if wide:
-            self._move(into.times, share.tile, columns, chosen, into.since_ms)
+        return share.group.picked(begins[:, None] + np.arange(chosen.start, chosen.stop), values)
 
     def _move(self, times: NDArray[Any], rows: Rows, columns: slice, chosen: slice, since_ms: int) -> None:
         """From the lines of the series to where the samples are."""

@@ -143,8 +143,7 @@ def _together(piece: _Piece, begins: Offsets, astray: NDArray[np.bool_]) -> list
     own = piece.there & ~astray
     if not own.any():
         return []
-    early = np.flatnonzero(own & (first < piece.edge))
-    sorts = _sorts(piece, early, np.minimum(past, piece.edge)) if len(early) else []
+    sorts = _sorts(piece, np.flatnonzero(own & (first < piece.edge)), np.minimum(past, piece.edge))
     end = int(past[own].max())
     if end > piece.edge:
         sorts.append(Alike(slice(0, len(begins)), slice(piece.edge, end), slice(piece.edge + piece.shift, end + piece.shift)))
@@ -152,8 +151,7 @@ def _together(piece: _Piece, begins: Offsets, astray: NDArray[np.bool_]) -> list
 
 
 def _sorts(piece: _Piece, rows: NDArray[np.int64], past: Offsets) -> list[Alike]:
-    """Each of the rows in one of several sorts, in none if it takes nothing; one more than may be where there are too many."""
-    rows = rows[past[rows] > piece.cut.first[rows]]
+    """Each of the rows, which all take something, in one of several sorts; one more than may be where there are too many."""
     if not len(rows):
         return []
     first, at = piece.cut.first[rows], piece.at[rows]

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from gwanje.keep.promql.selection import Samples
+from gwanje.keep.promql.windows import stale
 from gwanje.keep.samples.local.parts import SORTS, Matrix
 from gwanje.keep.samples.local.placing import Cut, placed
-from gwanje.model import STALE_NAN_BITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,8 +71,7 @@ def _inside(part: Part, after_ms: int, until_ms: int) -> Cut:
 
 def _marked(into: Matrix, sorts: Sequence[Alike]) -> bool:
     """True when there is a stale marker among the samples that were copied so."""
-    bits = into.values.view(np.uint64)
-    return any(bool((bits[rows, columns] == STALE_NAN_BITS).any()) for rows, _, columns in sorts)
+    return any(stale(into.values[rows, columns]).any() for rows, _, columns in sorts)
 
 
 def _follow(times: Moments, rows: Rows, at: Offsets | int) -> bool:
