@@ -174,11 +174,13 @@ SLOW = {
 
 @pytest.mark.parametrize("name", SLOW)
 @settings(max_examples=40, deadline=None)
-@given(series=series_of(odd_numbers), ends=steps, range_ms=ranges)
+@given(series=series_of(odd_numbers), ends=steps, range_ms=ranges, in_turn=st.booleans())
 def test_every_window_gives_what_a_plain_loop_gives(
-    name: str, series: list[list[Sample]], ends: NDArray[np.int64], range_ms: int
+    name: str, series: list[list[Sample]], ends: NDArray[np.int64], range_ms: int, *, in_turn: bool
 ) -> None:
+    """Also where each window begins at the end of the one before it."""
     fast, slow = SLOW[name]
+    range_ms = int(ends[1] - ends[0]) if in_turn and len(ends) > 1 else range_ms
     window = windows(samples_from(series), ends, ends, range_ms, one_metric=True)
 
     assert_same(quietly(fast, window), slow, series, ends, range_ms)
@@ -242,7 +244,7 @@ def test_tiles_give_what_the_whole_gives(series: list[list[Sample]], ends: NDArr
     window = windows(samples_from(series * 3), ends, ends, range_ms, one_metric=True)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gwanje.keep.promql.windows.TILE_CELLS", len(ends))
+        patch.setattr("gwanje.keep.promql.selection.TILE_CELLS", len(ends))
         table = Ranged(selected, ends, ends, range_ms, one_metric=True).reduced(over_time.sum_)
 
     whole, whole_present = over_time.sum_(window)

@@ -107,7 +107,7 @@ async def test_a_query_sees_what_reading_every_sample_sees(
     expected = answers(store, store._store.fetch)
 
     for rows in (1 << 15, 40):
-        monkeypatch.setattr("gwanje.keep.promql.windows.TILE_CELLS", rows)
+        monkeypatch.setattr("gwanje.keep.promql.selection.TILE_CELLS", rows)
         for got, wanted in zip(answers(store, store._store.find), expected, strict=True):
             assert got.keys() == wanted.keys()
             for labels, own in wanted.items():

@@ -39,7 +39,7 @@ def test_a_range_is_as_wide_as_it_is_long_where_some_series_are_much_longer(*, p
     part: Part = OfColumns(times, values, offsets[:-1], COUNTS)
     if packed:
         part = OfGroups.of([(pack(offsets, times, values, -1), whole, whole)], len(COUNTS))
-    laid = together([part], after_ms, until_ms, Origin.of(int(times.min()), int(times.max())))
+    laid = together([part], after_ms, until_ms, origin=Origin.of(int(times.min()), int(times.max())))
     assert laid is not None
     laid_times, longest = laid.times + np.int64(laid.since_ms), 0
     for number in whole.tolist():
@@ -57,7 +57,7 @@ def test_times_that_are_too_far_apart_for_short_numbers_are_kept_as_they_are() -
     times = np.array([0, 3_000_000_000, 6_000_000_000], np.int64)
     part = OfColumns(times, np.arange(3.0), np.array([0]), np.array([3]))
 
-    laid = together([part], -1, 7_000_000_000, Origin.of(0, 6_000_000_000))
+    laid = together([part], -1, 7_000_000_000, origin=Origin.of(0, 6_000_000_000))
 
     assert laid is not None
     assert (laid.times + np.int64(laid.since_ms)).tolist() == times.tolist()
@@ -69,7 +69,9 @@ def test_series_that_are_cut_at_one_place_follow_each_other_without_a_gap() -> N
     later = OfColumns(np.array([4000, 5000, 3500, 4500, 5500]), np.arange(5.0, 10.0), np.array([0, 2]), np.array([2, 3]))
     both = np.arange(2)
 
-    laid = together([OfGroups.of([(pack(offsets, times, values, 0), both, both)], 2), later], 0, 6000, Origin.of(1000, 5500))
+    laid = together(
+        [OfGroups.of([(pack(offsets, times, values, 0), both, both)], 2), later], 0, 6000, origin=Origin.of(1000, 5500)
+    )
 
     assert laid is not None
     rows = [slice(begin, end) for begin, end in zip(laid.begins.tolist(), laid.ends.tolist(), strict=True)]
@@ -80,7 +82,7 @@ def test_series_that_are_cut_at_one_place_follow_each_other_without_a_gap() -> N
 def test_the_last_series_of_a_source_may_be_shorter_than_those_before() -> None:
     part = OfColumns(np.array([1, 2, 3, 1]), np.arange(4.0), np.array([0, 3]), np.array([3, 1]))
 
-    laid = together([part], 0, 1, Origin.of(1, 3))
+    laid = together([part], 0, 1, origin=Origin.of(1, 3))
 
     assert laid is not None
     assert laid.values[laid.begins].tolist() == [0, 3]
@@ -119,9 +121,8 @@ def cut_at(moments: list[int], random: np.random.Generator, *, strays: int) -> t
     """
     series = 30
     phase = random.integers(0, STEP_MS, series)
-    rows = [
-        moments[0] + own + STEP_MS * np.arange((moments[-1] - moments[0]) // STEP_MS) + random.integers(0, 9) for own in phase
-    ]
+    count, apart = (moments[-1] - moments[0]) // STEP_MS, int(random.choice([0, 40, 300]))
+    rows = [moments[0] + own + STEP_MS * np.arange(count) + random.integers(-apart, apart + 1, count) for own in phase]
     for stray in random.choice(series, strays, replace=False).tolist():
         begin = int(random.integers(0, len(rows[stray])))
         rows[stray] = np.delete(rows[stray], slice(begin, begin + int(random.integers(1, len(rows[stray])))))
@@ -152,15 +153,16 @@ def cut_at(moments: list[int], random: np.random.Generator, *, strays: int) -> t
     return sources, parts
 
 
+@pytest.mark.parametrize("unlaid", [False, True], ids=["with times", "times on demand"])
 @pytest.mark.parametrize("strays", [0, 1, 4, 15])
-def test_series_that_were_cut_at_moments_are_put_together_again(strays: int) -> None:
+def test_series_that_were_cut_at_moments_are_put_together_again(strays: int, *, unlaid: bool) -> None:
     random, laid_times = np.random.default_rng(strays), 0
     for _ in range(60):
         moments = np.cumsum([1_000_000, *random.integers(5, 40, 3) * STEP_MS + random.integers(0, STEP_MS, 3)]).tolist()
         sources, parts = cut_at(moments, random, strays=strays)
         after_ms, until_ms = np.sort(random.integers(moments[0], moments[-1] + STEP_MS, 2)).tolist()
 
-        laid = together(parts, after_ms, until_ms, Origin.of(moments[0], moments[-1]))
+        laid = together(parts, after_ms, until_ms, origin=Origin.of(moments[0] - 400, moments[-1]), unlaid=unlaid)
 
         whole = [np.concatenate(row) for row in zip(*sources, strict=True)]
         wanted = [row[(row > after_ms) & (row <= until_ms)] for row in whole]
@@ -174,6 +176,29 @@ def test_series_that_were_cut_at_moments_are_put_together_again(strays: int) -> 
             assert laid.values[begin:end][inside].tolist() == (row % 1000 / 10).tolist()
             assert (np.diff(times) > 0).all()
     assert laid_times > 30
+
+
+@pytest.mark.parametrize("strays", [0, 2, 15])
+def test_where_windows_end_is_known_without_the_times(strays: int) -> None:
+    """The ends lie anywhere, and on samples."""
+    random, told = np.random.default_rng(strays), 0
+    for _ in range(80):
+        moments = np.cumsum([1_000_000, *random.integers(5, 40, 3) * STEP_MS + random.integers(0, STEP_MS, 3)]).tolist()
+        sources, parts = cut_at(moments, random, strays=strays)
+        after_ms, until_ms = moments[0] - 500, moments[-1] + 500
+        laid = together(parts, after_ms, until_ms, origin=Origin.of(moments[0] - 400, moments[-1]), unlaid=True)
+        if laid is None or isinstance(laid.when, np.ndarray):
+            continue
+        whole = [np.concatenate(row) for row in zip(*sources, strict=True)]
+        some = random.choice(np.concatenate(whole), 20)
+        ends = np.unique(np.concatenate((some, some - 1, random.integers(after_ms - 5000, until_ms + 5000, 20))))
+
+        passed = laid.when.passed(ends - laid.since_ms)
+
+        if passed is not None:
+            told += 1
+            assert passed.tolist() == [np.searchsorted(row, ends, "right").tolist() for row in whole]
+    assert told > 10
 
 
 def test_series_cut_at_midnight_are_copied_a_part_at_a_time() -> None:
@@ -207,5 +232,6 @@ def test_a_series_that_has_nothing_of_the_range_in_a_part_keeps_what_it_has_of_t
     into = Matrix(0, np.zeros((3, 5), np.int64), np.zeros((3, 5)))
     for part, sorts in plan.steps:
         part.lay(into, sorts)
+    assert into.values is not None
     rows = zip(into.values, plan.begins.tolist(), plan.ends.tolist(), strict=True)
     assert [row[begin:end].tolist() for row, begin, end in rows] == [[1, 2, 3, 4], [5, 6, 7, 23, 24], [9, 10, 11, 25, 26]]

@@ -34,7 +34,7 @@ from gwanje.keep.promql.plan import (
 from gwanje.keep.promql.selection import Abandoned, Fetch, Found, Limits, Samples, Selected, Unanswerable, Unsupported
 from gwanje.keep.promql.table import Indices, Numbers, Steps, Table, at, drop_names, empty, ranges
 from gwanje.keep.promql.values import Answer, Matrix, Scalar, Text, Vector
-from gwanje.keep.promql.windows import TILE_CELLS, Ranged, newest, stale
+from gwanje.keep.promql.windows import Ranged, newest, stale
 from gwanje.wire.columns import Labels, Times
 
 LOOK_BACK_MS = 5 * 60 * 1000
@@ -183,7 +183,7 @@ class Evaluation:
             values, present, times = column
             return Table(names, values, present, node.one_metric), times
         values, present, times = np.zeros(shape), np.zeros(shape, np.bool_), np.zeros(shape, np.int64)
-        for rows, read in found.tiles(max(1, TILE_CELLS // steps.count)):
+        for rows, read in found.tiles(steps.count):
             samples = read()
             self._take(samples)
             values[rows], present[rows], times[rows] = newest(samples, ends, LOOK_BACK_MS)
@@ -222,7 +222,7 @@ class Evaluation:
 
     def _take(self, samples: Samples) -> None:
         self._go_on()
-        self._read(len(samples.times))
+        self._read(len(samples.values))
 
     def _hold(self, series: int, steps: int) -> None:
         self._memory_left -= series * steps * CELL_BYTES

@@ -186,7 +186,7 @@ def _picked(window: Windows, index: Indices) -> Result:
 
 def _time_of(window: Windows, index: Indices) -> Result:
     held = _present(window)
-    if not len(window.times):
+    if not len(window.values):
         return np.zeros(held.shape), held
     return window.instants(np.where(held, index, 0)) / 1000, held
 
@@ -206,6 +206,8 @@ def _time_of_extreme(window: Windows, reaches: Callable[[Floats, Floats], Mask],
 
 def _reduced(window: Windows, operation: np.ufunc) -> Result:
     held = _present(window)
+    if held.size and held[-1, -1] and (window.first[:, 1:] == window.past[:, :-1]).all():
+        return _reduced_in_turn(window, operation), held
     values = np.zeros(held.shape)
     first, past, flat = window.first.ravel(), window.past.ravel(), values.reshape(-1)
     inside = np.flatnonzero(held.ravel() & (past < len(window.values)))
@@ -218,6 +220,14 @@ def _reduced(window: Windows, operation: np.ufunc) -> Result:
         from_end = operation.accumulate(window.values[int(first[ending].min()) :][::-1])
         flat[ending] = from_end[len(window.values) - 1 - first[ending]]
     return values, held
+
+
+def _reduced_in_turn(window: Windows, operation: np.ufunc) -> Floats:
+    """Where each window begins at the end of the one before it, and the last is not empty; of empty ones anything."""
+    bounds = np.concatenate((window.first[:, :1], window.past), axis=1)
+    found = np.empty(bounds.shape)  # the last of each row is what lies between it and the next
+    operation.reduceat(window.values[: bounds[-1, -1]], bounds.ravel()[:-1], out=found.reshape(-1)[:-1])
+    return found[:, :-1]
 
 
 def _middle(rows: Floats) -> Floats:

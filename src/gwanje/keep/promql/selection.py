@@ -48,6 +48,21 @@ NEVER = -(1 << 62)
 Moments = NDArray[np.int64] | NDArray[np.int32]
 """Milliseconds: short numbers where all fit, for half the bytes are to be moved."""
 
+TILE_CELLS = 1 << 16
+"""Series times window ends worked on at once, so that the arrays of one tile stay in the processor's cache."""
+
+
+class Unlaid(Protocol):
+    """Times that perhaps nobody asks for: a maximum over a window need only know where the window begins and ends."""
+
+    def laid(self) -> Moments:
+        """The times themselves."""
+        ...
+
+    def passed(self, ends: Times) -> NDArray[np.int64] | None:
+        """Per series and end how many samples are not after the end; None where the times must be looked at."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Samples:
@@ -57,13 +72,17 @@ class Samples:
     """
 
     offsets: NDArray[np.int64]
-    times: Moments
+    when: Moments | Unlaid
     """After `since_ms`."""
     values: Values
     past: NDArray[np.int64] | None = None
     since_ms: int = 0
     marked: bool = True
     """False where it is known that no stale marker is among them."""
+
+    @property
+    def times(self) -> Moments:
+        return self.when if isinstance(self.when, np.ndarray) else self.when.laid()
 
     @property
     def begins(self) -> NDArray[np.int64]:
@@ -84,6 +103,11 @@ class Tile(NamedTuple):
     read: Callable[[], Samples]
 
 
+def series_at_once(ends: int) -> int:
+    """How many series a tile has, at most, where windows end at so many instants."""
+    return max(1, TILE_CELLS // max(1, ends))
+
+
 class Found(Protocol):
     """The series that a selector takes, and their samples when they are asked for."""
 
@@ -97,8 +121,8 @@ class Found(Protocol):
         """True where rollups stand for some of the samples; then it matters which column is read."""
         ...
 
-    def tiles(self, rows: int, column: Column = "last") -> Sequence[Tile]:
-        """The samples, of so many series at a time or fewer; each series once."""
+    def tiles(self, ends: int, column: Column = "last") -> Sequence[Tile]:
+        """The samples of some series at a time, as suits windows with so many ends in each of them; each series once."""
         ...
 
     def last(self) -> tuple[Times, Values]:
@@ -123,7 +147,8 @@ class Selected:
     def rolled(self) -> bool:
         return False
 
-    def tiles(self, rows: int, _column: Column = "last") -> Sequence[Tile]:
+    def tiles(self, ends: int, _column: Column = "last") -> Sequence[Tile]:
+        rows = series_at_once(ends)
         spans = [slice(start, min(start + rows, len(self.labels))) for start in range(0, len(self.labels), rows)]
         return [Tile(span, partial(self.samples, span)) for span in spans]
 

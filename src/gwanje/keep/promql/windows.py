@@ -17,8 +17,6 @@ from gwanje.wire.columns import Times, Values
 
 _FEW = 4
 """Series, each of which is searched sooner than guessed for."""
-TILE_CELLS = 1 << 16
-"""Series times steps worked on at once, so that the arrays of one tile stay in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +63,12 @@ def edges(samples: Samples, ends: Times) -> Indices:
     end it lies. So the place is found where its neighbour lies on the other side, as it does when samples are off by less than
     half their distance; else it is searched for, too.
     """
-    first, past, times = samples.begins, samples.ends, samples.times
-    if not len(times) or not len(ends):
+    first, past = samples.begins, samples.ends
+    if not len(samples.values) or not len(ends):
         return np.broadcast_to(first[:, None], (len(first), len(ends)))
+    if not isinstance(samples.when, np.ndarray) and (counts := samples.when.passed(ends)) is not None:
+        return first[:, None] + counts
+    times = samples.times
     instants = _as(times.dtype, ends)
     if len(first) <= _FEW:
         places = np.empty((len(first), len(ends)), np.int64)
@@ -184,7 +185,7 @@ def newest(samples: Samples, ends: Times, look_back_ms: int) -> tuple[Values, Ma
     """
     own = ends - samples.since_ms
     past = edges(samples, own)
-    if not len(samples.times):
+    if not len(samples.values):
         return np.zeros(past.shape), np.zeros(past.shape, np.bool_), np.zeros(past.shape, np.int64)
     present = past > samples.begins[:, None]
     index = np.where(present, past - 1, 0)
@@ -213,7 +214,7 @@ class Ranged:
 
     def tiles(self, column: Column = "last") -> Iterator[tuple[slice | Indices, Windows]]:
         """The windows of the series, some after the other, and which rows they are."""
-        for rows, read in self.found.tiles(max(1, TILE_CELLS // max(1, len(self.ends))), column):
+        for rows, read in self.found.tiles(len(self.ends), column):
             samples = read()
             self.look(samples)
             yield rows, windows(samples, self.ends, self.now, self.range_ms, one_metric=self.one_metric)

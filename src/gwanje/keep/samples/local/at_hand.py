@@ -37,11 +37,11 @@ def limits(allowed: Limits) -> Limits:
 class AtHand(Lying):
     """The promise `Found`; raises NotAtHandError before it begins with what might take long."""
 
-    def tiles(self, rows: int, _column: Column = "last") -> Sequence[Tile]:
+    def tiles(self, ends: int, _column: Column = "last") -> Sequence[Tile]:
         few = self._few()
         if few is None or few.per_series * len(self._ids) > _MOST or not all(one.at_hand for one in few.placed):
             raise NotAtHandError
-        return self._tiles_of(few, rows)
+        return self._tiles_of(few, ends)
 
     def last(self) -> tuple[Times, Values]:
         if len(self._ids) > _MOST:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gwanje.keep.samples.local.parts import NEAR, Between, among, dense, even, levelled
+from gwanje.keep.promql.selection import Samples
+from gwanje.keep.promql.windows import edges
+from gwanje.keep.samples.local.parts import NEAR, Between, Reach, among, dense, even, levelled
 from gwanje.keep.samples.local.runs import first_after
 
 if TYPE_CHECKING:
@@ -20,11 +23,17 @@ if TYPE_CHECKING:
     from gwanje.wire.columns import Times, Values
 
 
-def _piece(matrix: NDArray[Any], rows: Rows, columns: slice) -> NDArray[Any]:
-    """Some columns of some rows. Whole rows are copied faster than parts of them."""
-    if isinstance(rows, slice) or 2 * (columns.stop - columns.start) < matrix.shape[1]:
+def _piece(column: NDArray[Any], shape: tuple[slice, int], rows: Rows, columns: slice) -> NDArray[Any]:
+    """Some columns of some rows of a stretch with rows of one length. Whole rows are copied faster than parts of them."""
+    stretch, whole = shape
+    matrix = column[stretch].reshape(-1, whole)
+    if isinstance(rows, slice) or 2 * (columns.stop - columns.start) < whole:
         return matrix[rows, columns]
     return matrix.take(rows, axis=0)[:, columns]
+
+
+def _picked(column: NDArray[Any], places: NDArray[np.int64]) -> NDArray[Any]:
+    return column.take(places, mode="clip")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +66,15 @@ class OfColumns:
         begins, ends = (first_after(self.times, self.low, high, instant) - self.low for instant in (after_ms, until_ms))
         return levelled(begins, ends, self.counts)
 
+    def reach(self, first: Offsets, past: Offsets) -> Reach:
+        return Reach(*(self.times.take(self.low + column, mode="clip") for column in (first, past - 1)))
+
+    def passed(self, ends: Times, first: Offsets, past: Offsets) -> NDArray[np.int64]:
+        begins = self.low + first
+        own = Samples(np.append(begins, 0), self.times, self.values, self.low + past)
+        found: NDArray[np.int64] = edges(own, ends) - begins[:, None]
+        return found
+
     def lay(self, into: Matrix, sorts: Sequence[Alike]) -> None:
         for rows, chosen, columns in sorts:
             there = self.counts[rows] > 0
@@ -67,14 +85,14 @@ class OfColumns:
             low, whole = self.low[rows], int(self.counts[rows][0])
             number, rest = np.divmod(low - int(low.min()), whole)
             if even(self.counts[rows]) and not rest.any():  # the columns are a matrix of such rows
-                stretch = slice(int(low.min()), int(low.max()) + whole)
-                own = dense(number)
-                into.times[rows, columns] = _piece(self.times[stretch].reshape(-1, whole), own, chosen) - into.since_ms
-                into.values[rows, columns] = _piece(self.values[stretch].reshape(-1, whole), own, chosen)
+                stretch, own = slice(int(low.min()), int(low.max()) + whole), dense(number)
+                read = partial(_piece, shape=(stretch, whole), rows=own, columns=chosen)
             else:
-                places = low[:, None] + np.arange(chosen.start, chosen.stop)
-                into.times[rows, columns] = self.times.take(places, mode="clip") - into.since_ms
-                into.values[rows, columns] = self.values.take(places, mode="clip")
+                read = partial(_picked, places=low[:, None] + np.arange(chosen.start, chosen.stop))
+            if into.times is not None:
+                into.times[rows, columns] = read(self.times) - into.since_ms
+            if into.values is not None:
+                into.values[rows, columns] = read(self.values)
 
     def _any_after(self, column: int, instant_ms: int) -> bool:
         """True when a series goes on later than `instant_ms` at a column, or, where it is shorter, at its end."""

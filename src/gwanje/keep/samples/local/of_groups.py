@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gwanje.keep.samples.local.parts import Between, among, even, levelled
+from gwanje.keep.samples.local.parts import Between, Reach, among, even, levelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
-    from gwanje.keep.samples.local.packed import Packed
+    from gwanje.keep.samples.local.packed import Packed, Where
     from gwanje.keep.samples.local.parts import Alike, Matrix, Rows
+    from gwanje.keep.samples.local.runs import Offsets
     from gwanje.wire.columns import Times
 
 
 _WIDE = 128
 """From so many columns on, each group's are worked on as they are copied, while they are in the processor's cache."""
+_NO_STEP = 1 << 40
+"""Milliseconds between the samples of a series that has none."""
 
 
 class Share(NamedTuple):
@@ -42,19 +45,25 @@ class OfGroups:
     starts: Times
     """When the sample at column 0 would be."""
     steps: NDArray[np.int64]
+    zero: Offsets
+    """Where in its group the sample at column 0 would lie."""
+    furthest: int
+    """How far a sample may be off its line."""
 
     @classmethod
     def of(cls, groups: Sequence[tuple[Packed, Rows, Rows]], series: int) -> OfGroups:
         """Of each group which of its rows become which of the tile's; a series that stands in none has no samples."""
         widest = max((group.width or int(group.counts[own].max()) for group, own, _ in groups if group.at_end), default=0)
         shares = [Share(group, own, tile, (widest - group.width) * group.at_end) for group, own, tile in groups]
-        low, high, starts = (np.zeros(series, np.int64) for _ in range(3))
-        steps = np.ones(series, np.int64)
+        low, high, starts, zero = (np.zeros(series, np.int64) for _ in range(4))
+        steps = np.full(series, _NO_STEP)
         for group, own, tile, _ in shares:
             counts, steps[tile] = group.counts[own], group.steps[own]
             low[tile] = (widest - counts) * group.at_end
             high[tile], starts[tile] = low[tile] + counts, group.starts[own] - steps[tile] * low[tile]
-        return cls(shares, Between(low, high), starts, steps)
+            zero[tile] = group.begins[own] - low[tile]
+        furthest = max((share.group.furthest for share in shares), default=0)
+        return cls(shares, Between(low, high), starts, steps, zero, furthest)
 
     @property
     def marked(self) -> bool:
@@ -62,10 +71,31 @@ class OfGroups:
 
     def between(self, after_ms: int, until_ms: int) -> Between:
         """From the lines along which the samples lie, and how far off they are at most."""
-        furthest = max((share.group.furthest for share in self.shares), default=0)
-        first = (after_ms - furthest - self.starts) // self.steps + 1
-        past = (until_ms + furthest - self.starts) // self.steps + 1
+        first = (after_ms - self.furthest - self.starts) // self.steps + 1
+        past = (until_ms + self.furthest - self.starts) // self.steps + 1
         return levelled(first, past, self.held.past)
+
+    def reach(self, first: Offsets, past: Offsets) -> Reach:
+        begin, end = (self.starts + self.steps * column for column in (first, past - 1))
+        return Reach(begin - self.furthest, end + self.furthest)
+
+    def passed(self, ends: Times, first: Offsets, past: Offsets) -> NDArray[np.int64] | None:
+        """Told by the lines, as long as no two samples may lie beside one end; one that does is looked at."""
+        if 2 * self.furthest >= int(self.steps.min()):
+            return None
+        ahead = (ends - self.furthest) - self.starts[:, None]
+        steps = self.steps[:, None]
+        found = np.floor(ahead / steps).astype(np.int64)
+        ahead -= found * steps
+        found += 1  # so many surely, and perhaps one more
+        np.clip(found, first[:, None], past[:, None], out=found)
+        beside = np.flatnonzero(ahead >= steps - 2 * self.furthest)
+        rows, columns = beside // len(ends), found.reshape(-1)[beside]
+        there = columns < past[rows]
+        beside, rows, columns = beside[there], rows[there], columns[there]
+        found.reshape(-1)[beside] += self._times(rows, columns) <= ends[beside % len(ends)]
+        found -= first[:, None]
+        return found
 
     def lay(self, into: Matrix, sorts: Sequence[Alike]) -> None:
         for rows, chosen, columns in sorts:
@@ -79,31 +109,48 @@ class OfGroups:
                     reached, filled = slice(begin, end), slice(begin + beside, end + beside)
                     self._copy(share, reached, filled, into)
                     if wide:
-                        self._move(into.times, share.tile, filled, reached, into.since_ms)
+                        self._move(into, share.tile, filled, reached)
             if not wide:
-                self._move(into.times, rows, columns, chosen, into.since_ms)
+                self._move(into, rows, columns, chosen)
+
+    def _times(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Times:
+        """When single samples were; the rows ascend."""
+        apart = np.empty(len(rows), np.int64)
+        places = self.zero[rows] + columns
+        for share in self.shares:
+            own = (
+                slice(*rows.searchsorted((share.tile.start, share.tile.stop)))
+                if isinstance(share.tile, slice)
+                else np.flatnonzero(np.isin(rows, share.tile))
+            )
+            apart[own] = share.group.apart.take(places[own])
+        times: Times = self.starts[rows] + self.steps[rows] * columns + apart
+        return times
 
     def _copy(self, share: Share, chosen: slice, columns: slice, into: Matrix) -> None:
+        if share.group.width:
+            where: Where = (share.own, slice(chosen.start - share.ahead, chosen.stop - share.ahead))
+        else:
+            where = self.zero[share.tile][:, None] + np.arange(chosen.start, chosen.stop)
+        if into.times is not None:
+            into.times[share.tile, columns] = share.group.apart_at(where)
+        if into.values is None:
+            return
         if isinstance(share.tile, slice):
-            into.times[share.tile, columns] = self._cut(share, chosen, into.values[share.tile, columns])
+            share.group.fill(into.values[share.tile, columns], where)
         else:
             values = np.empty((len(share.tile), chosen.stop - chosen.start))
-            into.times[share.tile, columns] = self._cut(share, chosen, values)
+            share.group.fill(values, where)
             into.values[share.tile, columns] = values
 
-    def _cut(self, share: Share, chosen: slice, values: NDArray[np.float64]) -> NDArray[Any]:
-        """Fill a matrix with values, and give how far their times are apart from the lines."""
-        if share.group.width:
-            return share.group.cut(share.own, slice(chosen.start - share.ahead, chosen.stop - share.ahead), values)
-        begins = share.group.begins[share.own] - self.held.first[share.tile]
-        return share.group.picked(begins[:, None] + np.arange(chosen.start, chosen.stop), values)
-
-    def _move(self, times: NDArray[Any], rows: Rows, columns: slice, chosen: slice, since_ms: int) -> None:
-        """From the lines of the series to where the samples are."""
-        kind = times.dtype
+    def _move(self, into: Matrix, rows: Rows, columns: slice, chosen: slice) -> None:
+        """Bring times from the lines of the series to where the samples are."""
+        if into.times is None:
+            return
+        times, kind = into.times, into.times.dtype
         places: NDArray[Any] = np.arange(chosen.start, chosen.stop, dtype=kind)
         steps: NDArray[Any] = self.steps[rows].astype(kind)
-        starts: NDArray[Any] = (self.starts[rows] - since_ms).astype(kind)
+        starts: NDArray[Any] = (self.starts[rows] - into.since_ms).astype(kind)
         ahead = steps[0] * places if even(steps) else steps[:, None] * places
         if isinstance(rows, slice):
             own = times[rows, columns]

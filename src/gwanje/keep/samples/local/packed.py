@@ -11,18 +11,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gwanje.keep.samples.local.strands import Strand
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from gwanje.keep.samples.local.parts import Rows
     from gwanje.keep.samples.local.runs import Offsets
     from gwanje.wire.columns import Times, Values
 
 _MOST = 1 << 31
 _ROOM = 8
 """Rows of a matrix may together be longer than their samples by one part in so many."""
+
+
+Where = tuple["Rows", slice] | NDArray[np.int64]
+"""Columns of some rows of a matrix, or places one by one; for one that lies outside of all stands what is nearest."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,16 +66,17 @@ class Packed:
         times += apart
         return times, self._values(numbers)
 
-    def cut(self, rows: NDArray[np.int64] | slice, columns: slice, values: NDArray[np.float64]) -> NDArray[Any]:
-        """Fill a matrix with these columns of some rows, and give how far their times are apart."""
-        apart = self.apart.reshape(-1, self.width)[rows, columns]
-        self._fill(values, self.numbers.reshape(-1, self.width)[rows, columns])
-        return apart
+    def fill(self, into: NDArray[np.float64], where: Where) -> None:
+        """Fill a matrix with the values that lie there."""
+        numbers = self._piece(self.numbers, where)
+        if self.divisor and self.divisor != 1:
+            np.divide(numbers, self.divisor, out=into)
+        else:
+            into[...] = numbers
 
-    def picked(self, places: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[Any]:
-        """As `cut`, of single places; of one that lies outside what is nearest."""
-        self._fill(values, self.numbers.take(places, mode="clip"))
-        return self.apart.take(places, mode="clip")
+    def apart_at(self, where: Where) -> NDArray[Any]:
+        """How far the times that lie there are apart from their lines."""
+        return self._piece(self.apart, where)
 
     def strand(self, row: int, after_ms: int, until_ms: int) -> Strand:
         """The samples of one series in a stretch of time, and perhaps some beside them."""
@@ -83,11 +88,8 @@ class Packed:
         times += self.apart[own]
         return Strand(times, self._values(self.numbers[own]))
 
-    def _fill(self, values: NDArray[np.float64], numbers: NDArray[np.int32] | NDArray[np.float64]) -> None:
-        if self.divisor and self.divisor != 1:
-            np.divide(numbers, self.divisor, out=values)
-        else:
-            values[...] = numbers
+    def _piece(self, column: NDArray[Any], where: Where) -> NDArray[Any]:
+        return column.take(where, mode="clip") if isinstance(where, np.ndarray) else column.reshape(-1, self.width)[where]
 
     def _values(self, numbers: NDArray[np.int32] | NDArray[np.float64]) -> Values:
         if not self.divisor:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from gwanje.keep.promql.selection import Moments
     from gwanje.keep.samples.local.runs import Offsets
+    from gwanje.wire.columns import Times
 
 SORTS = 16
 """How many different lengths and places the rows of one part may have."""
@@ -27,11 +28,11 @@ Rows = NDArray[np.int64] | slice
 
 
 class Matrix(NamedTuple):
-    """Series by samples; the rows' ends may be empty."""
+    """Series by samples; the rows' ends may be empty. What is None is not to be filled."""
 
     since_ms: int
-    times: Moments
-    values: NDArray[np.float64]
+    times: Moments | None
+    values: NDArray[np.float64] | None
 
 
 class Between(NamedTuple):
@@ -39,6 +40,13 @@ class Between(NamedTuple):
 
     first: Offsets
     past: Offsets
+
+
+class Reach(NamedTuple):
+    """For each series a time from which on all its samples are, and one after which there is none."""
+
+    begin: Times
+    end: Times
 
 
 class Alike(NamedTuple):
@@ -64,6 +72,14 @@ class Part(Protocol):
 
     def between(self, after_ms: int, until_ms: int) -> Between:
         """In which columns the range lies, for each series; perhaps some more."""
+        ...
+
+    def reach(self, first: Offsets, past: Offsets) -> Reach:
+        """Of these columns of each series, that is a time not after the first and one not before the last; of none anything."""
+        ...
+
+    def passed(self, ends: Times, first: Offsets, past: Offsets) -> NDArray[np.int64] | None:
+        """Per series and end how many of these columns are not after the end; None where all their times must be looked at."""
         ...
 
     def lay(self, into: Matrix, sorts: Sequence[Alike]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from gwanje.errors import QueryLimit
 from gwanje.keep.promql import Matcher, Selected
 from gwanje.keep.promql.names import Names
-from gwanje.keep.promql.selection import NEVER, Samples, Tile
+from gwanje.keep.promql.selection import NEVER, Samples, Tile, series_at_once
 from gwanje.keep.samples.local import strands
 from gwanje.keep.samples.local.blocks import Block
 from gwanje.keep.samples.local.chosen import Chosen, Remembered
@@ -24,7 +24,7 @@ from gwanje.keep.samples.local.stepped import Stepped, part_of
 from gwanje.keep.samples.local.tiles import Origin, together
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from gwanje.wire.columns import Labels, Times, Values
 
 _TILE_SAMPLES = 3 << 17
+_MANY, _TO_AN_END = 256, 8
+"""Where series have so many samples, and so many come to one end of a window, most of their times are never looked at."""
 _LOOKED_THROUGH, _BATCHES = 50_000, 16
 """So many samples as they came, in so many batches, are sooner looked through for a few series than sorted."""
 
@@ -113,13 +115,13 @@ class Lying:
     def rolled(self) -> bool:
         return any(isinstance(source, Stepped) for source in self._memory.view.sources(self._start_ms, self._end_ms))
 
-    def tiles(self, rows: int, column: Column = "last") -> Sequence[Tile]:
+    def tiles(self, ends: int, column: Column = "last") -> Sequence[Tile]:
         """Regular series are laid side by side without looking at each sample; others, and a few, are put together one by one."""
         if (few := self._few()) is not None:
-            return self._tiles_of(few, rows)
+            return self._tiles_of(few, ends)
         sources = self._memory.around(self._start_ms, self._end_ms).sources(self._start_ms, self._end_ms, column)
         most = [_per_series(source, self._start_ms, self._end_ms) for source in sources]
-        spans = self._spans(rows, sum(most))
+        spans = self._spans(ends, sum(most))
         placed = [_Placed(source, source.places_of(self._ids)) for source in sources if isinstance(source, Run | Block)]
         if not placed or len(placed) < len(sources):
             return [Tile(span, partial(self._assembled, self._ids[span], sources, column)) for span in spans]
@@ -127,10 +129,11 @@ class Lying:
         placed = [_Placed(source, place[order]) for source, place in placed]
         origin = Origin.of(min(source.start_ms for source in sources), max(source.end_ms for source in sources))
         ids = self._ids[order]
-        return [Tile(dense(order[span]), partial(self._laid, ids, span, placed, origin)) for span in spans]
+        lay = partial(together, origin=origin, unlaid=sum(most) >= max(_MANY, _TO_AN_END * ends))
+        return [Tile(dense(order[span]), partial(self._laid, ids, span, placed, lay)) for span in spans]
 
-    def _laid(self, ids: Ids, span: slice, placed: Sequence[_Placed], origin: Origin) -> Samples:
-        laid = together([one.part(span, self._start_ms) for one in placed], self._start_ms, self._end_ms, origin)
+    def _laid(self, ids: Ids, span: slice, placed: Sequence[_Placed], lay: Callable[..., Samples | None]) -> Samples:
+        laid = lay([one.part(span, self._start_ms) for one in placed], self._start_ms, self._end_ms)
         return self._assembled(ids[span], [one.source for one in placed], "last") if laid is None else laid
 
     def _few(self) -> Few | None:
@@ -145,12 +148,12 @@ class Lying:
         many = len(staged) > _BATCHES or sum(len(rows.series) for rows in staged) > _LOOKED_THROUGH
         return None if many or len(placed) < len(sources) else Few(placed, staged, per_series)
 
-    def _tiles_of(self, few: Few, rows: int) -> Sequence[Tile]:
-        return [Tile(span, partial(self._strung, span, few)) for span in self._spans(rows, few.per_series)]
+    def _tiles_of(self, few: Few, ends: int) -> Sequence[Tile]:
+        return [Tile(span, partial(self._strung, span, few)) for span in self._spans(ends, few.per_series)]
 
-    def _spans(self, rows: int, per_series: float) -> list[slice]:
-        """Neighbouring series, so many at a time or fewer."""
-        rows = max(1, min(rows, round(_TILE_SAMPLES / max(1.0, per_series))))
+    def _spans(self, ends: int, per_series: float) -> list[slice]:
+        """Neighbouring series, so many at a time that neither ends nor samples are too many."""
+        rows = max(1, min(series_at_once(ends), round(_TILE_SAMPLES / max(1.0, per_series))))
         return [slice(start, min(start + rows, len(self._ids))) for start in range(0, len(self._ids), rows)]
 
     def _strung(self, span: slice, few: Few) -> Samples:
@@ -187,7 +190,7 @@ class Lying:
     def last_read(self) -> tuple[Times, Values]:
         """As `last`, from the samples themselves."""
         times, values = np.full(len(self._ids), NEVER, np.int64), np.zeros(len(self._ids))
-        for rows, read in self.tiles(1 << 15):
+        for rows, read in self.tiles(2):
             tile = read()
             begins, held = tile.begins, tile.ends.copy()
             start_ms, end_ms = self._start_ms - tile.since_ms, self._end_ms - tile.since_ms
