@@ -59,8 +59,10 @@ def is_stale(value: float) -> bool:
 
 
 @settings(deadline=None)
-@given(series_of(numbers), steps)
-def test_edges_are_where_a_search_finds_them(series: list[list[Sample]], ends: NDArray[np.int64]) -> None:
+@given(series_of(numbers), steps, st.sampled_from([1, 3, 30]))
+def test_edges_are_where_a_search_finds_them(series: list[list[Sample]], ends: NDArray[np.int64], few: int) -> None:
+    """Of many ends as of few, in few series as in many."""
+    series, ends = series * 2, ends[:few]
     samples = samples_from(series)
 
     found = edges(samples, ends)

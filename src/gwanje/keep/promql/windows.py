@@ -16,7 +16,9 @@ from gwanje.model import STALE_NAN_BITS
 from gwanje.wire.columns import Times, Values
 
 _FEW = 4
-"""Series, each of which is searched sooner than guessed for."""
+"""Series, each of which is searched sooner than guessed for; ends, for each of which a guess may be made by itself."""
+_MOSTLY = 8
+"""A guess that is wrong for more cells than one in so many is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,9 @@ Result = tuple[NDArray[np.float64], Mask]
 def edges(samples: Samples, ends: Times) -> Indices:
     """Per series and end: the index of the first sample after the end. The ends count from where the samples' times do.
 
-    In a few series it is searched for. In many it is guessed which sample is nearest to the end, and looked on which side of the
-    end it lies. So the place is found where its neighbour lies on the other side, as it does when samples are off by less than
-    half their distance; else it is searched for, too.
+    In a few series it is searched for. In many it is guessed, and looked on which side of the end the samples beside it lie: for
+    a few ends at the same place in all series, else where the nearest sample would be if they were evenly spaced. Where the guess
+    was wrong it is searched for, too.
     """
     first, past = samples.begins, samples.ends
     if not len(samples.values) or not len(ends):
@@ -75,19 +77,47 @@ def edges(samples: Samples, ends: Times) -> Indices:
         for row, (low, high) in enumerate(zip(first.tolist(), past.tolist(), strict=True)):
             places[row] = low + times[low:high].searchsorted(instants, "right")
         return places
-    near = _nearest(times, first, past, instants)
-    passed = times.take(near, mode="clip") <= instants
-    ahead = passed.astype(np.int64)
-    found = near
-    found += ahead
-    beside = found + ahead
-    beside -= 1
-    unsure = np.flatnonzero((times.take(beside, mode="clip") <= instants) == passed)
+    guessed = _alike(times, first, past, instants) if len(ends) <= _FEW else None
+    found, unsure = guessed or _along_lines(times, first, past, instants)
     if len(unsure):
         _search(times, first, past, instants, found, unsure)
     empty = np.flatnonzero(first == past)
     found[empty] = first[empty, None]
     return found
+
+
+def _alike(times: Moments, first: Indices, past: Indices, ends: Moments) -> tuple[Indices, Indices] | None:
+    """A guess for series that lie side by side: the place in the longest, one sample more or less; and which cells are not sure.
+
+    None where those are many.
+    """
+    longest = int((past - first).argmax())
+    columns = times[first[longest] : past[longest]].searchsorted(ends, "right").tolist()
+    found, sure = np.empty((len(first), len(ends)), np.int64), np.empty((len(first), len(ends)), np.bool_)
+
+    def passed(place: Indices, end: Any) -> Mask:
+        """What would be before the first sample is not after any end, and what would be past the last after all."""
+        not_after: Mask = ((times.take(place, mode="clip") <= end) & (place < past)) | (place < first)
+        return not_after
+
+    for step, (column, end) in enumerate(zip(columns, ends, strict=True)):
+        place = first + column
+        place += passed(place, end).astype(np.int64) - ~passed(place - 1, end)
+        found[:, step], sure[:, step] = place, passed(place - 1, end) & ~passed(place, end)
+    unsure = np.flatnonzero(~sure)
+    return None if _MOSTLY * len(unsure) > found.size else (found, unsure)
+
+
+def _along_lines(times: Moments, first: Indices, past: Indices, ends: Moments) -> tuple[Indices, Indices]:
+    """A guess for many ends, right where samples are off an even line by less than half their distance; and the unsure cells."""
+    near = _nearest(times, first, past, ends)
+    passed = times.take(near, mode="clip") <= ends
+    ahead = passed.astype(np.int64)
+    found = near
+    found += ahead
+    beside = found + ahead
+    beside -= 1
+    return found, np.flatnonzero((times.take(beside, mode="clip") <= ends) == passed)
 
 
 def _as(kind: np.dtype[Any], ends: Times) -> Moments:
