@@ -35,7 +35,7 @@ OPEN = {
     ("GET", "/ping"),
     ("HEAD", "/ping"),
 }
-GUARDED = {"/metrics", "/collect", "/status", "/write", "/v1/metrics"}
+GUARDED = {"/metrics", "/federate", "/collect", "/status", "/write", "/v1/metrics"}
 """Beside everything under `/api/`. What is left are the page's files and views."""
 SMALL_BODY = 1 << 20
 INFLUX = {"/write", "/api/v2/write"}
