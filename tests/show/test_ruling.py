@@ -126,7 +126,8 @@ async def test_of_two_who_change_a_rule_the_second_is_refused_and_nothing_is_los
         pytest.param({"name": "rule error"}, "name", "gwanje's own", id="the name is ours"),
         pytest.param({"critical": "90"}, "line", "critical: '90' is not a condition", id="a condition without operator"),
         pytest.param({"labels": {"v": "{{ value }}"}}, "line", "labels: label 'v' holds a template", id="G1 a value in a label"),
-        pytest.param({"metric": "no metric"}, "line", "not valid PromQL", id="no PromQL"),
+        pytest.param({"metric": "no metric"}, "line", "cannot be a metric's name", id="a query for a metric"),
+        pytest.param({"where": "host="}, "line", "not valid PromQL", id="no PromQL"),
         pytest.param({"color": "red"}, "line", "unknown key", id="a key that is not known"),
     ],
 )

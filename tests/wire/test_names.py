@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gwanje.wire.names import escaped, label, quoted, unescaped
+from gwanje.wire.names import escaped, label, labels, quoted, selector, unescaped
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,20 @@ def test_every_name_comes_back(name: str) -> None:
 def test_names_are_quoted_only_where_they_need_it() -> None:
     assert (label("host"), label("a:b"), label('a"\\\nb')) == ("host", '"a:b"', r'"a\"\\\nb"')
     assert quoted("") == '""'
+
+
+@pytest.mark.parametrize(
+    ("metric", "matchers", "written"),
+    [
+        pytest.param("up", "", "up", id="a plain name alone"),
+        pytest.param("up", 'host="a"', 'up{host="a"}', id="a plain name"),
+        pytest.param("http.time", " ", '{"http.time"}', id="a name with a dot alone"),
+        pytest.param("http.time", 'a="b"', '{"http.time",a="b"}', id="a name with a dot"),
+    ],
+)
+def test_a_selector_has_its_name_in_quotes_where_it_needs_them(metric: str, matchers: str, written: str) -> None:
+    assert selector(metric, matchers) == written
+
+
+def test_labels_stand_side_by_side() -> None:
+    assert labels(["host", "host.name"]) == 'host, "host.name"'

@@ -1,6 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import type { Variable } from '../src/lib/api';
-import { addressOf, ALL, chosenOf, namesIn, substituted, type Choices, type Chosen } from '../src/lib/variables';
+import {
+  addressOf,
+  ALL,
+  chosenOf,
+  namesIn,
+  selector,
+  substituted,
+  type Choices,
+  type Chosen,
+} from '../src/lib/variables';
 
 const window = { start: 1000, end: 4600, step: 15 };
 const one = (...values: string[]): Chosen => ({ all: false, values });
@@ -89,4 +98,13 @@ describe('a choice', () => {
     const several = variable({ multiple: true, all: true });
     for (const chosen of [all, one('a', 'b')]) expect(chosenOf(several, addressOf(chosen), [])).toEqual(chosen);
   });
+});
+
+test.each([
+  ['up', '', 'up{}'],
+  ['up', 'a="b"', 'up{a="b"}'],
+  ['http.time', ' ', '{"http.time"}'],
+  ['http.time', 'a="b"', '{"http.time",a="b"}'],
+])('the series of %s with %j are %s', (metric, matchers, written) => {
+  expect(selector(metric, matchers)).toBe(written);
 });

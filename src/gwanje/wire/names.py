@@ -6,11 +6,14 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from gwanje.because import Because
+
 PLAIN_METRIC: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 """Names of metrics that need no quotes."""
 PLAIN_LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 """Names of labels that need no quotes."""
 
+_OF_QUERIES: Final = re.compile(r"""[(){}\[\]"'\s]""")
 _ESCAPED: Final = "U__"
 _BODY: Final = re.compile(r"(?:[^_]|__|_[0-9a-fA-F]{1,6}_)*")
 _CODE: Final = re.compile(r"_([0-9a-fA-F]*)_")
@@ -30,6 +33,25 @@ def one_of(texts: Iterable[str]) -> str:
 def label(name: str) -> str:
     """A label's name as PromQL and exposition pages write it, in quotes where it needs them."""
     return name if PLAIN_LABEL.fullmatch(name) else quoted(name)
+
+
+def checked_metric(name: str) -> str:
+    """The name of a metric as people write it. Raises ValueError for a query in its place, though any text can be a name."""
+    if not name or _OF_QUERIES.search(name):
+        raise ValueError(Because(f"{name!r} cannot be a metric's name; a query belongs into `expr`", "not_a_metric", name=name))
+    return name
+
+
+def labels(names: Iterable[str]) -> str:
+    """Names of labels side by side, as they stand behind `by`."""
+    return ", ".join(map(label, names))
+
+
+def selector(metric: str, matchers: str = "") -> str:
+    """The series of a metric that all matchers take: `up{host="a"}`, and `{"http.time",host="a"}` where the name needs quotes."""
+    if PLAIN_METRIC.fullmatch(metric):
+        return f"{metric}{{{matchers}}}" if matchers.strip() else metric
+    return f"{{{quoted(metric)},{matchers}}}" if matchers.strip() else f"{{{quoted(metric)}}}"
 
 
 def escaped(name: str) -> str:

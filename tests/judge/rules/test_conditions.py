@@ -271,7 +271,8 @@ async def test_e7_a_side_may_be_usual(side: str, scores: list[float]) -> None:
         pytest.param({"over": "0s"}, "longer than 0s", id="no time at all"),
         pytest.param({"over": "5m", "condition": "any", "critical": "!= 1"}, "lie on one side", id="the worst of what?"),
         pytest.param({"over": "5m", "condition": "any", "warning": "< 1"}, "lie on one side", id="two sides"),
-        pytest.param({"by": ["a b"]}, "cannot be a label", id="a label that is none"),
+        pytest.param({"by": ["__name__"]}, "cannot be a label", id="a label that is none"),
+        pytest.param({"metric": "rate(used[5m])"}, "a query belongs into", id="a query for a metric"),
         pytest.param({"anomaly": {}, "over": "5m"}, "leave out `over`", id="an anomaly over a time"),
         pytest.param({"severity": "critical"}, "leave out `warning`", id="two conditions"),
     ],
@@ -308,3 +309,43 @@ def test_e1_a_remote_store_is_asked_less_often_unless_the_rule_says_how_often(
     assert [one.interval.total_seconds() for one in (rule, unhurried(rule))] == [here, there]
     again = Rule.model_validate(rule.model_dump(by_alias=True, exclude_unset=True))
     assert unhurried(again).interval.total_seconds() == there, "also where it is written down and read again"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        pytest.param({}, id="now"),
+        pytest.param({"where": '"host.name"!="web-2"'}, id="some of the series"),
+        pytest.param({"by": ["host.name"]}, id="the worst of a label"),
+        pytest.param({"over": "5m", "condition": "average", "by": ["host.name"]}, id="an average"),
+        pytest.param({"over": "5m", "condition": "every", "by": ["host.name"]}, id="every sample"),
+        pytest.param({"over": "5m", "condition": "any", "min_samples": 2}, id="so many samples"),
+    ],
+)
+async def test_names_with_dots_are_asked_for_in_quotes(form: Mapping[str, object]) -> None:
+    rule, samples = _rule(metric="disk.used", **form), MemorySamples()
+    for minute in range(10, -1, -1):
+        samples.append("disk.used", {"host.name": "web-1"}, 90, to_ms(NOW - timedelta(minutes=minute)))
+
+    verdicts = await _judged(rule, samples, of="host.name")
+
+    assert {host: _value(verdict) for host, verdict in verdicts.items()} == {"web-1": 90}
+    assert isinstance(verdicts["web-1"], Breach)
+    (drawn,) = (await samples.range(curve(rule, {"host.name": "web-1"}), to_ms(NOW), to_ms(NOW), 60_000)).values
+    assert drawn == 90
+
+
+async def test_percentiles_and_ratios_have_labels_with_dots() -> None:
+    """What they ask is PromQL, and of the labels that are meant."""
+    percentile = _rule(metric="http.time_bucket", percentile=95, over="5m", by=["http.route"])
+    ratio = Rule.model_validate(
+        {
+            "name": "a",
+            "ratio": {"failed": '{"http.requests",code="500"}', "total": '{"http.requests"}', "over": "5m", "by": ["http.route"]},
+            "critical": ">= 0.5",
+        }
+    )
+    for rule in (percentile, ratio):
+        for question in questions(rule):
+            await MemorySamples().instant(question.query, to_ms(NOW))
+        assert '"http.route"' in curve(rule, {"http.route": "/"})

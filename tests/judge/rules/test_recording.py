@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from gwanje.judge.rules.evaluate import RuleError
 from gwanje.judge.rules.recording import Recording, ready, recorded
@@ -23,6 +24,13 @@ def test_each_result_becomes_a_series_of_the_metric() -> None:
         (("__name__", "used"), ("host", "b"), ("team", "web")): 2.0,
     }
     assert recorded(RULE, Scalar(3.0, AT_MS)) == {(("__name__", "used"), ("team", "web")): 3.0}
+
+
+def test_a_metric_may_have_any_name_but_a_query() -> None:
+    assert recorded(Recording(record="host.used", expr="x"), Scalar(3.0, AT_MS)) == {(("__name__", "host.used"),): 3.0}
+    for record in ("", "sum(x)", 'x{host="a"}'):
+        with pytest.raises(ValidationError, match="a query belongs into `expr`"):
+            Recording(record=record, expr="x")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import { api, Refusal, type Variable } from './api';
 import { live } from './live.svelte';
 import { place } from './place.svelte';
 import { timeline } from './timeline.svelte';
-import { addressOf, chosenOf, namesIn, substituted, type Choices, type Chosen } from './variables';
+import { addressOf, chosenOf, namesIn, selector, substituted, type Choices, type Chosen } from './variables';
 
 export class VariableChoices {
   readonly #variables: readonly Variable[];
@@ -81,7 +81,7 @@ export class VariableChoices {
     const needed = namesIn(matchers).filter((name) => name !== variable.name && name in this.#chosen);
     if (needed.some((name) => this.#chosen[name] === null)) return null;
     const known = Object.fromEntries(needed.map((name) => [name, this.#chosen[name]!]));
-    return substituted(`${variable.metric}{${matchers}}`, known, timeline.windowThen);
+    return substituted(selector(variable.metric, matchers), known, timeline.windowThen);
   }
 
   #ask(variable: Variable, match: string, start: number, end: number): () => void {

@@ -50,6 +50,12 @@ export function substituted(expr: string, choices: Choices, window: Window): str
   );
 }
 
+/** Return the series of a metric that all matchers take; a name that is more than letters, digits and `_` is quoted. */
+export function selector(metric: string, matchers: string): string {
+  if (/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(metric)) return `${metric}{${matchers}}`;
+  return `{${JSON.stringify(metric)}${matchers.trim() && `,${matchers}`}}`;
+}
+
 /** Return the names of the variables in a text. */
 export function namesIn(text: string): string[] {
   return [...text.matchAll(/\$(?:\{(\w+)\}|(\w+))/g)].map((match) => (match[1] ?? match[2])!);

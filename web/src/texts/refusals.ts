@@ -59,6 +59,7 @@ const ko = {
   unknown_key: (said: Said) => `모르는 항목입니다.${said('meant') ? ` ${said('meant')}을(를) 쓰려던 것인가요?` : ''}`,
   not_a_duration: (said: Said) => `${said('text')}은(는) 기간이 아닙니다. 30s, 5m, 1h30m, 15d처럼 쓰세요.`,
   not_promql: (said: Said) => `PromQL로 읽을 수 없습니다: ${said('error')}`,
+  not_a_metric: (said: Said) => `${said('name')}은(는) 메트릭 이름이 될 수 없습니다. 쿼리는 expr에 쓰세요.`,
   not_a_selector: (said: Said) => `${said('text')}은(는) 셀렉터가 아닙니다. 메트릭과 라벨만 쓰세요.`,
   value_in_label: (said: Said) =>
     `count_values는 라벨 ${said('label')}에 값을 넣어 값마다 다른 알림이 됩니다. count(count_values(…))처럼 세세요.`,
@@ -68,7 +69,7 @@ const ko = {
   severity_stands_alone: () => 'severity는 조건이 식 안에 있을 때만 씁니다. 경고, 심각, 해제 한도를 빼세요.',
   looks_at_one: () => 'expr, ratio, metric 중 하나만 적으세요.',
   condition_needed: () => "경고나 심각 한도가 있어야 합니다. 예: critical: '>= 0.95'",
-  not_a_label: (said: Said) => `${said('name')}은(는) 라벨 이름이 될 수 없습니다. 영문자, 숫자, _ 만 쓰세요.`,
+  not_a_label: (said: Said) => `${said('name')}은(는) 라벨 이름이 될 수 없습니다. 다른 이름을 쓰세요.`,
   label_is_template: (said: Said) => `라벨 ${said('name')}에 틀이 있습니다. 라벨은 바뀌면 안 됩니다.`,
   not_yaml: (said: Said) => `YAML로 읽을 수 없습니다: ${said('error')}`,
   no_alias: () => '별칭(`*이름`)은 여기서 쓸 수 없습니다. 값을 그대로 적으세요.',

@@ -9,6 +9,7 @@ from gwanje.judge.rules.found import written
 from gwanje.judge.rules.questions import value
 from gwanje.judge.rules.spec import Rule
 from gwanje.judge.rules.threshold import Threshold
+from gwanje.wire import names
 
 _UNITS: Final = (
     (timedelta(days=1), "일", "d"),
@@ -70,7 +71,7 @@ def _subject(rule: Rule) -> str:
     if rule.ratio is not None:
         said = f"{rule.ratio.failed} / {rule.ratio.total}"
     elif rule.metric is not None:
-        said = rule.metric + (f"{{{rule.where}}}" if rule.where else "")
+        said = names.selector(rule.metric, rule.where)
     else:
         said = " ".join(value(rule).split())
     return said if len(said) <= _LONGEST else said[: _LONGEST - 1] + "…"

@@ -12,6 +12,7 @@ from gwanje.judge.rules.buckets import merged
 from gwanje.judge.rules.looks import Anomaly, Ratio
 from gwanje.judge.rules.narrow import narrowed
 from gwanje.judge.rules.spec import Rule
+from gwanje.wire import names
 
 _SHORTEST_LOOKBACK: Final = timedelta(minutes=5)
 
@@ -73,7 +74,7 @@ def curve(rule: Rule, labels: Mapping[str, str]) -> str:
     fixed = rule.given(labels)
     if rule.ratio is None:
         return narrowed(value(rule), fixed)
-    over, by = format_duration(rule.ratio.over), ", ".join(rule.ratio.by)
+    over, by = format_duration(rule.ratio.over), names.labels(rule.ratio.by)
     failed, total = (
         f"sum by ({by}) (increase({narrowed(selector, fixed)}[{over}]))" for selector in (rule.ratio.failed, rule.ratio.total)
     )
@@ -103,7 +104,7 @@ def _beside(rule: Rule) -> tuple[Question, ...]:
     elif counted(rule):
         asked.append(Question(_grouped(rule, "sum", f"count_over_time({_selector(rule)}[{over}])")))
     if rule.percentile is not None:
-        asked.append(Question(f"count by ({', '.join((*rule.by, 'le'))}) (rate({_selector(rule, '_bucket')}[{over}]))"))
+        asked.append(Question(f"count by ({names.labels((*rule.by, 'le'))}) (rate({_selector(rule, '_bucket')}[{over}]))"))
     if covered(rule):
         asked.append(Question(_grouped(rule, "count", _selector(rule)), rule.over))
     return tuple(asked)
@@ -129,7 +130,7 @@ def _together(rule: Rule) -> str:
 
 
 def _percentile(rule: Rule, percentile: float) -> str:
-    by = ", ".join((*rule.by, "le"))
+    by = names.labels((*rule.by, "le"))
     over = format_duration(rule.over or _SHORTEST_LOOKBACK)
     return f"histogram_quantile({percentile / 100:g}, sum by ({by}) (rate({_selector(rule, '_bucket')}[{over}])))"
 
@@ -139,9 +140,9 @@ def _grouped(rule: Rule, operator: str, inner: str) -> str:
 
 
 def _by(labels: Sequence[str]) -> str:
-    return f" by ({', '.join(labels)})"
+    return f" by ({names.labels(labels)})"
 
 
 def _selector(rule: Rule, suffix: str = "") -> str:
-    metric = (rule.metric or "").removesuffix("_bucket") if suffix else rule.metric
-    return f"{metric}{suffix}" + (f"{{{rule.where}}}" if rule.where else "")
+    metric = rule.metric or ""
+    return names.selector(metric.removesuffix("_bucket") + suffix if suffix else metric, rule.where)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from functools import cache
 from importlib import resources
@@ -17,11 +16,11 @@ from gwanje.judge.rules.looks import checked_query
 from gwanje.judge.rules.spec import checked_labels
 from gwanje.keep.samples.base import Answer, Labels, Scalar, Vector
 from gwanje.model import METRIC
+from gwanje.wire.names import checked_metric
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _READY: Final = "ready.yaml"
 
 
@@ -40,9 +39,7 @@ class Recording(Settings):
     @field_validator("record")
     @classmethod
     def _record(cls, name: str) -> str:
-        if not _NAME.fullmatch(name):
-            raise ValueError(f"{name!r} cannot be a metric's name; use letters, digits, _ and :")
-        return name
+        return checked_metric(name)
 
     @field_validator("expr")
     @classmethod

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final, Literal
@@ -24,11 +23,11 @@ from gwanje.judge.rules.threshold import (
     parse_threshold,
 )
 from gwanje.judge.rules.valued import checked_identity
-from gwanje.model import Severity
+from gwanje.model import METRIC, Severity
+from gwanje.wire import names
 
 __all__ = ["OPERATORS", "Ratio", "Rule", "Threshold", "checked_labels", "checked_query", "parse_threshold"]
 
-_LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _HALF_A_SECOND: Final = timedelta(milliseconds=500)
 """A message must be decided a second after its sample: a rule that tells at once looks twice in that time."""
 _EACH_SECOND: Final = timedelta(seconds=1)
@@ -173,7 +172,7 @@ class Rule(Settings):
                 sentence = f"`{alone[0]}` needs `metric`" + (" (or stands inside `ratio`)" if self.ratio else "")
                 raise ValueError(Because(sentence, "needs_other", name=alone[0], other="metric"))
             return
-        checked_selector(f"{self.metric}{{{self.where}}}")
+        checked_selector(names.selector(names.checked_metric(self.metric), self.where))
         if self.percentile is not None and self.over is None:
             sentence = "`percentile` needs `over`, the time whose values are looked at: '5m'"
             raise ValueError(Because(sentence, "needs_other", name="percentile", other="over"))
@@ -243,8 +242,8 @@ class Rule(Settings):
 def checked_labels(labels: dict[str, str]) -> dict[str, str]:
     """The labels, when they can stand on every series of a rule. Raises ValueError."""
     for name, value in labels.items():
-        if not _LABEL.fullmatch(name):
-            raise ValueError(Because(f"{name!r} cannot be a label; use letters, digits and _", "not_a_label", name=name))
+        if name in {"", METRIC}:
+            raise ValueError(Because(f"{name!r} cannot be a label; give it another name", "not_a_label", name=name))
         if "{{" in value or "{%" in value:
             sentence = f"label {name!r} holds a template; a label is part of the identity and may not change"
             raise ValueError(Because(sentence, "label_is_template", name=name))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
@@ -10,6 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from gwanje.config import Duration, Settings
 from gwanje.show.dashboards import expressions
+from gwanje.wire import names
 
 Item = TypeVar("Item")
 PanelKind = Literal["line", "area", "stat", "gauge", "donut", "bar", "table", "heatmap", "status"]
@@ -31,7 +31,6 @@ OVER_TIME: Final = frozenset({"line", "area", "heatmap"})
 """Kinds whose queries are asked over the time that is shown; those of the others at its end."""
 
 _NAME: Final = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
-_LABEL: Final = re.compile(_NAME)
 
 
 class Text(Settings):
@@ -85,13 +84,6 @@ class Variable(Settings):
             raise ValueError(f"{name!r} begins with __, which is kept for $__interval and its like; give another name")
         return name
 
-    @field_validator("label")
-    @classmethod
-    def _a_label(cls, label: str) -> str:
-        if label and not _LABEL.fullmatch(label):
-            raise ValueError(f"{label!r} cannot be a label; use letters, digits and _")
-        return label
-
     @model_validator(mode="after")
     def _from_one_place(self) -> Self:
         if bool(self.options) == bool(self.metric):
@@ -99,6 +91,7 @@ class Variable(Settings):
         if self.metric and not self.label:
             raise ValueError("with `metric` also needs `label`: the label whose values are chosen from")
         if self.metric:
+            names.checked_metric(self.metric)
             expressions.check(self.selector)
         if self.options and self.default and self.default not in self.options:
             raise ValueError(f"the default {self.default!r} is not among the options")
@@ -107,7 +100,7 @@ class Variable(Settings):
     @property
     def selector(self) -> str:
         """The series whose label is asked for."""
-        return f"{self.metric}{{{self.matchers}}}" if self.matchers else self.metric
+        return names.selector(self.metric, self.matchers)
 
 
 class Query(Settings):
@@ -149,7 +142,7 @@ class Meaning(Settings):
 class Column(Settings):
     """A label that a table shows."""
 
-    label: str = Field(pattern=_NAME)
+    label: str = Field(min_length=1)
     """The label."""
     title: Words = Text()
     """What stands above the column; the label unless set."""
