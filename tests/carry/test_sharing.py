@@ -58,8 +58,8 @@ async def test_what_one_changes_another_hears_once(process: Process) -> None:
         a.publish(Update("alerts", "e2"))
         a.publish(Update("outbox"))
         await _both(a, b, a, b)
-        b.publish(Update("the end"))
-        assert [await anext(heard) for _ in range(3)] == [Update("alerts"), Update("outbox"), Update("the end")]
+        b.publish(Update("samples", "the end"))
+        assert [await anext(heard) for _ in range(3)] == [Update("alerts"), Update("outbox"), Update("samples", "the end")]
 
 
 async def test_nobody_hears_its_own_word_twice(process: Process) -> None:
@@ -68,8 +68,8 @@ async def test_nobody_hears_its_own_word_twice(process: Process) -> None:
     async with a.listen() as heard:
         a.publish(Update("alerts", "e1"))
         await _both(a, b, a, b, a)
-        a.publish(Update("the end"))
-        assert [await anext(heard) for _ in range(2)] == [Update("alerts", "e1"), Update("the end")]
+        a.publish(Update("samples", "the end"))
+        assert [await anext(heard) for _ in range(2)] == [Update("alerts", "e1"), Update("samples", "the end")]
 
 
 async def test_each_change_is_heard_anew_and_of_a_new_process_too(process: Process) -> None:
@@ -88,8 +88,8 @@ async def test_what_was_said_before_a_process_began_is_no_news_to_it(process: Pr
     await _both(a, b)
     async with b.listen() as heard:
         await _both(a, b)
-        b.publish(Update("the end"))
-        assert await anext(heard) == Update("the end")
+        b.publish(Update("samples", "the end"))
+        assert await anext(heard) == Update("samples", "the end")
 
 
 async def test_what_changes_all_the_time_and_not_in_state_is_not_written(process: Process, state: State) -> None:

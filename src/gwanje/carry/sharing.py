@@ -11,17 +11,17 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from gwanje.carry.updates.base import Update, Updates
+from gwanje.carry.updates.base import Topic, Update, Updates
 from gwanje.errors import GwanjeError
 from gwanje.keep.state import changes
 from gwanje.keep.state.base import State
 
-OF_ITS_OWN: Final = frozenset({"samples", "events", "fetches"})
+OF_ITS_OWN: Final[frozenset[Topic]] = frozenset({"samples", "events", "fetches"})
 """Topics of which each process tells its own: they change all the time, and not in state."""
 _EVERY_SECONDS: Final = 0.5
 _REMEMBERED: Final = timedelta(hours=1)
@@ -42,7 +42,7 @@ class SharedUpdates:
         self._process = process
         self._clock = clock
         self._lock = threading.Lock()
-        self._unsaid: set[str] = set()
+        self._unsaid: set[Topic] = set()
         self._heard: changes.Numbers | None = None
         self._failing = False
 
@@ -76,7 +76,7 @@ class SharedUpdates:
         heard, self._heard = self._heard, found
         if heard is not None:
             for topic in sorted({topic for (process, topic), number in found.items() if heard.get((process, topic)) != number}):
-                self._own.publish(Update(topic))
+                self._own.publish(Update(cast("Topic", topic)))
 
     def _say(self) -> None:
         with self._lock:

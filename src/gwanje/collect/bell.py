@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
-from gwanje.carry.updates.base import Updates
+from gwanje.carry.updates.base import Topic, Updates
 
 
 class Bell:
@@ -27,7 +27,7 @@ class Bell:
 
 
 @asynccontextmanager
-async def bell_of(updates: Updates, topic: str) -> AsyncIterator[Bell]:
+async def bell_of(updates: Updates, topic: Topic) -> AsyncIterator[Bell]:
     """A bell that updates of a topic ring, as long as the block lasts."""
     bell = Bell()
 

@@ -37,11 +37,6 @@ Clock = Callable[[], datetime]
 Tell = Callable[[Connection, Run], bool]
 """Writes down what people are told of a run that ended, in the transaction that ends it; whether anybody is told."""
 
-RUNS: Final = "runs"
-OUTBOX: Final = "outbox"
-FETCHES: Final = "fetches"
-PAUSES: Final = "pauses"
-
 _LOOK: Final = timedelta(seconds=1)
 """Updates are hints; whoever misses one finds the run by looking this often."""
 _TELL: Final = timedelta(seconds=5)
@@ -94,7 +89,7 @@ class Schedule:
         """Look, run, rest, until cancelled. Called once."""
         telling = asyncio.create_task(self._tell_counters())
         try:
-            async with bell_of(self._updates, RUNS) as bell:
+            async with bell_of(self._updates, "runs") as bell:
                 while True:
                     now = self._clock()
                     await self._look_safely(now)
@@ -169,12 +164,12 @@ class Schedule:
                 claimed.append(run)
         for name in resumed:
             log.info("pause is over", pipeline=name)
-            self._updates.publish(Update(PAUSES, name))
+            self._updates.publish(Update("pauses", name))
         for run in given_up:
             log.error("run is given up", pipeline=run.pipeline, run=run.id, reason=run.error)
             publish(self._updates, run.id, run.pipeline, runs.ENDED)
         if told:
-            self._updates.publish(Update(OUTBOX))
+            self._updates.publish(Update("outbox"))
         return claimed
 
     # --- one run
@@ -249,8 +244,8 @@ class Schedule:
         if ended is None:
             log.warning("run was taken by somebody else before it ended here", pipeline=run.pipeline, run=run.id)
         if told:
-            self._updates.publish(Update(OUTBOX))
-        self._updates.publish(Update(FETCHES, fetch.id, fetch.as_json()))
+            self._updates.publish(Update("outbox"))
+        self._updates.publish(Update("fetches", fetch.id, fetch.as_json()))
         publish(self._updates, run.id, run.pipeline, runs.ENDED)
 
     async def _keep_lease(self, run: Run) -> None:
@@ -294,7 +289,7 @@ class Schedule:
 
 def publish(updates: Updates, run: int, pipeline: str, state: str) -> None:
     """Say that a run has been asked for, begun or ended."""
-    updates.publish(Update(RUNS, str(run), {"pipeline": pipeline, "state": state}))
+    updates.publish(Update("runs", str(run), {"pipeline": pipeline, "state": state}))
 
 
 async def run_now(
@@ -322,7 +317,7 @@ async def run_now(
         with state.read() as connection:
             return runs.get(connection, number)
 
-    async with bell_of(updates, RUNS) as bell:
+    async with bell_of(updates, "runs") as bell:
         number = await asyncio.to_thread(ask)
         publish(updates, number, pipeline, runs.ASKED)
         deadline = clock() + patience

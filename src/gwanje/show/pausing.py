@@ -9,7 +9,6 @@ from gwanje.because import Because
 from gwanje.carry.updates.base import Update
 from gwanje.collect import pausing
 from gwanje.collect.pipelines.spec import Prepared
-from gwanje.collect.schedule import PAUSES
 from gwanje.errors import BadInput, NotFound
 from gwanje.keep.said import Pause
 from gwanje.keep.state import pauses
@@ -36,7 +35,7 @@ def pause(rooms: Rooms, name: str, why: str, until: datetime | None, by: By) -> 
     said = Pause(name, by.name[:120], why.strip(), now, until)
     with rooms.state.write() as connection:
         pauses.put(connection, said, address=by.address)
-    rooms.updates.publish(Update(PAUSES, name))
+    rooms.updates.publish(Update("pauses", name))
     return said
 
 
@@ -49,7 +48,7 @@ def resume(rooms: Rooms, name: str, by: By) -> None:
             connection, found, prepared.pipeline, rooms.now(), by.name[:120], address=by.address
         ):
             raise NotFound(Because(f"{name!r} is not paused", "not_paused", name=name))
-    rooms.updates.publish(Update(PAUSES, name))
+    rooms.updates.publish(Update("pauses", name))
 
 
 def now_paused(rooms: Rooms, now: datetime) -> dict[str, Pause]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
+
+Topic = Literal["alerts", "events", "fetches", "holds", "missed", "outbox", "outside", "pauses", "runs", "samples"]
+"""What changed; `missed` says that there were more updates than are told."""
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Something changed. `topic` is a noun (`samples`, `alerts`, `fetches`, `runs`), `key` says which one."""
+    """Something changed: `topic` says what, and `key` which one."""
 
-    topic: str
+    topic: Topic
     key: str = ""
     fields: Mapping[str, object] = field(default_factory=dict)
 
