@@ -12,7 +12,8 @@ from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
 
 from gwanje.because import Because
 from gwanje.config import Settings
-from gwanje.tell.windows import DAYS, Clock, Country, Days, Zone, days_at, holidays_of, instant
+from gwanje.tell.windows import DAYS, Clock, Country, Days, days_at, holidays_of, instant
+from gwanje.zones import Zone
 
 _MOST_TURNS: Final = 1000
 

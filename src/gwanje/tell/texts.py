@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, SecretStr
+from pydantic import SecretStr
 
 from gwanje import config
-from gwanje.because import Because
 from gwanje.tell.notifiers.base import RESOLVED, AlertInMessage, Notification
 from gwanje.tell.template import Template, filled
 from gwanje.tell.words import Language, spoken, word
+from gwanje.zones import Zone
 
 COLOURS: Final[Mapping[str, str]] = {
     "critical": "#d93026",
@@ -29,14 +29,6 @@ COLOURS: Final[Mapping[str, str]] = {
 """A colour for each tone. Colour never says it alone: the title does, too."""
 _UNSAID: Final = frozenset({"first", "resolved", "notice"})
 """Reasons that the title says without naming them."""
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ValueError, KeyError, OSError) as error:
-        raise ValueError(Because(f"{name!r} is not a time zone; write Asia/Seoul, UTC", "no_zone", text=name)) from error
-    return name
 
 
 class Speech(config.Settings):
@@ -57,7 +49,7 @@ class Speech(config.Settings):
 
     language: Language = "ko"
     """Language of the messages: `ko` or `en`."""
-    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    timezone: Zone = "UTC"
     """Time zone of the times in messages: `Asia/Seoul`."""
     template: Template = Template()
     """Own words for the `title` and the `body` of messages."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import holidays as calendar
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from gwanje.because import Because
 from gwanje.config import Settings
 from gwanje.tell.matchers import Matchers
+from gwanje.zones import Zone
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _TIME: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
@@ -25,15 +26,6 @@ _FURTHEST: Final = timedelta(days=400)
 """How far ahead a calendar looks."""
 _NEAR: Final = timedelta(days=14)
 """How far ahead a window's next change is looked for."""
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        sentence = f"{name!r} is no zone; write an IANA name such as Asia/Seoul or UTC"
-        raise ValueError(Because(sentence, "no_zone", text=name)) from error
-    return name
 
 
 def _country(name: str) -> str:
@@ -76,8 +68,6 @@ def _dates(written: Iterable[str]) -> tuple[str, ...]:
     return tuple(written)
 
 
-Zone = Annotated[str, AfterValidator(_zone)]
-"""An IANA zone: `Asia/Seoul`."""
 Country = Annotated[str, AfterValidator(_country)]
 """A country's two letters: `KR`."""
 Clock = Annotated[str, BeforeValidator(_clock)]

@@ -22,10 +22,11 @@ from gwanje.keep.state.base import State
 from gwanje.keep.state.history import Lived
 from gwanje.model import Severity, to_ms
 from gwanje.tell.notifiers.base import FIRING, AlertInMessage, Notification
-from gwanje.tell.windows import Clock, Zone
+from gwanje.tell.windows import Clock
 from gwanje.tell.words import spoken
 from gwanje.watch.instants import floor
 from gwanje.watch.notices import Notice, put, put_once
+from gwanje.zones import Zone
 
 HEARTBEAT: Final = "heartbeat"
 _TICK: Final = timedelta(seconds=1)

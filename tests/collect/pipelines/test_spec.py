@@ -72,7 +72,7 @@ def test_what_is_left_out_has_a_value(tmp_path: Path) -> None:
             id="no schedule",
         ),
         pytest.param(
-            "name: a\nsource: {type: http}\nzone: Seoul\n", "pipelines/a.yaml:3: zone: 'Seoul' is no time zone", id="no zone"
+            "name: a\nsource: {type: http}\nzone: Seoul\n", "pipelines/a.yaml:3: zone: 'Seoul' is not a time zone", id="no zone"
         ),
         pytest.param(
             "name: a\nsource: {type: http}\nretry: 3\n",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
 from gwanje.config import format_duration, parse_duration
 from gwanje.model import from_ms, to_ms
+from gwanje.zones import zone_named
 
 _EVERY = "every "
 _ANY_DAY = datetime(2024, 1, 1, tzinfo=UTC)
@@ -66,16 +66,6 @@ def parse_every(text: str) -> timedelta:
     if beat <= timedelta():
         raise ValueError(f"{text!r} never moves on; write a time longer than {format_duration(timedelta())}, as in 'every 30s'")
     return beat
-
-
-def zone_named(name: str) -> tzinfo:
-    """The zone of a name such as `Asia/Seoul`. ValueError says what is allowed."""
-    if name == "UTC":
-        return UTC
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"{name!r} is no time zone that this machine knows; write one such as 'Asia/Seoul' or 'UTC'") from error
 
 
 def _next_beat(beat: timedelta, now: datetime) -> datetime:

@@ -22,7 +22,7 @@ from gwanje.show.api.answers import answer
 from gwanje.show.api.gate import needs
 from gwanje.show.history import Asked
 from gwanje.show.rooms import Rooms
-from gwanje.tell.windows import Zone
+from gwanje.zones import Zone
 
 _MOST_SHOWN: Final = 5000
 _BEAT: Final = timedelta(seconds=15)
