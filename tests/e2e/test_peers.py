@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gwanje.judge.lifecycle import unknown
-from gwanje.keep.state import alerts
+from gwanje.keep.state import alerts, stories
 from gwanje.show.alerts import shown
 from gwanje.testing.notifiers import far_end
 from tests.e2e.lives import ALERTS, Life, Story  # as a life imports it, not relatively
@@ -34,7 +34,7 @@ async def test_peers_the_evaluators_death_resolves_nothing(tmp_path: Path) -> No
         killed = datetime.now(UTC)
     state = life.state()
     with state.read() as connection:
-        opened, judged_at = alerts.open_episodes(connection), alerts.judged_at(connection)
+        opened, judged_at = stories.open_episodes(connection), alerts.judged_at(connection)
     state.close()
     assert judged_at is not None
     assert judged_at <= killed

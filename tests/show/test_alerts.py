@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from gwanje.app.clock import now
 from gwanje.keep.state import alerts as kept
+from gwanje.keep.state import stories
 from gwanje.show import alerts
 from gwanje.show.standing import Asked, standing
 
@@ -27,7 +28,7 @@ async def test_n6_while_the_evaluator_is_down_its_open_alerts_are_unknown_and_do
     later = replace(rooms, now=lambda: now() + timedelta(minutes=1))
     assert {one.id: one.state for one in standing(rooms, Asked()).alerts} == {"1": "firing", "2": "firing"}
     assert {one.id: one.state for one in standing(later, Asked()).alerts} == {"1": "unknown", "2": "firing"}
-    assert {one.id: one.state for one in alerts.page(later, kept.Wanted())["episodes"]}["3"] == "resolved"
+    assert {one.id: one.state for one in alerts.page(later, stories.Wanted())["episodes"]}["3"] == "resolved"
     with site.house.state.write() as connection:
         kept.put_judged_at(connection, later.now())
     assert {one.state for one in standing(later, Asked()).alerts} == {"firing"}

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from gwanje.app.clock import now
 from gwanje.judge.rules.spec import Rule
 from gwanje.keep.said import OutsideAlert
-from gwanje.keep.state import alerts
+from gwanje.keep.state import alerts, stories
 from gwanje.keep.state import history as steps
 from gwanje.keep.state.history import Chosen, Step
 from gwanje.keep.state.people import Role, Scope
@@ -87,7 +87,7 @@ async def test_h1_a_day_is_a_day_of_the_users_zone(site: Site) -> None:
 def test_h1_each_crossing_of_an_episode_is_a_stretch_of_its_own(site: Site) -> None:
     _keep(site, row("1"))
     with site.house.state.read() as connection:
-        episode = alerts.episode(connection, "1")
+        episode = stories.episode(connection, "1")
     assert episode
     states = [
         (0, "ok", "pending"),
@@ -160,7 +160,7 @@ async def test_who_kept_an_alert_from_being_told_stands_with_it_in_the_story_the
     kim = Muter("silenced", "s-1", "kim", "=moving", BEGAN + timedelta(hours=1))
     said = [(5, ((), (kim,))), (10, ((kim,), ()))]
     with site.house.state.write() as connection:
-        episode = replace(alerts.episode_page(connection, alerts.Wanted()).episodes[0], state="firing")
+        episode = replace(stories.episode_page(connection, stories.Wanted()).episodes[0], state="firing")
         begun = {**steps.aside(episode, BEGAN, "0.97 is >= 0.9"), "before": "ok", "after": "firing"}
         told = [steps.aside(episode, BEGAN + timedelta(minutes=at), why) for at, turn in said for why in changes(*turn)]
         alerts.add_transitions(connection, [begun, *told])

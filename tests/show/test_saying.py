@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from gwanje.app.clock import now
-from gwanje.keep.state import alerts, outside, silences
+from gwanje.keep.state import outside, silences, stories
 from gwanje.keep.state.people import Role, Scope
 from gwanje.keep.state.tables import audit
 from gwanje.model import to_ms
@@ -32,7 +32,7 @@ async def _fire(site: Site) -> str:
         assert (await client.post("/api/v2/alerts", json=[_posted()])).status_code == 200
     await site.house.round.once(now())
     with site.house.state.read() as connection:
-        return next(one.id for one in alerts.open_episodes(connection) if one.rule == "disk full")
+        return next(one.id for one in stories.open_episodes(connection) if one.rule == "disk full")
 
 
 async def test_what_prometheus_posts_is_an_alert_like_any_other(site: Site) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from gwanje.app.clock import now
 from gwanje.errors import BadInput
-from gwanje.keep.state import alerts
+from gwanje.keep.state import alerts, stories
 from gwanje.keep.state.people import Role, Scope
 from gwanje.keep.state.tables import audit
 from gwanje.show.overview import overview
@@ -120,11 +120,11 @@ async def test_matchers_say_what_they_would_take_before_they_do(site: Site) -> N
         assert (wrong.status_code, "cannot be read" in wrong.text) == (400, True)
     with site.house.state.read() as connection:
         notes = connection.execute(select(audit.c.who, audit.c.after).where(audit.c.what == "alerts acknowledged")).all()
-        story = alerts.story(connection, "d00001")
+        story = stories.story(connection, "d00001")
     ((who, after),) = notes
     assert (who, after["alerts"], after["why"]) == ("operator", 1499, "the switch")
     assert story is not None
-    assert [entry.because for entry in story.entries if isinstance(entry, alerts.Change)] == [
+    assert [entry.because for entry in story.entries if isinstance(entry, stories.Change)] == [
         "acknowledged by operator: the switch"
     ]
 

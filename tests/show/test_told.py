@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from gwanje.app.clock import now
 from gwanje.keep.said import OutsideAlert
-from gwanje.keep.state import alerts, outside
+from gwanje.keep.state import outside, stories
 from gwanje.keep.state.people import Scope
 from gwanje.show.api.application import application
 
@@ -67,7 +67,7 @@ async def test_the_fewest_words_make_an_alert_and_its_end(site: Site) -> None:
         assert answer.status_code == 202
         await site.house.round.once(now())
         with site.house.state.read() as connection:
-            (episode,) = [one for one in alerts.open_episodes(connection) if one.rule == "loss"]
+            (episode,) = [one for one in stories.open_episodes(connection) if one.rule == "loss"]
         assert (episode.severity, episode.value, episode.threshold, episode.host) == ("critical", 3.5, 2.0, "gpu-1")
         assert episode.summary["ko"] == "loss is rising"
         await client.post("/api/v1/alerts", json={**said, "resolved": True})

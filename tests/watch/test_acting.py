@@ -14,7 +14,7 @@ from gwanje.act.spec import Action
 from gwanje.act.worker import Worker
 from gwanje.judge.rules.spec import Rule
 from gwanje.keep.said import Acknowledgement, Silence
-from gwanje.keep.state import acknowledgements, alerts, deeds, silences
+from gwanje.keep.state import acknowledgements, deeds, silences, stories
 from gwanje.keep.state.base import State
 from gwanje.kinds import World
 from gwanje.model import Severity, to_ms
@@ -62,7 +62,7 @@ class Site:
     @property
     def episode(self) -> str:
         with self.state.read() as connection:
-            return alerts.open_episodes(connection)[0].id
+            return stories.open_episodes(connection)[0].id
 
 
 async def test_a1_it_is_done_again_after_its_pause_and_not_for_ever(state: State, tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ async def test_a1_nothing_is_done_while_there_are_no_data_whatever_the_rule_says
         await site.pass_by(seconds)
     assert site.done() == []
     with state.read() as connection:
-        (episode,) = alerts.open_episodes(connection)
+        (episode,) = stories.open_episodes(connection)
     assert episode.ended_at is None
     await site.look(300, 0)
     assert site.done() == [(300, "done")]

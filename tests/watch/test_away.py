@@ -9,7 +9,7 @@ import pytest
 
 from gwanje.judge.rules.spec import Rule
 from gwanje.keep.said import Departure
-from gwanje.keep.state import alerts, departures
+from gwanje.keep.state import departures, stories
 from gwanje.keep.state.base import State
 from gwanje.model import to_ms
 from gwanje.tell.policy import Policy
@@ -57,11 +57,11 @@ class Site:
 
     def open(self) -> list[str]:
         with self.state.read() as connection:
-            return sorted(one.labels["host"] for one in alerts.open_episodes(connection))
+            return sorted(one.labels["host"] for one in stories.open_episodes(connection))
 
     def ended(self) -> list[tuple[str, str | None]]:
         with self.state.read() as connection:
-            every = alerts.episode_page(connection, alerts.Wanted(state="ended")).episodes
+            every = stories.episode_page(connection, stories.Wanted(state="ended")).episodes
             return sorted((one.labels["host"], one.ended_because) for one in every)
 
     def told(self) -> list[tuple[str, str, list[str]]]:

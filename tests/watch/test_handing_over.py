@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from gwanje.judge.rules.spec import Rule
-from gwanje.keep.state import alerts
+from gwanje.keep.state import stories
 from gwanje.keep.state.base import State
 from gwanje.keep.state.tables import outbox
 from gwanje.model import to_ms
@@ -83,9 +83,9 @@ def _told(state: State) -> list[str]:
         return list(connection.execute(select(outbox.c.reason).order_by(outbox.c.id)).scalars())
 
 
-def _every(state: State) -> list[alerts.Episode]:
+def _every(state: State) -> list[stories.Episode]:
     with state.read() as connection:
-        return list(alerts.episode_page(connection, alerts.Wanted()).episodes)
+        return list(stories.episode_page(connection, stories.Wanted()).episodes)
 
 
 async def test_s4_the_clock_of_for_goes_on_in_the_process_that_takes_over(state: State) -> None:

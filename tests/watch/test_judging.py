@@ -13,7 +13,7 @@ from gwanje.judge.lifecycle import State as Standing
 from gwanje.judge.lifecycle import unknown
 from gwanje.judge.rules.spec import Rule
 from gwanje.keep.said import Acknowledgement, Override, Silence
-from gwanje.keep.state import acknowledgements, alerts, silences, sqlite, thresholds
+from gwanje.keep.state import acknowledgements, alerts, silences, sqlite, stories, thresholds
 from gwanje.keep.state.base import State
 from gwanje.keep.state.tables import metadata, outbox, transitions
 from gwanje.model import Severity, to_ms
@@ -45,14 +45,14 @@ def _at(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-def _open(state: State) -> list[alerts.Episode]:
+def _open(state: State) -> list[stories.Episode]:
     with state.read() as connection:
-        return sorted(alerts.open_episodes(connection), key=lambda one: (one.rule, sorted(one.labels.items())))
+        return sorted(stories.open_episodes(connection), key=lambda one: (one.rule, sorted(one.labels.items())))
 
 
 def _ended(state: State) -> dict[str, str | None]:
     with state.read() as connection:
-        return {one.rule: one.ended_because for one in alerts.episode_page(connection, alerts.Wanted(state="ended")).episodes}
+        return {one.rule: one.ended_because for one in stories.episode_page(connection, stories.Wanted(state="ended")).episodes}
 
 
 async def test_e1_a_delay_sees_the_samples_as_of_then_so_that_late_ones_count(state: State) -> None:
@@ -143,7 +143,7 @@ VALUES = (0.1, 0.95, 0.95, 0.85, 0.1, None, float("nan"), 0.1, 0.1, 0.95, 0.95, 
 
 async def test_s1_no_flag_changes_a_state(tmp_path: Path) -> None:
     """The same samples under each flag: the same transitions at the same times, and what differs is only who is told."""
-    stories: dict[str, list[tuple[object, ...]]] = {}
+    changes: dict[str, list[tuple[object, ...]]] = {}
     messages: dict[str, int] = {}
     rule = HIGH | {"warning": ">= 0.8", "clear": "< 0.5", "for": "5s", "clear_for": "5s"}
     for flag, policy in FLAGS.items():
@@ -162,17 +162,17 @@ async def test_s1_no_flag_changes_a_state(tmp_path: Path) -> None:
             await round_.once(_at(5 * place))
             if flag == "acknowledged":
                 with state.write() as connection:
-                    for one in alerts.open_episodes(connection):
+                    for one in stories.open_episodes(connection):
                         taken = Acknowledgement(one.id, "kim", _at(5 * place), "on it", None, Severity.CRITICAL)
                         acknowledgements.put(connection, taken)
         with state.read() as connection:
             rows = connection.execute(select(transitions).order_by(transitions.c.at, transitions.c.episode)).mappings()
-            stories[flag] = [(one["episode"], one["at"], one["after"]) for one in rows if one["before"] != one["after"]]
+            changes[flag] = [(one["episode"], one["at"], one["after"]) for one in rows if one["before"] != one["after"]]
             told = connection.execute(select(outbox.c.message)).scalars()
             messages[flag] = sum(alert["labels"]["host"] == "web-1" for message in told for alert in message["alerts"])
         state.close()
-    assert all(story == stories["none"] for story in stories.values())
-    assert len(stories["none"]) > 5
+    assert all(story == changes["none"] for story in changes.values())
+    assert len(changes["none"]) > 5
     assert messages["none"] > 0
     assert [messages[flag] for flag in ("silenced", "inhibited", "maintenance")] == [0, 0, 0]
 
@@ -262,7 +262,7 @@ async def test_s4_s6_clocks_survive_a_restart_though_what_stays_is_not_written_e
         began += [(seconds, one.state) for one in _open(state) if not began or began[-1][1] != one.state]
     assert began == [(0, "pending"), (60, "firing")]
     with state.read() as connection:
-        (ended,) = alerts.episode_page(connection, alerts.Wanted(state="ended")).episodes
+        (ended,) = stories.episode_page(connection, stories.Wanted(state="ended")).episodes
     assert (ended.fired_at, ended.ended_at) == (_at(60), _at(125))
 
 
@@ -423,5 +423,5 @@ async def test_whose_turn_begins_again_reads_state_and_does_not_go_over_what_ano
     one.forget()
     await one.once(_at(45))
     with state.read() as connection:
-        page = alerts.episode_page(connection, alerts.Wanted())
+        page = stories.episode_page(connection, stories.Wanted())
     assert [(episode.began_at, episode.ended_at) for episode in page.episodes] == [(_at(10), _at(15))]

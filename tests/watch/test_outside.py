@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from gwanje.judge import lifecycle
 from gwanje.keep.said import Acknowledgement, OutsideAlert, Silence
-from gwanje.keep.state import acknowledgements, alerts, outside, silences
+from gwanje.keep.state import acknowledgements, outside, silences, stories
 from gwanje.keep.state.base import State
 from gwanje.keep.state.tables import outbox
 from gwanje.model import Severity
@@ -97,7 +97,7 @@ async def test_d10_what_a_cloud_says_again_or_too_late_changes_nothing(state: St
         ("first", "firing"),
     ]
     with state.read() as connection:
-        assert [one.began_at for one in alerts.open_episodes(connection)] == [_at(120)]
+        assert [one.began_at for one in stories.open_episodes(connection)] == [_at(120)]
 
 
 async def test_d10_what_expired_while_the_way_was_broken_fires_again_when_it_is_renewed(state: State, round_: Round) -> None:
@@ -124,7 +124,7 @@ async def test_d10_it_lives_by_the_same_rules(state: State) -> None:
     assert _sent(state) == []
     await round_.once(_at(60))
     with state.write() as connection:
-        (episode,) = alerts.open_episodes(connection)
+        (episode,) = stories.open_episodes(connection)
         taken = Acknowledgement(episode.id, "kim", _at(70), "on it", None, Severity.CRITICAL)
         acknowledgements.put(connection, taken)
     await round_.once(_at(70))
@@ -142,7 +142,7 @@ async def test_an_alert_that_comes_again_after_its_end_is_another_episode(state:
     take(state, None, [_told(starts_at=_at(200), renewed_at=_at(200))])
     await round_.once(_at(200))
     with state.read() as connection:
-        found = alerts.episode_page(connection, alerts.Wanted())
+        found = stories.episode_page(connection, stories.Wanted())
     assert [(one.state, one.began_at) for one in found.episodes] == [("firing", _at(200)), ("resolved", _at(-5))]
 
 
@@ -170,7 +170,7 @@ async def test_a_worse_severity_is_told_and_kept_in_the_story(state: State, roun
     await round_.once(_at(40))
     assert [one.reason for one in _sent(state)] == ["first", "severity rose"]
     with state.read() as connection:
-        story = alerts.story(connection, _sent(state)[0].alerts[0].episode)
+        story = stories.story(connection, _sent(state)[0].alerts[0].episode)
     assert story
     assert "warning → critical" in " ".join(getattr(entry, "because", "") for entry in story.entries)
 
@@ -180,5 +180,5 @@ async def test_h1_the_highest_value_of_what_has_a_floor_is_the_lowest(state: Sta
         take(state, None, [_told(value=value, threshold="< 5", renewed_at=_at(second))])
         await round_.once(_at(second))
     with state.read() as connection:
-        (episode,) = alerts.open_episodes(connection)
+        (episode,) = stories.open_episodes(connection)
     assert (episode.value, episode.peak, episode.operator, episode.threshold) == (3.0, 1.5, "<", 5)

@@ -13,7 +13,7 @@ from gwanje.act.spec import Action
 from gwanje.act.worker import Worker
 from gwanje.judge.rules.spec import Rule
 from gwanje.keep.said import Pause
-from gwanje.keep.state import alerts, deeds, pauses
+from gwanje.keep.state import deeds, pauses, stories
 from gwanje.keep.state.base import State
 from gwanje.kinds import World
 from gwanje.model import to_ms
@@ -58,11 +58,11 @@ class Site:
 
     def firing(self) -> list[str]:
         with self.state.read() as connection:
-            return sorted(one.labels["pipeline"] for one in alerts.open_episodes(connection) if one.state == "firing")
+            return sorted(one.labels["pipeline"] for one in stories.open_episodes(connection) if one.state == "firing")
 
     def ended(self) -> list[tuple[str, str | None]]:
         with self.state.read() as connection:
-            every = alerts.episode_page(connection, alerts.Wanted()).episodes
+            every = stories.episode_page(connection, stories.Wanted()).episodes
             return [(one.labels["pipeline"], one.ended_because) for one in every if one.ended_at is not None]
 
 
@@ -107,7 +107,7 @@ async def test_n5_data_that_stop_while_paused_raise_nothing(state: State) -> Non
     for seconds in range(10, 400, 10):
         await site.look(seconds)
     with state.read() as connection:
-        assert [one.labels["pipeline"] for one in alerts.open_episodes(connection)] == ["other"]
+        assert [one.labels["pipeline"] for one in stories.open_episodes(connection)] == ["other"]
 
 
 async def test_n5_after_the_pause_it_is_judged_again_from_its_first_run_on(state: State) -> None:

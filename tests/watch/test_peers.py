@@ -19,7 +19,7 @@ from gwanje.app import packs
 from gwanje.errors import RetryLater
 from gwanje.judge.rules.spec import Rule
 from gwanje.keep.said import Silence
-from gwanje.keep.state import alerts, silences
+from gwanje.keep.state import silences, stories
 from gwanje.keep.state.base import State
 from gwanje.model import Severity, to_ms
 from gwanje.tell.delivery import Delivery
@@ -103,10 +103,10 @@ async def test_peers_one_attempt_is_not_all_and_an_error_not_only_logged(state: 
     await site.minutes(1, 10, **{"web-1": 0.97})
     assert site.heard() == [("first", "web-1", "firing")]
     with state.read() as connection:
-        (episode,) = alerts.open_episodes(connection)
-        story = alerts.story(connection, episode.id)
+        (episode,) = stories.open_episodes(connection)
+        story = stories.story(connection, episode.id)
     assert story is not None
-    tried = [(one.outcome, one.status) for one in reversed(story.entries) if isinstance(one, alerts.Attempt)]
+    tried = [(one.outcome, one.status) for one in reversed(story.entries) if isinstance(one, stories.Attempt)]
     assert tried[:-1] == [("later", 500)] * (len(tried) - 1)
     assert (tried[-1], len(tried) > 2) == (("sent", None), True)
 
@@ -139,7 +139,7 @@ async def test_peers_defaults_can_fire(state: State, tmp_path: Path, pack: str) 
     samples.append("node_filesystem_avail_bytes", disk, 5e9, to_ms(NOW))
     await Round(rules, samples, state, Policy(), None, clock=lambda: NOW).once(NOW)
     with state.read() as connection:
-        opened = alerts.open_episodes(connection)
+        opened = stories.open_episodes(connection)
     assert [(one.host, one.severity, one.state, round(one.value or 0, 2)) for one in opened] == [
         ("web-1", Severity.CRITICAL, "firing", 0.95)
     ]

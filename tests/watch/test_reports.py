@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 
 from gwanje.errors import RetryLater
-from gwanje.keep.state import alerts
+from gwanje.keep.state import alerts, stories
 from gwanje.keep.state.base import State
 from gwanje.keep.state.tables import attempts, outbox
 from gwanje.tell.delivery import Delivery
@@ -122,6 +122,6 @@ async def test_d11_a_notice_is_told_once_takes_the_outbox_and_has_no_life(state:
             assert not put(connection, told, clock[0]), "the same notice is another one"
     assert [(one.reason, one.title["en"], one.resolved) for one in ops.sent] == [("notice", "The load ended well", False)]
     with state.read() as connection:
-        assert alerts.open_episodes(connection) == []
+        assert stories.open_episodes(connection) == []
         kept = connection.execute(select(attempts.c.outcome).order_by(attempts.c.id)).scalars().all()
     assert list(kept) == ["later", "later", "later", "sent"]

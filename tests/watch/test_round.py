@@ -17,7 +17,7 @@ from gwanje.errors import QueryLimit
 from gwanje.judge.leaving import Departed
 from gwanje.judge.rules.spec import Rule
 from gwanje.keep.samples.base import Answer
-from gwanje.keep.state import alerts, sqlite
+from gwanje.keep.state import sqlite, stories
 from gwanje.keep.state.base import State
 from gwanje.keep.state.tables import episodes, instances, metadata, outbox, transitions
 from gwanje.model import to_ms
@@ -73,7 +73,7 @@ async def test_e1_the_answer_does_not_depend_on_when_the_process_woke(state: Sta
     await late.once(_at(0))
     await late.once(_at(12))
     with state.read() as connection:
-        (episode,) = alerts.episode_page(connection, alerts.Wanted()).episodes
+        (episode,) = stories.episode_page(connection, stories.Wanted()).episodes
     assert (episode.began_at, episode.ended_at) == (_at(5), _at(10))
 
 
@@ -120,7 +120,7 @@ async def test_e1_a_clock_that_was_nine_hours_ahead_silences_nothing_when_it_is_
         samples.append("cpu", {"host": "web-1"}, value, to_ms(_at(seconds)))
         await round_.once(_at(seconds))
     with state.read() as connection:
-        found = alerts.episode_page(connection, alerts.Wanted()).episodes
+        found = stories.episode_page(connection, stories.Wanted()).episodes
         told = connection.execute(select(outbox.c.reason).order_by(outbox.c.id)).scalars().all()
     assert [(one.began_at, one.ended_at) for one in found] == [(_at(10), None), (_at(0), _at(5))]
     assert "first" in told
@@ -141,7 +141,7 @@ async def test_e1_what_arrives_later_changes_history_and_not_what_was_told(state
     assert _counts(state) == told
     assert (await samples.range("max_over_time(cpu[3s])", to_ms(_at(7)), to_ms(_at(7)), 1000)).values == [0.99]
     with state.read() as connection:
-        (episode,) = alerts.episode_page(connection, alerts.Wanted()).episodes
+        (episode,) = stories.episode_page(connection, stories.Wanted()).episodes
     assert (episode.began_at, episode.ended_at, episode.peak) == (_at(0), _at(10), 0.95)
 
 
@@ -248,7 +248,7 @@ async def test_listeners_hear_of_it_after_the_commit(state: State) -> None:
     samples.append("cpu", {"host": "web-1"}, 0.95, to_ms(NOW))
     await _round(state, samples, updates=heard).once(NOW)
     with state.read() as connection:
-        (episode,) = alerts.open_episodes(connection)
+        (episode,) = stories.open_episodes(connection)
     assert heard.updates == [Update("alerts", episode.id), Update("outbox")]
     assert episode.query == 'cpu{host="web-1"}'
 
@@ -290,7 +290,7 @@ async def test_a_message_links_to_the_page(state: State) -> None:
     await _round(state, samples).once(NOW)
     with state.read() as connection:
         (message,) = connection.execute(select(outbox.c.message)).scalars()
-        (episode,) = alerts.open_episodes(connection)
+        (episode,) = stories.open_episodes(connection)
     assert message["alerts"][0]["link"] == f"https://watch.example/alerts/{episode.id}"
 
 
@@ -364,7 +364,7 @@ async def test_a_label_of_the_rule_that_changed_ends_what_nobody_evaluates_any_m
     samples.append("cpu", {"host": "web-1"}, 0.95, to_ms(_at(5)))
     await _round(state, samples, HIGH | {"labels": {"team": "ops"}}).once(_at(5))
     with state.read() as connection:
-        told = [(one.labels, one.ended_because) for one in alerts.episode_page(connection, alerts.Wanted()).episodes]
+        told = [(one.labels, one.ended_because) for one in stories.episode_page(connection, stories.Wanted()).episodes]
     assert told == [({"host": "web-1", "team": "ops"}, None), ({"host": "web-1"}, "rule changed")]
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from gwanje.judge.rules.spec import Rule
 from gwanje.keep.samples.base import Answer
-from gwanje.keep.state import alerts
+from gwanje.keep.state import stories
 from gwanje.keep.state.base import State
 from gwanje.keep.state.tables import transitions
 from gwanje.model import to_ms
@@ -56,7 +56,7 @@ async def _look(round_: Round, begin: int, end: int) -> None:
 def _steps(state: State) -> list[tuple[str, float]]:
     """Each change of state in order, and the minute of it."""
     with state.read() as connection:
-        (episode, *more) = alerts.episode_page(connection, alerts.Wanted()).episodes
+        (episode, *more) = stories.episode_page(connection, stories.Wanted()).episodes
         assert not more, "one story"
         asked = (
             select(transitions.c.after, transitions.c.at).where(transitions.c.episode == episode.id).order_by(transitions.c.at)
@@ -66,7 +66,7 @@ def _steps(state: State) -> list[tuple[str, float]]:
 
 def _nothing_said(state: State) -> bool:
     with state.read() as connection:
-        return not alerts.episode_page(connection, alerts.Wanted()).episodes
+        return not stories.episode_page(connection, stories.Wanted()).episodes
 
 
 @pytest.mark.parametrize("restarted", [False, True], ids=["", "after a restart between two samples"])

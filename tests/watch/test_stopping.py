@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from gwanje.judge.rules.spec import Rule
-from gwanje.keep.state import alerts
+from gwanje.keep.state import stories
 from gwanje.keep.state.base import State
 from gwanje.model import STALE, to_ms
 from gwanje.tell.policy import Policy
@@ -62,13 +62,13 @@ class Stage:
 
     def told(self) -> list[tuple[str, str, str | None]]:
         with self.state.read() as connection:
-            page = alerts.episode_page(connection, alerts.Wanted()).episodes
+            page = stories.episode_page(connection, stories.Wanted()).episodes
         return [(one.labels.get("host", ""), one.state, one.ended_because) for one in page if one.rule == "rule"]
 
     def fired(self) -> list[int]:
         """The minutes in which it fired."""
         with self.state.read() as connection:
-            page = alerts.episode_page(connection, alerts.Wanted()).episodes
+            page = stories.episode_page(connection, stories.Wanted()).episodes
         return [(one.fired_at - START) // timedelta(minutes=1) for one in page if one.fired_at and one.rule == "rule"]
 
 
@@ -249,7 +249,7 @@ async def test_e8_failed_evaluations_change_no_state_and_two_tell_nobody(
         stage.samples.down = True
         await stage.until(stage.clock + failed)
         with state.read() as connection:
-            found = {one.rule: one.state for one in alerts.open_episodes(connection)}
+            found = {one.rule: one.state for one in stories.open_episodes(connection)}
         assert found == {"rule": before} | ({"rule error": "firing"} if told else {})
         stage.samples.down = False
         if not told:

@@ -20,7 +20,7 @@ from gwanje.judge.rules.spec import Rule
 from gwanje.keep.said import Override
 from gwanje.keep.samples import local
 from gwanje.keep.samples.base import Answer, Labels, Matrix, Swept
-from gwanje.keep.state import alerts, sqlite
+from gwanje.keep.state import sqlite, stories
 from gwanje.keep.state.base import State
 from gwanje.keep.state.tables import metadata, outbox
 from gwanje.model import STALE, Sample, to_ms
@@ -118,8 +118,8 @@ async def _put(samples: local.LocalSamples, at: datetime, values: Mapping[str, f
 def _told(state: State) -> dict[str, Any]:
     """Everything that state keeps of alerts and messages, without the names that are drawn anew each time."""
     with state.read() as connection:
-        page = alerts.episode_page(connection, alerts.Wanted(limit=1000)).episodes
-        stories = [alerts.story(connection, one.id) for one in page]
+        page = stories.episode_page(connection, stories.Wanted(limit=1000)).episodes
+        told = [stories.story(connection, one.id) for one in page]
         messages = connection.execute(select(outbox.c.key, outbox.c.reason).order_by(outbox.c.key)).all()
     found = [
         (
@@ -127,7 +127,7 @@ def _told(state: State) -> dict[str, Any]:
             (one.episode.began_at, one.episode.fired_at, one.episode.ended_at, one.episode.ended_because, one.episode.peak),
             [(entry.at, str(entry)) for entry in one.entries],
         )
-        for one in stories
+        for one in told
         if one is not None
     ]
     return {"alerts": sorted(found, key=repr), "messages": list(map(tuple, messages))}

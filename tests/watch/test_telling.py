@@ -14,7 +14,7 @@ from gwanje.act.spec import Action
 from gwanje.judge import lifecycle
 from gwanje.judge.rules.spec import Rule
 from gwanje.keep.said import Acknowledgement, OutsideAlert, Silence
-from gwanje.keep.state import acknowledgements, alerts, deeds, history, silences
+from gwanje.keep.state import acknowledgements, alerts, deeds, history, silences, stories
 from gwanje.keep.state.base import State
 from gwanje.keep.state.tables import outbox
 from gwanje.model import Severity, to_ms
@@ -64,7 +64,7 @@ class Desk:
 
     def episode(self, host: str) -> str:
         with self.state.read() as connection:
-            return next(one.id for one in alerts.open_episodes(connection) if one.host == host)
+            return next(one.id for one in stories.open_episodes(connection) if one.host == host)
 
     def sent(self) -> list[Notification]:
         with self.state.read() as connection:
@@ -90,7 +90,7 @@ async def test_g6_a_storm_is_so_many_messages_and_one_digest(state: State) -> No
     assert digest.counts == {"firing": 10, "resolved": 2, "critical": 10}
     assert len(digest.alerts) == 10
     with state.read() as connection:
-        history = alerts.episode_page(connection, alerts.Wanted(limit=100)).episodes
+        history = stories.episode_page(connection, stories.Wanted(limit=100)).episodes
     assert len(history) == 30, "nothing leaves the history"
     assert all(one.told for one in history), "each alert's story says by which message it was told"
     await desk.at(200, over=told[5:7])
@@ -155,7 +155,7 @@ async def test_x3_who_heard_that_an_alert_flaps_hears_that_it_is_stable(state: S
 
 def alerts_muted(state: State) -> list[tuple[str, ...]]:
     with state.read() as connection:
-        return [tuple(one.muted) for one in alerts.open_episodes(connection)]
+        return [tuple(one.muted) for one in stories.open_episodes(connection)]
 
 
 async def test_m3_a_silence_that_ends_is_one_message_also_after_a_restart(state: State) -> None:
@@ -200,7 +200,7 @@ async def test_m2_m4_under_a_silence_the_story_goes_on_messages_and_actions_stop
                 deeds.end(connection, done.id, deeds.DONE, "", _at(second))
     assert [reason for reason, _ in desk.heard()] == ["first", "resolved"]
     with state.read() as connection:
-        (episode,) = alerts.episode_page(connection, alerts.Wanted()).episodes
+        (episode,) = stories.episode_page(connection, stories.Wanted()).episodes
         changes = history.steps_of(connection, [episode.id])[episode.id]
     assert (episode.peak, episode.ended_because) == (0.99, "resolved")
     assert [str(one.severity) for one in changes if one.before != "ok" and str(one.severity) == "critical"] == ["critical"]
@@ -245,7 +245,7 @@ async def test_m3_what_ends_with_its_silence_is_history_only(state: State) -> No
     await desk.at(101)
     assert desk.sent() == []
     with state.read() as connection:
-        (episode,) = alerts.episode_page(connection, alerts.Wanted()).episodes
+        (episode,) = stories.episode_page(connection, stories.Wanted()).episodes
     assert (episode.ended_because, episode.told) == ("resolved", ())
 
 
@@ -311,9 +311,9 @@ async def test_maintenance_is_of_all_receivers_and_told_at_its_end(state: State)
 
 def mutings_of(state: State, episode: str) -> list[tuple[str, str, str, str, int | None, int | None]]:
     with state.read() as connection:
-        story = alerts.story(connection, episode)
+        story = stories.story(connection, episode)
     assert story is not None
-    lines = [one for one in reversed(story.entries) if isinstance(one, alerts.Change)]
+    lines = [one for one in reversed(story.entries) if isinstance(one, stories.Change)]
     return [
         (one.muter.what, one.muter.who, one.muter.why, one.muter.receiver, _seconds(one.begins), _seconds(one.ends))
         for one in mutings(lines, story.episode.ended_at)
@@ -374,7 +374,7 @@ async def test_m6_an_acknowledgement_ends_with_a_worse_severity(state: State) ->
     assert [reason for reason, _ in desk.heard()] == ["first", "acknowledged", "severity rose"]
     with state.read() as connection:
         assert acknowledgements.every(connection) == {}
-        story = alerts.story(connection, taken.episode)
+        story = stories.story(connection, taken.episode)
     assert story
     assert any("acknowledgement ended: the alert is critical now" in str(entry) for entry in story.entries)
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from gwanje.act.spec import Action
 from gwanje.because import Because
-from gwanje.keep.state.alerts import Episode
+from gwanje.keep.state.stories import Episode
 from gwanje.model import Severity, to_ms
 
 _HOUR: Final = timedelta(hours=1)

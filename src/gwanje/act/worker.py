@@ -17,7 +17,7 @@ from gwanje.act.deciding import moot
 from gwanje.because import Because, worded
 from gwanje.carry.updates.base import Update, Updates
 from gwanje.errors import GwanjeError
-from gwanje.keep.state import acknowledgements, alerts, deeds, holds
+from gwanje.keep.state import acknowledgements, deeds, holds, stories
 from gwanje.keep.state.base import State
 
 TOPIC: Final = "deeds"
@@ -132,7 +132,7 @@ class Worker:
     def _moot(self, deed: deeds.Kept) -> str:
         with self._state.read() as connection:
             taken = acknowledgements.of(connection, [deed.episode])
-            return moot(alerts.episode(connection, deed.episode), somebody_on_it=deed.episode in taken)
+            return moot(stories.episode(connection, deed.episode), somebody_on_it=deed.episode in taken)
 
     def _ended(self, deed: deeds.Kept, state: str, result: str) -> None:
         with self._state.write() as connection:

@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 from gwanje.judge.lifecycle import unknown as unknown_since
 from gwanje.keep.said import Acknowledgement
 from gwanje.keep.state import alerts as kept
-from gwanje.keep.state import deeds
-from gwanje.keep.state.alerts import Attempt, Change, Episode, Wanted
+from gwanje.keep.state import deeds, stories
+from gwanje.keep.state.stories import Attempt, Change, Episode, Wanted
 from gwanje.model import to_ms
 from gwanje.show.rooms import Rooms
 from gwanje.tell.muted import Muted, Muter, mutings
@@ -77,7 +77,7 @@ class Alert:
 
 def one_alert(rooms: Rooms, id_: str) -> Alert | None:
     with rooms.state.read() as connection:
-        found = kept.episode(connection, id_)
+        found = stories.episode(connection, id_)
         lost = evaluator_is_lost(rooms, connection)
     return shown(found, unknown=lost) if found else None
 
@@ -85,7 +85,7 @@ def one_alert(rooms: Rooms, id_: str) -> Alert | None:
 def page(rooms: Rooms, wanted: Wanted) -> dict[str, Any]:
     """One page of alerts, newest first."""
     with rooms.state.read() as connection:
-        found = kept.episode_page(connection, wanted)
+        found = stories.episode_page(connection, wanted)
         lost = evaluator_is_lost(rooms, connection)
     return {"episodes": [shown(episode, unknown=lost) for episode in found.episodes], "next": found.next}
 
@@ -93,7 +93,7 @@ def page(rooms: Rooms, wanted: Wanted) -> dict[str, Any]:
 def story(rooms: Rooms, id_: str) -> dict[str, Any] | None:
     """One alert with everything that happened to it, newest first."""
     with rooms.state.read() as connection:
-        found = kept.story(connection, id_)
+        found = stories.story(connection, id_)
         done = deeds.of_episode(connection, id_)
         lost = evaluator_is_lost(rooms, connection)
     if found is None:

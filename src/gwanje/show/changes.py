@@ -9,8 +9,7 @@ from typing import Final
 
 import msgspec
 
-from gwanje.keep.state import alerts as kept
-from gwanje.keep.state import history
+from gwanje.keep.state import history, stories
 from gwanje.keep.state.history import Chosen
 from gwanje.model import to_ms
 from gwanje.show import alerts
@@ -47,7 +46,7 @@ async def follow(rooms: Rooms, chosen: Chosen, number: int, beat: timedelta) -> 
 def _after(rooms: Rooms, number: int, chosen: Chosen) -> list[Change]:
     with rooms.state.read() as connection:
         found = history.steps_after(connection, number, chosen, _MOST_AT_ONCE)
-        known = {one.id: one for one in kept.fired_or_named(connection, {step.episode for step in found}, fired=False)}
+        known = {one.id: one for one in stories.fired_or_named(connection, {step.episode for step in found}, fired=False)}
     said: list[Change] = []
     for step in found:
         change = {"at": to_ms(step.at), **{name: getattr(step, name) for name in _SAID}}

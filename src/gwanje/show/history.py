@@ -11,9 +11,9 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from gwanje.judge.rules.threshold import Threshold
-from gwanje.keep.state import alerts, history
-from gwanje.keep.state.alerts import Episode, Wanted
+from gwanje.keep.state import history, stories
 from gwanje.keep.state.history import Lived, Step
+from gwanje.keep.state.stories import Episode, Wanted
 from gwanje.model import to_ms
 from gwanje.show.alerts import muted
 from gwanje.show.rooms import Rooms
@@ -80,7 +80,7 @@ def exceedances(rooms: Rooms, asked: Asked) -> Iterator[Exceedance]:
                 before=before,
                 limit=_PAGE,
             )
-            found = alerts.episode_page(connection, wanted)
+            found = stories.episode_page(connection, wanted)
             steps = history.steps_of(connection, [one.id for one in found.episodes])
         for episode in found.episodes:
             if asked.container and episode.labels.get("container", episode.labels.get("name", "")) != asked.container:

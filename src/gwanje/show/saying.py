@@ -15,7 +15,7 @@ from gwanje.carry.updates.base import Update
 from gwanje.config import format_duration
 from gwanje.errors import BadInput, NotFound
 from gwanje.keep.said import Acknowledgement, Silence
-from gwanje.keep.state import acknowledgements, alerts, history, people, silences
+from gwanje.keep.state import acknowledgements, alerts, history, people, silences, stories
 from gwanje.model import Severity, to_ms
 from gwanje.show.rooms import Rooms
 from gwanje.show.standing import matching
@@ -127,7 +127,7 @@ def acknowledge(rooms: Rooms, episodes: Sequence[str], word: Word) -> list[str]:
     _check_word(word)
     wanted = list(dict.fromkeys(episodes))
     with rooms.state.write() as connection:
-        known = {one.id: one for one in alerts.fired_or_named(connection, wanted, fired=False) if one.ended_at is None}
+        known = {one.id: one for one in stories.fired_or_named(connection, wanted, fired=False) if one.ended_at is None}
         if missing := next((id_ for id_ in wanted if id_ not in known), None):
             raise NotFound(Because(f"there is no open alert {missing!r}; what is over needs nobody", "no_open_alert"))
         _take(connection, [known[id_] for id_ in wanted], word, now)
@@ -159,7 +159,7 @@ def give_back(rooms: Rooms, episode: str, by: By) -> None:
     """End an acknowledgement before its time: repeats and escalation go on. Raises NotFound when there is none."""
     now = rooms.now()
     with rooms.state.write() as connection:
-        found = alerts.episode(connection, episode)
+        found = stories.episode(connection, episode)
         if found is None or not acknowledgements.drop(connection, [episode]):
             raise NotFound(Because(f"the alert {episode!r} is not acknowledged", "not_acknowledged"))
         alerts.add_transitions(connection, [history.aside(found, now, _given_back(by.name))])
@@ -204,7 +204,7 @@ def _check_word(word: Word) -> None:
         raise BadInput(too_long("the reason", _LONGEST_TEXT), where="why")
 
 
-def _take(connection: Connection, taken: Sequence[alerts.Episode | Taking], word: Word, now: datetime) -> None:
+def _take(connection: Connection, taken: Sequence[stories.Episode | Taking], word: Word, now: datetime) -> None:
     until = None if word.lasts is None else now + word.lasts
     who = word.by.name[:120]
     sentence = f"acknowledged by {word.by.name}" + (f": {word.why}" if word.why else "")

@@ -34,7 +34,7 @@ from gwanje.keep import promql
 from gwanje.keep.promql import Matcher, Selected
 from gwanje.keep.said import Silence
 from gwanje.keep.samples.base import Answer, Labels, Matrix
-from gwanje.keep.state import alerts, silences, sqlite
+from gwanje.keep.state import silences, sqlite, stories
 from gwanje.keep.state.base import State
 from gwanje.keep.state.tables import metadata
 from gwanje.model import METRIC, to_ms
@@ -205,8 +205,8 @@ class _Stage:
 
     def _outcome(self) -> Heard:
         with self._state.read() as connection:
-            opened = alerts.open_episodes(connection)
-            ended = alerts.episode_page(connection, alerts.Wanted(state="ended", limit=1000)).episodes[::-1]
+            opened = stories.open_episodes(connection)
+            ended = stories.episode_page(connection, stories.Wanted(state="ended", limit=1000)).episodes[::-1]
         self._state.close()
         return Heard(
             [_message(at, one) for at, one in self._heard], [_episode(one) for one in opened], [_episode(one) for one in ended]
@@ -255,7 +255,7 @@ def _message(at: datetime, notification: Notification) -> dict[str, Any]:
     return {**first.labels, **told}
 
 
-def _episode(episode: alerts.Episode) -> dict[str, Any]:
+def _episode(episode: stories.Episode) -> dict[str, Any]:
     told = {
         "rule": episode.rule,
         "state": episode.state,

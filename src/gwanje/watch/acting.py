@@ -12,7 +12,7 @@ from gwanje.act.deciding import Done, Trouble, decide, quiet
 from gwanje.act.spec import Action
 from gwanje.judge.lifecycle import Instance
 from gwanje.keep.state import deeds
-from gwanje.keep.state.alerts import Episode
+from gwanje.keep.state.stories import Episode
 
 _HOUR: Final = timedelta(hours=1)
 

@@ -22,7 +22,7 @@ from gwanje.judge.rules.threshold import Threshold
 from gwanje.judge.rules.verdict import Verdict
 from gwanje.judge.standing import Change, Standing, Worst
 from gwanje.judge.trouble import OF_RULE, RULE_ERROR, failing, overfull
-from gwanje.keep.state import alerts
+from gwanje.keep.state import alerts, stories
 from gwanje.watch.rewording import Reworded
 from gwanje.watch.sheet import Sheet, instance_of
 
@@ -236,7 +236,7 @@ class Book:
         judged_at = alerts.judged_at(connection)
         self.read_left(connection)
         kept = [instance for own in self._left.values() for instance in own.values()]
-        episodes = {one.id: one for one in alerts.fired_or_named(connection, [one.episode for one in kept], fired=False)}
+        episodes = {one.id: one for one in stories.fired_or_named(connection, [one.episode for one in kept], fired=False)}
         memory = _Memory({name: Standing(rule) for name, rule in self._rules.items()}, Standing(RULE_ERROR))
         for one in kept:
             # What said nothing then was not seen when others were.

@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from gwanje.keep.state import alerts, history
-from gwanje.keep.state.alerts import Episode
+from gwanje.keep.state.stories import Episode
 from gwanje.model import Severity, from_ms, to_ms
 from gwanje.tell.flapping import Flap, Limits, Word, since_told, step
 from gwanje.tell.routes import targets

@@ -13,7 +13,7 @@ from gwanje.judge.rules.found import written
 from gwanje.judge.rules.spec import Threshold
 from gwanje.keep.said import Acknowledgement
 from gwanje.keep.state import outbox
-from gwanje.keep.state.alerts import Episode
+from gwanje.keep.state.stories import Episode
 from gwanje.model import to_ms
 from gwanje.tell import storm
 from gwanje.tell.message import to_plain

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from gwanje.because import Because
 from gwanje.keep.state import alerts, history
-from gwanje.keep.state.alerts import Episode
+from gwanje.keep.state.stories import Episode
 from gwanje.tell.muted import Muter, changes, mutings
 
 Muters = Mapping[str, tuple[Muter, ...]]

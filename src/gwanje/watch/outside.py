@@ -16,7 +16,7 @@ from gwanje.judge.lifecycle import State
 from gwanje.judge.outside import Standing, renewed, stale, standing
 from gwanje.judge.rules.summary import LANGUAGES
 from gwanje.keep.said import OutsideAlert
-from gwanje.keep.state import alerts, outside
+from gwanje.keep.state import alerts, outside, stories
 from gwanje.keep.state.base import State as Database
 from gwanje.keep.state.written import Wrote
 from gwanje.model import Severity
@@ -57,7 +57,7 @@ class _Memory:
 
     renewed: dict[str, datetime]
     told: dict[str, OutsideAlert]
-    lives: dict[str, alerts.Episode]
+    lives: dict[str, stories.Episode]
 
     def note(self, wrote: Wrote, over: Iterable[str]) -> None:
         """Take over what was written, and forget what is over."""
@@ -85,7 +85,7 @@ class Outside:
 
     def step(self, connection: Connection, at: datetime) -> Lives:
         """Begin, change and end the episodes of outside alerts. When the transaction fails, `forget` must be called."""
-        memory = self._memory or _Memory({}, {}, {one.fingerprint: one for one in alerts.open_outside(connection)})
+        memory = self._memory or _Memory({}, {}, {one.fingerprint: one for one in stories.open_outside(connection)})
         changed = _refresh(connection, memory)
         rows: list[alerts.Row] = []
         story: list[alerts.Row] = []
@@ -175,7 +175,7 @@ def _condition(threshold: str) -> tuple[str, float]:
         return "", 0.0
 
 
-def _differs(life: alerts.Episode, told: OutsideAlert) -> bool:
+def _differs(life: stories.Episode, told: OutsideAlert) -> bool:
     seen = _seen(told)
     return any(getattr(life, name) != seen[name] for name in _FIELDS)
 

@@ -16,8 +16,8 @@ from sqlalchemy import Connection
 
 from gwanje.because import Because
 from gwanje.keep.said import Acknowledgement, Silence
-from gwanje.keep.state import acknowledgements, alerts, history, silences
-from gwanje.keep.state.alerts import Episode
+from gwanje.keep.state import acknowledgements, alerts, history, silences, stories
+from gwanje.keep.state.stories import Episode
 from gwanje.keep.state.written import Wrote
 from gwanje.model import Severity
 from gwanje.tell import groups, storm
@@ -193,7 +193,7 @@ class Telling:
         every = acknowledgements.every(connection)
         ended: dict[str, str] = {}
         for episode, taken in every.items():
-            known = memory.episodes.get(episode) or alerts.episode(connection, episode)
+            known = memory.episodes.get(episode) or stories.episode(connection, episode)
             severity = None if known is None or known.ended_at is not None else known.severity
             why = over(taken, severity, at)
             if why:
@@ -250,7 +250,7 @@ def _recalled(connection: Connection) -> _Memory:
     weather = {row["receiver"]: kept.weather(row) for row in alerts.all_storms(connection)}
     named = {episode for group in standing.values() for episode in group.told}
     named |= {episode for one in weather.values() for episode in one.held}
-    known = {one.id: one for one in alerts.fired_or_named(connection, named)}
+    known = {one.id: one for one in stories.fired_or_named(connection, named)}
     return _Memory(standing, known, weather, muters=mutings.recalled(connection))
 
 
@@ -270,7 +270,7 @@ def _refresh(
             unknown.append(id_)
         else:
             found.append(one)
-    found += alerts.fired_or_named(connection, unknown, fired=False)
+    found += stories.fired_or_named(connection, unknown, fired=False)
     if not found:
         return {}, False
     told = {episode for group in memory.groups.values() for episode in group.told}

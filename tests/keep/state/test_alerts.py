@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from gwanje.because import Because
-from gwanje.keep.state import alerts, outbox
-from gwanje.keep.state.alerts import Attempt, Change, Told, Wanted
+from gwanje.keep.state import alerts, outbox, stories
 from gwanje.keep.state.base import State
+from gwanje.keep.state.stories import Attempt, Change, Told, Wanted
 from gwanje.model import Severity
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -77,15 +77,15 @@ def test_open_ones_stand_in_the_order_in_which_people_care(state: State) -> None
         _episode("5", ended_at=_minute(1), ended_because="resolved", state="resolved"),
     )
     with state.read() as connection:
-        assert [one.id for one in alerts.open_episodes(connection)] == ["3", "4", "1", "2"]
-        assert alerts.counts_by_state(connection) == {"firing": 3, "pending": 1}
+        assert [one.id for one in stories.open_episodes(connection)] == ["3", "4", "1", "2"]
+        assert stories.counts_by_state(connection) == {"firing": 3, "pending": 1}
 
 
 def test_an_episode_holds_everything_that_a_view_needs(state: State) -> None:
     _begin(state, _episode("1"))
     _tell(state, "k1", "1", outcome="sent")
     with state.read() as connection:
-        assert alerts.episode(connection, "1") == alerts.Episode(
+        assert stories.episode(connection, "1") == stories.Episode(
             id="1",
             fingerprint="f1",
             rule="cpu high",
@@ -108,7 +108,7 @@ def test_an_episode_holds_everything_that_a_view_needs(state: State) -> None:
             for_=timedelta(minutes=1),
             told=(Told("ops", "first", "sent", 1, _minute(1), ""),),
         )
-        assert alerts.episode(connection, "2") is None
+        assert stories.episode(connection, "2") is None
 
 
 PAST = (
@@ -137,7 +137,7 @@ PAST = (
 def test_episodes_are_found_by_filters(state: State, wanted: Wanted, ids: list[str]) -> None:
     _begin(state, *PAST)
     with state.read() as connection:
-        assert [one.id for one in alerts.episode_page(connection, wanted).episodes] == ids
+        assert [one.id for one in stories.episode_page(connection, wanted).episodes] == ids
 
 
 def test_pages_follow_each_other_without_gap_or_repetition(state: State) -> None:
@@ -146,7 +146,7 @@ def test_pages_follow_each_other_without_gap_or_repetition(state: State) -> None
     cursor, pages = "", 0
     with state.read() as connection:
         while pages < 5:
-            page = alerts.episode_page(connection, Wanted(limit=3, before=cursor))
+            page = stories.episode_page(connection, Wanted(limit=3, before=cursor))
             seen += [one.id for one in page.episodes]
             cursor, pages = page.next, pages + 1
             if not cursor:
@@ -170,8 +170,8 @@ def test_a_story_tells_changes_and_attempts_newest_first(state: State) -> None:
     _tell(state, "k1", "1", outcome="sent")
     _tell(state, "k2", "2")
     with state.read() as connection:
-        story = alerts.story(connection, "1")
-        assert alerts.story(connection, "3") is None
+        story = stories.story(connection, "1")
+        assert stories.story(connection, "3") is None
     assert story is not None
     assert list(story.entries) == [
         Attempt(_minute(1), "ops", "first", "sent", 200, 12.5, ""),
@@ -184,7 +184,7 @@ def test_what_became_of_messages_is_found_for_many_episodes(state: State) -> Non
     _begin(state, *(_episode(id_) for id_ in ids))
     _tell(state, "k1", *ids)
     with state.read() as connection:
-        assert alerts.deliveries(connection, ids) == {id_: [Told("ops", "first", "waiting", 0, None, "")] for id_ in ids}
+        assert stories.deliveries(connection, ids) == {id_: [Told("ops", "first", "waiting", 0, None, "")] for id_ in ids}
 
 
 def test_an_instance_is_kept_changed_and_forgotten(state: State) -> None:
@@ -220,9 +220,9 @@ def test_a_story_keeps_what_its_sentences_say_by_code_and_values(state: State) -
         alerts.add_transitions(connection, [{**change, "because": said} for said in (coded, "as it was said before")])
 
     with state.read() as connection:
-        found = alerts.story(connection, "one")
+        found = stories.story(connection, "one")
     assert found is not None
-    kept = {entry.because: entry.reason for entry in found.entries if isinstance(entry, alerts.Change)}
+    kept = {entry.because: entry.reason for entry in found.entries if isinstance(entry, stories.Change)}
     assert kept == {"no data for 5m": {"code": "no_data", "values": {"seconds": 300.0}}, "as it was said before": None}
 
 
@@ -240,7 +240,7 @@ def test_what_was_over_long_ago_is_forgotten_with_its_messages_and_nothing_else_
         assert alerts.forget(connection, _minute(20)) == 1
 
     with state.read() as connection:
-        left = {id_: alerts.story(connection, id_) for id_ in ("old", "recent", "open")}
+        left = {id_: stories.story(connection, id_) for id_ in ("old", "recent", "open")}
         assert left["old"] is None
         for id_ in ("recent", "open"):
             found = left[id_]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from gwanje.because import Because
-from gwanje.keep.state import alerts
+from gwanje.keep.state import alerts, stories
 from gwanje.keep.state.base import State
 from gwanje.keep.state.bulk import insert_all
 from gwanje.keep.state.tables import episodes, transitions
@@ -156,10 +156,10 @@ def test_what_was_written_need_not_be_read(state: State, some: list[dict[str, An
     with state.write() as connection:
         _cleared(connection)
         alerts.begin_episodes(connection, some)
-        before = {one.id: one for one in alerts.fired_or_named(connection, begun, fired=False)}
+        before = {one.id: one for one in stories.fired_or_named(connection, begun, fired=False)}
         assert {id_: Wrote(begun).read(id_, None) for id_ in begun} == before
         alerts.change_episodes(connection, {first: changes})
-        (after,) = alerts.fired_or_named(connection, [first], fired=False)
+        (after,) = stories.fired_or_named(connection, [first], fired=False)
         assert Wrote(changed={first: changes}).read(first, before[first]) == after
         assert Wrote(begun, {first: changes}).read(first, None) == after
         _cleared(connection)

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, Text, and_, case, cast, func, or_, select
 
-from gwanje.keep.state.alerts import Episode, Row, episodes_of
+from gwanje.keep.state.alerts import Row
+from gwanje.keep.state.stories import Episode, episodes_of
 from gwanje.keep.state.tables import acknowledgements, episodes
 
 STANDINGS: Final = ("critical", "warning", "unknown", "info", "pending", "recovering")

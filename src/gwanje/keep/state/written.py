@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from gwanje.keep.state.alerts import Episode, Row
+from gwanje.keep.state.alerts import Row
+from gwanje.keep.state.stories import Episode
 from gwanje.model import from_ms, to_ms
 
 

@@ -19,9 +19,9 @@ from gwanje import __version__
 from gwanje.errors import BadInput
 from gwanje.judge import lifecycle
 from gwanje.keep.said import OutsideAlert
-from gwanje.keep.state import alerts, silences
-from gwanje.keep.state.alerts import Episode
+from gwanje.keep.state import silences, stories
 from gwanje.keep.state.people import Scope, Who
+from gwanje.keep.state.stories import Episode
 from gwanje.model import Severity
 from gwanje.show import saying
 from gwanje.show.api.answers import answer
@@ -164,7 +164,7 @@ def _groups(rooms: Rooms, wanted: _Wanted) -> list[dict[str, Any]]:
 
 def _firing(rooms: Rooms) -> list[Episode]:
     with rooms.state.read() as connection:
-        return [one for one in alerts.open_episodes(connection) if one.fired_at is not None]
+        return [one for one in stories.open_episodes(connection) if one.fired_at is not None]
 
 
 def _alert(episode: Episode, receivers: Sequence[str], rooms: Rooms) -> dict[str, Any]:

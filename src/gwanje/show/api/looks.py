@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from gwanje.because import Because
-from gwanje.keep.state.alerts import Wanted
 from gwanje.keep.state.people import Scope
+from gwanje.keep.state.stories import Wanted
 from gwanje.model import from_ms
 from gwanje.show import alerts
 from gwanje.show.api.answers import answer, problem

@@ -22,8 +22,8 @@ from gwanje.judge.rules.recording import Recording
 from gwanje.judge.rules.spec import Rule, Threshold
 from gwanje.keep.promql import Matcher, matchers
 from gwanje.keep.promql.mistakes import parsed
-from gwanje.keep.state import alerts as kept
-from gwanje.keep.state.alerts import Episode
+from gwanje.keep.state import stories
+from gwanje.keep.state.stories import Episode
 from gwanje.show.api.parameters import Given
 from gwanje.show.api.prometheus.given import NEVER, flag, rfc3339
 from gwanje.show.api.query import bad_parameter, in_prometheus_form
@@ -90,7 +90,7 @@ class _Asked:
 
     def _read_open(self) -> list[Episode]:
         with self._rooms.state.read() as connection:
-            return kept.open_episodes(connection)
+            return stories.open_episodes(connection)
 
     def _rule(self, rule: Rule, latest: Evaluation | None, open_: Iterable[Episode], *, with_alerts: bool) -> dict[str, Any]:
         own = [_alert(episode) for episode in open_ if episode.rule == rule.name]
