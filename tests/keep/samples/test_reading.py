@@ -33,6 +33,7 @@ QUERIES = (
     'm{host="web-3",i="1"}',
     "sum by (host) (rate(m[2m]))",
     "max by (host) (max_over_time(m[1m]))",
+    "min_over_time(m[41s])",
     "avg_over_time(m[90s] offset 3m)",
     "count_over_time(m[10m])",
     "m @ end() - m offset 5m",
@@ -106,8 +107,10 @@ async def test_a_query_sees_what_reading_every_sample_sees(
     store = await filled(reopen, missing, *blocks_after)
     expected = answers(store, store._store.fetch)
 
-    for rows in (1 << 15, 40):
-        monkeypatch.setattr("gwanje.keep.promql.selection.TILE_CELLS", rows)
+    for cells, unlaid_from in ((1 << 15, 256), (40, 256), (1 << 15, 0), (40, 0)):
+        monkeypatch.setattr("gwanje.keep.promql.selection.TILE_CELLS", cells)
+        monkeypatch.setattr("gwanje.keep.samples.local.reading._MANY", unlaid_from)
+        monkeypatch.setattr("gwanje.keep.samples.local.reading._TO_AN_END", unlaid_from)
         for got, wanted in zip(answers(store, store._store.find), expected, strict=True):
             assert got.keys() == wanted.keys()
             for labels, own in wanted.items():

@@ -60,7 +60,7 @@ class Unlaid(Protocol):
         ...
 
     def passed(self, ends: Times) -> NDArray[np.int64] | None:
-        """Per series and end how many samples are not after the end; None where the times must be looked at."""
+        """Per series how many samples are not after each of the ends, which rise; None where the times must be looked at."""
         ...
 
 

@@ -59,7 +59,7 @@ Result = tuple[NDArray[np.float64], Mask]
 
 
 def edges(samples: Samples, ends: Times) -> Indices:
-    """Per series and end: the index of the first sample after the end. The ends count from where the samples' times do.
+    """Per series and end: the index of the first sample after the end. The ends rise, and count from where the samples' times do.
 
     In a few series it is searched for. In many it is guessed, and looked on which side of the end the samples beside it lie: for
     a few ends at the same place in all series, else where the nearest sample would be if they were evenly spaced. Where the guess
@@ -200,9 +200,11 @@ def _both_edges(samples: Samples, ends: Times, range_ms: int) -> tuple[Indices, 
     """Where the windows begin and end. Where a window begins at the end of one before it, that place is not looked for twice."""
     step_ms = int(ends[1] - ends[0]) if len(ends) > 1 else 0
     ahead, rest = divmod(range_ms, step_ms) if step_ms > 0 else (0, 1)
-    if rest or ahead >= len(ends):
+    if len(ends) and ends[-1] - range_ms <= ends[0]:
         found = edges(samples, np.concatenate((ends - range_ms, ends)))
         return found[:, : len(ends)], found[:, len(ends) :]
+    if rest:
+        return edges(samples, ends - range_ms), edges(samples, ends)
     all_ends = ends[0] - range_ms + step_ms * np.arange(ahead + len(ends), dtype=np.int64)
     found = edges(samples, all_ends)
     return found[:, : len(ends)], found[:, ahead:]

@@ -79,7 +79,7 @@ class Part(Protocol):
         ...
 
     def passed(self, ends: Times, first: Offsets, past: Offsets) -> NDArray[np.int64] | None:
-        """Per series and end how many of these columns are not after the end; None where all their times must be looked at."""
+        """Per series how many of these columns are not after each of the ends; None where all their times must be looked at."""
         ...
 
     def lay(self, into: Matrix, sorts: Sequence[Alike]) -> None:
