@@ -86,6 +86,31 @@ async def test_packets_become_samples() -> None:
     assert store.labels == {"a": {"job": "statsd"}, "b": {"job": "mine"}}
 
 
+@pytest.mark.parametrize(("port", "taken", "opens"), [(0, 1, True), (8125, 1, False), (0, 100, False)])
+async def test_any_port_is_one_that_is_free_for_packets_and_streams(
+    monkeypatch: pytest.MonkeyPatch, *, port: int, taken: int, opens: bool
+) -> None:
+    tried = []
+
+    class Beside(socket.socket):
+        def bind(self, address: Any) -> None:
+            if self.type == socket.SOCK_STREAM:
+                tried.append(address)
+                if len(tried) <= taken:
+                    raise OSError(98, "Address already in use")
+            super().bind((address[0], 0) if self.type == socket.SOCK_DGRAM else address)
+
+    monkeypatch.setattr("gwanje.collect.statsd.door.socket.socket", Beside)
+    if opens:
+        async with running(Store(), listen=f"127.0.0.1:{port}") as door:
+            assert door.port == tried[-1][1]
+    else:
+        with pytest.raises(GwanjeError, match="already in use"):
+            async with running(Store(), listen=f"127.0.0.1:{port}"):
+                pass
+    assert len(tried) == {(0, 1): 2, (8125, 1): 1, (0, 100): 10}[port, taken]
+
+
 async def test_a_stream_is_cut_into_lines_wherever_it_breaks() -> None:
     store = Store()
     async with running(store) as door:

@@ -7,7 +7,7 @@ import ipaddress
 import os
 import socket
 from collections import Counter, deque
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -35,6 +35,7 @@ _JOB: Final = {"job": "statsd"}
 _LARGEST_PACKET: Final = 65_536
 _TURN_SECONDS: Final = 0.01
 _SOCKET_BYTES: Final = 8 << 20
+_TRIES: Final = 10
 _SAMPLES_A_BATCH: Final = 10_000
 _BATCHES_WAITING: Final = 100
 _BETWEEN_LOGS: Final = timedelta(minutes=1)
@@ -220,26 +221,34 @@ def kernel_drops(udp: socket.socket) -> int:
 
 
 def _sockets(settings: Statsd) -> tuple[socket.socket, socket.socket | None]:
+    """One for packets and one for streams, at the same port. Any will do for port 0: the next where the first is half taken."""
+    tries = _TRIES if settings.port == 0 else 1
+    while True:
+        try:
+            return _bound(settings)
+        except OSError as error:
+            tries -= 1
+            if not tries:
+                reason = error.strerror or str(error)
+                raise GwanjeError(f"cannot take StatsD on {settings.listen}: {reason}; set `statsd.listen`") from error
+
+
+def _bound(settings: Statsd) -> tuple[socket.socket, socket.socket | None]:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    udp = socket.socket(family, socket.SOCK_DGRAM)
-    tcp = socket.socket(family, socket.SOCK_STREAM) if settings.tcp else None
-    try:
+    with ExitStack() as opened:
+        udp = opened.enter_context(socket.socket(family, socket.SOCK_DGRAM))
         udp.setblocking(False)
         # Packets wait here while Python is elsewhere. The kernel gives what its own limit allows.
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BYTES)
         udp.bind((settings.host, settings.port))
+        tcp = opened.enter_context(socket.socket(family, socket.SOCK_STREAM)) if settings.tcp else None
         if tcp:
             tcp.setblocking(False)
             tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             tcp.bind((settings.host, udp.getsockname()[1]))
             tcp.listen()
-    except OSError as error:
-        udp.close()
-        if tcp:
-            tcp.close()
-        reason = error.strerror or str(error)
-        raise GwanjeError(f"cannot take StatsD on {settings.listen}: {reason}; set `statsd.listen`") from error
-    return udp, tcp
+        opened.pop_all()
+        return udp, tcp
 
 
 def _batches(samples: Sequence[Sample]) -> list[Batch]:
