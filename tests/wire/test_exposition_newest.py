@@ -37,6 +37,20 @@ def test_names_that_need_quotes_have_them_or_are_made_plain() -> None:
     assert page(found, quoted=False) == '# TYPE http_time untyped\nhttp_time{_9_b="x",instance=""} 1.5\n'
 
 
+def test_names_made_plain_stand_where_they_belong_by_then() -> None:
+    found = [Newest((("__name__", name), ("a:b", "c")), 1, None) for name in ("x.a", "x.b", "x_a", "x:a")]
+
+    assert page(found, quoted=False).splitlines() == [
+        "# TYPE x:a untyped",
+        'x:a{a_b="c",instance=""} 1',
+        "# TYPE x_a untyped",
+        'x_a{a_b="c",instance=""} 1',
+        'x_a{a_b="c",instance=""} 1',
+        "# TYPE x_b untyped",
+        'x_b{a_b="c",instance=""} 1',
+    ]
+
+
 def test_a_series_without_a_name_is_left_out() -> None:
     assert not page([Newest((("host", "web-1"),), 1.0, None)], quoted=True)
 

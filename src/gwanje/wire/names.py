@@ -30,6 +30,11 @@ def one_of(texts: Iterable[str]) -> str:
     return quoted("|".join(map(re.escape, sorted(texts))))
 
 
+def metric(name: str) -> str:
+    """A metric's name as exposition pages write it by itself, in quotes where it needs them."""
+    return name if PLAIN_METRIC.fullmatch(name) else quoted(name)
+
+
 def label(name: str) -> str:
     """A label's name as PromQL and exposition pages write it, in quotes where it needs them."""
     return name if PLAIN_LABEL.fullmatch(name) else quoted(name)

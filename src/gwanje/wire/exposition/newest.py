@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from gwanje.model import METRIC
@@ -13,7 +13,8 @@ from gwanje.wire.exposition.encode import number, series_name
 
 UNQUOTED: Final = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
 QUOTED: Final = "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8"
-_NOT_PLAIN: Final = re.compile(r"[^a-zA-Z0-9_:]")
+_NOT_OF_METRICS: Final = re.compile(r"[^a-zA-Z0-9_:]")
+_NOT_OF_LABELS: Final = re.compile(r"[^a-zA-Z0-9_]")
 
 
 class Newest(NamedTuple):
@@ -30,26 +31,28 @@ def page(found: Iterable[Newest], *, quoted: bool) -> str:
     Names that need quotes are written so where whoever reads the page knows that (`QUOTED`), else with `_` for what is not
     plain. A series without `instance` gets an empty one, as in Prometheus, so that who reads with `honor_labels` gives it none.
     """
-    lines, metric = list[str](), ""
-    for labels, value, at_ms in sorted((one for one in found if dict(one.labels).get(METRIC)), key=_by_name):
-        own = {"instance": "", **dict(labels)} if quoted else {"instance": "", **{_plain(name): text for name, text in labels}}
-        name = own.pop(METRIC) if quoted else _plain(own.pop(METRIC))
-        if name != metric:
-            lines.append(f"# TYPE {_metric(name)} untyped")
-            metric = name
-        at = "" if at_ms is None else f" {at_ms}"
-        lines.append(f"{series_name(name, own)} {number(value)}{at}")
+    lines, before = list[str](), ""
+    for metric, line in sorted(_rows(found, quoted=quoted)):
+        if metric != before:
+            lines.append(f"# TYPE {names.metric(metric)} untyped")
+            before = metric
+        lines.append(line)
     return "".join(f"{line}\n" for line in lines)
 
 
-def _by_name(one: Newest) -> tuple[str, Labels]:
-    return dict(one.labels)[METRIC], one.labels
+def _rows(found: Iterable[Newest], *, quoted: bool) -> Iterator[tuple[str, str]]:
+    """The metric and the line of each series, by the names that they have on the page."""
+    for labels, value, at_ms in found:
+        own = {"instance": "", **dict(labels)}
+        metric = own.pop(METRIC, "")
+        if not metric:
+            continue
+        if not quoted:
+            metric, own = _plain(metric, _NOT_OF_METRICS), {_plain(name, _NOT_OF_LABELS): text for name, text in own.items()}
+        at = "" if at_ms is None else f" {at_ms}"
+        yield metric, f"{series_name(metric, own)} {number(value)}{at}"
 
 
-def _metric(name: str) -> str:
-    return name if names.PLAIN_METRIC.fullmatch(name) else names.quoted(name)
-
-
-def _plain(name: str) -> str:
-    plain = _NOT_PLAIN.sub("_", name)
+def _plain(name: str, others: re.Pattern[str]) -> str:
+    plain = others.sub("_", name)
     return f"_{plain}" if plain[:1].isdigit() else plain
