@@ -49,10 +49,12 @@ def prometheus(folder: Path, program: Program, key: str, command: str) -> Iterat
 
 def asked(url: str, query: str) -> list[dict[str, Any]]:
     try:
-        answer = httpx.get(f"{url}/api/v1/query", params={"query": query}).json()
+        answer = httpx.get(f"{url}/api/v1/query", params={"query": query})
     except httpx.TransportError:  # it begins
         return []
-    found: list[dict[str, Any]] = answer.get("data", {}).get("result", [])
+    if answer.status_code == 503:  # it listens, and reads its own log yet
+        return []
+    found: list[dict[str, Any]] = answer.json()["data"]["result"]
     return found
 
 
