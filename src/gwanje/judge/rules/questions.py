@@ -74,9 +74,9 @@ def curve(rule: Rule, labels: Mapping[str, str]) -> str:
     fixed = rule.given(labels)
     if rule.ratio is None:
         return narrowed(value(rule), fixed)
-    over, by = format_duration(rule.ratio.over), names.labels(rule.ratio.by)
+    over, by = format_duration(rule.ratio.over), _by(rule.ratio.by)
     failed, total = (
-        f"sum by ({by}) (increase({narrowed(selector, fixed)}[{over}]))" for selector in (rule.ratio.failed, rule.ratio.total)
+        f"sum{by} (increase({narrowed(selector, fixed)}[{over}]))" for selector in (rule.ratio.failed, rule.ratio.total)
     )
     return f"{failed} / {total}"
 
@@ -104,7 +104,7 @@ def _beside(rule: Rule) -> tuple[Question, ...]:
     elif counted(rule):
         asked.append(Question(_grouped(rule, "sum", f"count_over_time({_selector(rule)}[{over}])")))
     if rule.percentile is not None:
-        asked.append(Question(f"count by ({names.labels((*rule.by, 'le'))}) (rate({_selector(rule, '_bucket')}[{over}]))"))
+        asked.append(Question(f"count{_by((*rule.by, 'le'))} (rate({_selector(rule, '_bucket')}[{over}]))"))
     if covered(rule):
         asked.append(Question(_grouped(rule, "count", _selector(rule)), rule.over))
     return tuple(asked)
@@ -130,9 +130,8 @@ def _together(rule: Rule) -> str:
 
 
 def _percentile(rule: Rule, percentile: float) -> str:
-    by = names.labels((*rule.by, "le"))
     over = format_duration(rule.over or _SHORTEST_LOOKBACK)
-    return f"histogram_quantile({percentile / 100:g}, sum by ({by}) (rate({_selector(rule, '_bucket')}[{over}])))"
+    return f"histogram_quantile({percentile / 100:g}, sum{_by((*rule.by, 'le'))} (rate({_selector(rule, '_bucket')}[{over}])))"
 
 
 def _grouped(rule: Rule, operator: str, inner: str) -> str:

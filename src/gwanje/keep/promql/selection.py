@@ -55,7 +55,8 @@ TILE_CELLS = 1 << 16
 class Unlaid(Protocol):
     """Times that perhaps nobody asks for: a maximum over a window need only know where the window begins and ends."""
 
-    def laid(self) -> Moments:
+    @property
+    def times(self) -> Moments:
         """The times themselves."""
         ...
 
@@ -82,7 +83,7 @@ class Samples:
 
     @property
     def times(self) -> Moments:
-        return self.when if isinstance(self.when, np.ndarray) else self.when.laid()
+        return self.when if isinstance(self.when, np.ndarray) else self.when.times
 
     @property
     def begins(self) -> NDArray[np.int64]:

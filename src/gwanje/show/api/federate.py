@@ -16,7 +16,7 @@ from gwanje.keep.samples.base import Sweeping, Vector
 from gwanje.keep.state.people import Scope
 from gwanje.show.api.gate import needs
 from gwanje.show.api.parameters import Given
-from gwanje.show.api.query import bad_parameter, in_prometheus_form
+from gwanje.show.api.query import in_prometheus_form, selectors_given
 from gwanje.show.rooms import Rooms
 from gwanje.wire.exposition.newest import QUOTED, UNQUOTED, Newest, page
 
@@ -46,15 +46,13 @@ class _Seen(NamedTuple):
 
 
 async def _newest(rooms: Rooms, given: Given) -> list[_Seen]:
-    selectors = tuple(dict.fromkeys(given.every("match[]")))
-    if not selectors:
-        raise bad_parameter("match[]", "no match[] parameter provided")
-    for selector in selectors:
-        matchers(selector)
+    selectors = tuple(dict.fromkeys(selectors_given(given)))
     store, at_ms = rooms.samples, rooms.now_ms()
     if isinstance(store, Sweeping):
         swept = await store.sweep(selectors, at_ms)
         return [_Seen(swept.answer(place), swept.ages(place)) for place in range(len(selectors))]
+    for selector in selectors:
+        matchers(selector)  # any other query would be answered, too
     return [_Seen(cast("Vector", await store.instant(selector, at_ms)), None) for selector in selectors]
 
 

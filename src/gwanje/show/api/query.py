@@ -125,10 +125,7 @@ class _Asked:
         return await self._samples.range(text_given(given, "query"), start, end, step)
 
     async def series(self, given: Given) -> list[dict[str, str]]:
-        matchers = _matchers(given)
-        if not matchers:
-            raise bad_parameter("match[]", "no match[] parameter provided")
-        return [dict(labels) for labels in await self._samples.series(matchers, *self._span(given))]
+        return [dict(labels) for labels in await self._samples.series(selectors_given(given), *self._span(given))]
 
     async def label_names(self, given: Given) -> list[str]:
         return await self._samples.label_names(_matchers(given), *self._span(given))
@@ -248,6 +245,14 @@ def text_given(given: Given, name: str) -> str:
 
 def _matchers(given: Given) -> list[str]:
     return given.every("match[]")
+
+
+def selectors_given(given: Given) -> list[str]:
+    """What stands in `match[]`, which may not be missing."""
+    selectors = _matchers(given)
+    if not selectors:
+        raise bad_parameter("match[]", "no match[] parameter provided")
+    return selectors
 
 
 def time_given(given: Given, name: str, default: int | None = None) -> int:

@@ -15,10 +15,10 @@ _HISTOGRAM_PARTS = ("_bucket", "_sum", "_count")
 
 def series_name(metric: str, labels: Mapping[str, str]) -> str:
     """A series as the format writes it: `up{job="node"}`, and `{"my.metric","a.b"="c"}` where names need quotes."""
-    inside = [f"{names.label(name)}={names.quoted(value)}" for name, value in sorted(labels.items())]
-    if metric and not names.PLAIN_METRIC.fullmatch(metric):
-        return "{" + ",".join([names.quoted(metric), *inside]) + "}"
-    return f"{metric}{{{','.join(inside)}}}" if inside else metric
+    inside = ",".join(f"{names.label(name)}={names.quoted(value)}" for name, value in sorted(labels.items()))
+    if metric:
+        return names.selector(metric, inside)
+    return f"{{{inside}}}" if inside else ""
 
 
 def exposition(figures: Mapping[str, float], about: Mapping[str, str] | None = None) -> str:

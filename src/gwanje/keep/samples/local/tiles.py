@@ -88,11 +88,8 @@ class OfParts:
             ended = np.where(there, end, ended)
         return cls(cut, reaches, plan, origin)
 
-    def laid(self) -> Moments:
-        return self._times
-
     @cached_property
-    def _times(self) -> Moments:
+    def times(self) -> Moments:
         times = np.empty((len(self.plan.ends), int(self.plan.ends.max())), self.origin.kind)
         for part, sorts in self.plan.steps:
             part.lay(Matrix(self.origin.since_ms, times, None), sorts)
