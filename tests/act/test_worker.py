@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
@@ -16,6 +17,7 @@ from aiohttp.test_utils import TestServer
 from pydantic import ValidationError
 from sqlalchemy import select
 
+from gwanje import processors
 from gwanje.act.actions import command, webhook
 from gwanje.act.actions.base import Doer, Task
 from gwanje.act.worker import Worker
@@ -70,6 +72,18 @@ def _said(state: State) -> Mapping[str, Any] | None:
 async def test_a1_arguments_stay_arguments_whatever_a_label_holds(tmp_path: Path) -> None:
     doer = _command(tmp_path, "-c", "import sys; print(len(sys.argv), sys.argv[1])", "{service}")
     assert await doer.do(TASK) == f"2 {TASK.labels['service']}"
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.cpu_count() == 1, reason="there is one place only")
+async def test_a_program_runs_wherever_it_may_also_while_our_threads_are_kept_on_one_processor(tmp_path: Path) -> None:
+    until_free = "import os, time\nfor _ in range(1000):\n  if len(os.sched_getaffinity(0)) > 1: break\n  time.sleep(0.01)\n"
+    doer = _command(tmp_path, "-c", f"{until_free}print(len(os.sched_getaffinity(0)))")
+    everywhere = len(os.sched_getaffinity(0))
+    processors.gather()
+    try:
+        assert await doer.do(TASK) == str(everywhere)
+    finally:
+        processors.let_go()
 
 
 async def test_a_program_that_fails_or_hangs_says_so(tmp_path: Path) -> None:

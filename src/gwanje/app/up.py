@@ -17,6 +17,7 @@ import uvicorn
 import uvloop
 from sqlalchemy.exc import SQLAlchemyError
 
+from gwanje import processors
 from gwanje.app import folder as folders
 from gwanje.app import lock, log, memory, packs
 from gwanje.app.clock import now
@@ -90,6 +91,7 @@ async def _loops(house: House, live: Live) -> AsyncIterator[None]:
         "agent": look(house),
         "live": live.run(),
         "forgetting": _forget(house),
+        "processors": processors.keep_together(),
         **({"updates": house.sharing.run()} if house.sharing else {}),
         **({"statsd": house.statsd.run()} if house.statsd else {}),
     }

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, field_validator
 
-from gwanje import config, kinds
+from gwanje import config, kinds, processors
 from gwanje.act.actions.base import Task, filled
 from gwanje.because import Because
 from gwanje.config import Duration
@@ -61,6 +61,7 @@ class Command:
         except OSError as error:
             sentence = f"the program could not be started: {error.strerror}"
             raise Rejected(Because(sentence, "program_not_started", error=str(error.strerror))) from error
+        processors.go_everywhere(process.pid)
         try:
             async with asyncio.timeout(self._settings.timeout.total_seconds()):
                 said = await _read(process.stdout)

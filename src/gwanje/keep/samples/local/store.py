@@ -11,6 +11,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
+from gwanje import processors
 from gwanje.keep.samples.local import at_hand
 from gwanje.keep.samples.local.copying import copy
 from gwanje.keep.samples.local.memory import Memory
@@ -118,7 +119,8 @@ class Store:
                 self._log.dirty.set()
 
     def _keep_settled(self) -> None:
-        while not self._closing.is_set():
-            self._memory.crowded.wait()
-            self._memory.crowded.clear()
-            self._memory.settled()
+        with processors.apart():
+            while not self._closing.is_set():
+                self._memory.crowded.wait()
+                self._memory.crowded.clear()
+                self._memory.settled()
