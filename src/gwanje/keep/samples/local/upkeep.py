@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import structlog
 
+from gwanje import processors
 from gwanje.errors import Damaged, StoreFull
 from gwanje.keep.samples.local import making
 from gwanje.keep.samples.local.admission import NEVER
@@ -144,7 +145,9 @@ class Upkeep:
             if not self._compact.wait(_POURING_S if self._pouring else None):
                 self._pouring = False
             self._compact.clear()
-            if not logged(self._compact_some, "blocks could not be merged, rolled up or deleted; they stay as they are"):
+            with processors.apart():
+                done = logged(self._compact_some, "blocks could not be merged, rolled up or deleted; they stay as they are")
+            if not done:
                 self._memory.totals["failed_compactions"] += 1
 
     def _compact_some(self) -> None:
