@@ -1,6 +1,6 @@
 """What memory does under full load for long: remote write as fast as it is taken, bodies made while they are sent.
 
-Run `python benchmarks/soak.py [SECONDS]` from the repository; 600 unless it is given. 10,000 series every 10 s, bodies of 10,000,
+Run `python benchmarks/soak.py [SECONDS]` from the repository; 600 unless it is given. 10,000 series every 8 s, bodies of 10,000,
 four senders; the samples begin two weeks ago, so that days are finished, merged, and in the end rolled up while more comes in.
 Prints resident memory each ten seconds, then the median of each minute.
 """
@@ -31,7 +31,7 @@ LOOK_SECONDS, MINUTE = 10, 6
 
 
 def soak(server: Server, seconds: float) -> None:
-    load.STEP_MS = 10_000
+    load.STEP_MS = 8_000
     begin_ms = time.time_ns() // 1_000_000 - BACK_MS
     sent = [load.Sent() for _ in range(load.SENDERS)]
     until = time.monotonic() + seconds

@@ -90,7 +90,9 @@ def test_threads_are_gathered_while_they_need_most_of_a_processor(
 
 def test_gathered_threads_share_one_processor_and_are_let_go_again(everywhere: set[int]) -> None:
     with another() as other:
+        assert processors.own_samples() == {"gwanje_threads_gathered": 0}
         processors.gather()
+        assert processors.own_samples() == {"gwanje_threads_gathered": 1}
         assert len(other.runs_on) == 1
         assert os.sched_getaffinity(0) == other.runs_on <= everywhere
 

@@ -113,6 +113,11 @@ def let_go() -> None:
             _everywhere.clear()
 
 
+def own_samples() -> dict[str, float]:
+    """Figures for `/metrics`."""
+    return {"gwanje_threads_gathered": float(bool(_home))}
+
+
 def _allow(thread: int, processors: set[int]) -> None:
     if processors:
         with suppress(OSError):  # it has ended meanwhile, or a sandbox forbids it

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import structlog
 
-from gwanje import http
+from gwanje import http, processors
 from gwanje.act.worker import Worker
 from gwanje.app import backup
 from gwanje.app.clock import now
@@ -118,7 +118,8 @@ class House:
     def own(self) -> list[OwnSamples]:
         """Where this process's own figures come from; those of fetches are in the store already, written as they happen."""
         rooms = (self.ingest, self.samples, self.round, self.recorder, self.delivery, self.scraper, self.queries)
-        return [*(room.own_samples for room in rooms), *([self.statsd.own_samples] if self.statsd else [])]
+        statsd = [self.statsd.own_samples] if self.statsd else []
+        return [*(room.own_samples for room in rooms), *statsd, processors.own_samples]
 
     def rooms(self) -> Rooms:
         """What the API needs of all this."""

@@ -85,6 +85,7 @@ OWN: Final[Mapping[str, str]] = {
     "gwanje_store_rollup_bytes": "Bytes of all blocks of rollups.",
     "gwanje_store_series": "Series the index knows.",
     "gwanje_store_waiting_blocks": "Blocks that wait to be merged; beyond 24 of them, samples are held back a little.",
+    "gwanje_threads_gathered": "1 while the process is so busy that its threads are kept on one processor, else 0.",
     "process_cpu_seconds_total": "Processor time of this process.",
     "process_open_fds": "Open file descriptors of this process.",
     "process_resident_memory_bytes": "Resident memory of this process.",
