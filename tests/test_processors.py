@@ -77,7 +77,7 @@ def another() -> Iterator[Another]:
         (None, 0.1, 100.0, False),
         (None, 0.7, 100.0, False),  # two halves of a processor, as others come and go
         (None, 0.9, 100.0, True),
-        (99.0, 0.6, 100.0, True),  # not let go as soon as it is a little less
+        (99.0, 0.42, 100.0, True),  # what needed 0.75 before
         (99.0, 0.3, 100.0, False),
         (89.0, 1.2, 100.0, False),  # for a moment, so that the system may find them another place
     ],

@@ -20,8 +20,8 @@ from typing import Final
 
 _LOOK_SECONDS: Final = 0.1
 _MUCH: Final = 0.75
-_LITTLE: Final = 0.45
-"""So many processors in use gather the threads, and fewer than so many let them go."""
+_LITTLE: Final = 0.35
+"""So many processors in use gather the threads, and fewer than so many let them go: gathered they need three fifths as much."""
 _SECONDS_TOGETHER: Final = 10.0
 """Then they are let go until the next look: where they meet again, the system has found room for the one that gathers them."""
 
