@@ -7,8 +7,8 @@ import os
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
@@ -16,6 +16,8 @@ from gwanje import processors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+Done = TypeVar("Done")
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a program choose")
 
@@ -29,46 +31,19 @@ def everywhere() -> Iterator[set[int]]:
     assert os.sched_getaffinity(0) == found
 
 
-class Another:
+class Another(ThreadPoolExecutor):
     """A thread that does what it is told."""
 
     def __init__(self) -> None:
-        self._asked: Callable[[], object] = lambda: None
-        self._go, self._done, self._over = threading.Event(), threading.Event(), False
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        super().__init__(1)
+        self._thread = self.do(threading.get_native_id)
 
     @property
     def runs_on(self) -> set[int]:
-        assert self._thread.native_id is not None
-        return os.sched_getaffinity(self._thread.native_id)
+        return os.sched_getaffinity(self._thread)
 
-    def do(self, what: Callable[[], object]) -> None:
-        self._asked = what
-        self._go.set()
-        assert self._done.wait(10)
-        self._done.clear()
-
-    def end(self) -> None:
-        self._over = True
-        self.do(lambda: None)
-        self._thread.join(10)
-
-    def _run(self) -> None:
-        while not self._over:
-            self._go.wait()
-            self._go.clear()
-            self._asked()
-            self._done.set()
-
-
-@contextmanager
-def another() -> Iterator[Another]:
-    thread = Another()
-    try:
-        yield thread
-    finally:
-        thread.end()
+    def do(self, what: Callable[[], Done]) -> Done:
+        return self.submit(what).result(10)
 
 
 @pytest.mark.parametrize(
@@ -89,21 +64,21 @@ def test_threads_are_gathered_while_they_need_most_of_a_processor(
 
 
 def test_gathered_threads_share_one_processor_and_are_let_go_again(everywhere: set[int]) -> None:
-    with another() as other:
+    with Another() as other:
         assert processors.own_samples() == {"gwanje_threads_gathered": 0}
         processors.gather()
         assert processors.own_samples() == {"gwanje_threads_gathered": 1}
         assert len(other.runs_on) == 1
         assert os.sched_getaffinity(0) == other.runs_on <= everywhere
 
-        with another() as born:
+        with Another() as born:
             assert born.runs_on == other.runs_on
             processors.let_go()
             assert born.runs_on == other.runs_on == os.sched_getaffinity(0) == everywhere
 
 
 def test_a_thread_is_apart_before_and_while_others_are_gathered(everywhere: set[int]) -> None:
-    with another() as before, another() as meanwhile:
+    with Another() as before, Another() as meanwhile:
         aside, beside = processors.apart(), processors.apart()
         before.do(aside.__enter__)
         processors.gather()

@@ -197,10 +197,10 @@ class LocalSamples:
             nobody_waits.set()
             raise
 
+    @processors.apart()
     def _over_time(self, query: str, start_ms: int, end_ms: int, step_ms: int, nobody_waits: promql.Watch) -> Matrix:
         """Much may be read for it; rules and others that ask often ask for one instant."""
-        with processors.apart():
-            return promql.range_(query, start_ms, end_ms, step_ms, self._store.find, self._limits, nobody_waits)
+        return promql.range_(query, start_ms, end_ms, step_ms, self._store.find, self._limits, nobody_waits)
 
     def _some(self, asked: deque[Asked]) -> list[tuple[Asked, Answer | Exception]]:
         found: list[tuple[Asked, Answer | Exception]] = []

@@ -118,9 +118,9 @@ class Store:
                 self._closing.wait(1)
                 self._log.dirty.set()
 
+    @processors.apart()
     def _keep_settled(self) -> None:
-        with processors.apart():
-            while not self._closing.is_set():
-                self._memory.crowded.wait()
-                self._memory.crowded.clear()
-                self._memory.settled()
+        while not self._closing.is_set():
+            self._memory.crowded.wait()
+            self._memory.crowded.clear()
+            self._memory.settled()

@@ -139,15 +139,14 @@ class Upkeep:
             self._work.clear()
             logged(self._write_leaving, "the head could not be written into a block; it stays in memory and in the log")
 
+    @processors.apart()
     def keep_compact(self) -> None:
         give_way()
         while not self._closing.is_set():
             if not self._compact.wait(_POURING_S if self._pouring else None):
                 self._pouring = False
             self._compact.clear()
-            with processors.apart():
-                done = logged(self._compact_some, "blocks could not be merged, rolled up or deleted; they stay as they are")
-            if not done:
+            if not logged(self._compact_some, "blocks could not be merged, rolled up or deleted; they stay as they are"):
                 self._memory.totals["failed_compactions"] += 1
 
     def _compact_some(self) -> None:
