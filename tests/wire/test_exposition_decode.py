@@ -190,6 +190,7 @@ def test_a_page_that_differs_is_read_whole(page: bytes) -> None:
         pytest.param(b'a{b="c} 1', "no series and value", id="a text that does not end"),
         pytest.param(b"a{b=c} 1", "no series and value", id="a text without quotes"),
         pytest.param(b'a{b="c",,} 1', "no series and value", id="a comma too many"),
+        pytest.param(b'{"a.b"=} 1', "no series and value", id="a name in quotes with half a value"),
         pytest.param(b"a{,} 1", "no series and value", id="only a comma"),
         pytest.param(b"1a 1", "no series and value", id="a name that begins with a digit"),
         pytest.param(b"a-b 1", "no series and value", id="a name with a dash"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from gwanje.errors import BadInput
 from gwanje.model import METRIC
+from gwanje.wire.possessive import every
 
 if TYPE_CHECKING:
     from gwanje.wire.columns import Labels
@@ -20,14 +21,16 @@ _LONGEST_SHOWN: Final = 120
 # Possessive throughout: a line is read once, however it is built.
 _NAME: Final = rb"[a-zA-Z_:][a-zA-Z0-9_:]*+"
 _LABEL_NAME: Final = rb"[a-zA-Z_][a-zA-Z0-9_]*+"
-_TEXT: Final = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
+_TEXT: Final = rb'[^"\\]*+' + every(rb'\\.[^"\\]*+')
 _QUOTED: Final = rb'"' + _TEXT + rb'"'
 _VALUE: Final = rb"[ \t]*+=[ \t]*+" + _QUOTED
-_INSIDE: Final = rb"[ \t]*+(?:" + _LABEL_NAME + _VALUE + rb"|" + _QUOTED + rb"(?:" + _VALUE + rb")?+)[ \t]*+"
-_BRACES: Final = rb"\{(?:" + _INSIDE + rb"(?:," + _INSIDE + rb")*+,?)?[ \t]*+\}"
+_INSIDE: Final = rb"[ \t]*+(?:" + _LABEL_NAME + _VALUE + rb"|" + _QUOTED + every(_VALUE, b"?") + rb")[ \t]*+"
+_BRACES: Final = rb"\{(?:" + _INSIDE + every(rb"," + _INSIDE) + rb",?)?[ \t]*+\}"
 KEY: Final = re.compile(_NAME + rb"(?:[ \t]*+" + _BRACES + rb")?|" + _BRACES, re.DOTALL)
 """A whole key."""
-_ITEM: Final = re.compile(rb"(?:(" + _LABEL_NAME + rb')|"(' + _TEXT + rb')")(?:[ \t]*+=[ \t]*+"(' + _TEXT + rb')")?+', re.DOTALL)
+_ITEM: Final = re.compile(
+    rb"(?:(" + _LABEL_NAME + rb')|"(' + _TEXT + rb')")' + every(rb'[ \t]*+=[ \t]*+"(' + _TEXT + rb')"', b"?"), re.DOTALL
+)
 _FIRST_NAME: Final = re.compile(_NAME)
 NAMED: Final = rb"(" + _NAME + rb')|"(' + _TEXT + rb')"'
 """The name of a metric in a comment, plain or in quotes: one group for each, which `name_of` takes."""

@@ -9,15 +9,17 @@ import numpy as np
 
 from gwanje.wire.influx.body import FARTHEST_MS, BadLine, Decoded, Terms, check_keys, check_samples, in_columns
 from gwanje.wire.influx.keys import shown
+from gwanje.wire.possessive import every
 
 _BAD_LINES_NAMED = 100
-_HEAD = re.compile(rb"((?:[^\\ ]|\\.|\\\Z)++) ++", re.DOTALL)
-_FIELD = re.compile(rb'((?:[^\\=, ]|\\.)++)=("(?:[^"\\]|\\.)*+"|[^", ][^, ]*+)', re.DOTALL)
+_HEAD = re.compile(rb"(" + every(rb"[^\\ ]|\\.|\\\Z", b"+") + rb") ++", re.DOTALL)
+_QUOTED = rb'"' + every(rb'[^"\\]|\\.') + rb'"'
+_FIELD = re.compile(rb"(" + every(rb"[^\\=, ]|\\.", b"+") + rb")=(" + _QUOTED + rb'|[^", ][^, ]*+)', re.DOTALL)
 _TO_THE_END = re.compile(
-    rb'(?:\\[^\n]|[^ \n])*+ (?:[^\n\\=]|\\[^\n]|\\(?=\n|\Z)|=(?!")|="(?:[^"\\]|\\.)*+")*+(?=\n|\Z)',
+    every(rb"\\[^\n]|[^ \n]") + rb" " + every(rb'[^\n\\=]|\\[^\n]|\\(?=\n|\Z)|=(?!")|=' + _QUOTED) + rb"(?=\n|\Z)",
     re.DOTALL,
 )
-"""A line whose strings may hold line ends. Possessive, so that each byte is looked at once."""
+"""A line whose strings may hold line ends."""
 _STAMP = re.compile(rb"[+-]?\d{1,19}")
 _FLOAT = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _SIGNED, _UNSIGNED = re.compile(rb"[+-]?\d{1,19}i"), re.compile(rb"\+?\d{1,20}u")
