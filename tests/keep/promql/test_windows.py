@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -170,6 +170,7 @@ SLOW = {
     "min": (over_time.minimum, of_values(lambda values: min(without_nan(values)))),
     "max": (over_time.maximum, of_values(lambda values: max(without_nan(values)))),
     "sum": (over_time.sum_, of_values(slow_sum)),
+    "mean": (over_time.mean, of_values(lambda values: slow_sum(values) / len(values))),
     "quantile": (lambda window: over_time.quantile(window, np.full(len(window.ends), 0.3)), of_values(slow_quantile(0.3))),
 }
 
@@ -297,6 +298,18 @@ def test_many_rows_are_added_up_as_each_alone(odd: float) -> None:
         alone = np.array([compensated_sum(row[None, :])[0] for row in values])
 
     np.testing.assert_array_equal(together, alone)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(-(1 << 52), 1 << 52).map(float), min_size=1, max_size=60), steps, ranges)
+@example([*[2.0**52] * 5, 1.0, 1.0, 1.0], np.array([7000]), 1500)
+def test_whole_numbers_are_added_up_exactly(values: list[float], ends: NDArray[np.int64], range_ms: int) -> None:
+    """Also where running sums of all of them would not be."""
+    series = [[(1000 * place, value) for place, value in enumerate(values)]]
+
+    found = over_time.sum_(windows(samples_from(series), ends, ends, range_ms, one_metric=True))
+
+    assert_same(found, of_values(math.fsum), series, ends, range_ms)
 
 
 def test_the_only_window_of_an_instant_needs_no_search() -> None:

@@ -21,6 +21,8 @@ RowFunction = Callable[[Floats], Floats]
 CELLS_AT_ONCE = 1 << 15
 _FEW_LENGTHS = 8
 """So many lengths of windows, as scraped series have, are sooner looked for one by one than sorted."""
+_ALL_EXACT = 2.0**52
+"""Whole numbers are floats up to twice this."""
 
 
 def count(window: Windows) -> Result:
@@ -65,11 +67,29 @@ def time_of_maximum(window: Windows) -> Result:
 
 
 def sum_(window: Windows) -> Result:
-    return by_rows(window, compensated_sum)
+    exact = _exact_sums(window)
+    return by_rows(window, compensated_sum) if exact is None else (exact, _present(window))
 
 
 def mean(window: Windows) -> Result:
+    exact = _exact_sums(window)
+    if exact is not None:
+        return exact / np.maximum(window.lengths, 1), _present(window)
     return by_rows(window, lambda rows: compensated_mean(rows, rows.shape[1]))
+
+
+def _exact_sums(window: Windows) -> Floats | None:
+    """Sums of whole numbers, as counts and bytes are, no addition of which rounds; None where that is not certain.
+
+    Then a window's sum is the difference of two running sums of all samples.
+    """
+    values = window.values
+    if not len(values) or not np.abs(values).sum() < _ALL_EXACT or (values != np.rint(values)).any():
+        return None
+    running = np.zeros(len(values) + 1)
+    np.cumsum(values, out=running[1:])
+    sums: Floats = running.take(window.past) - running.take(window.first)
+    return sums
 
 
 def variance(window: Windows) -> Result:
