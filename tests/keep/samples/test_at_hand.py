@@ -11,7 +11,7 @@ import pytest
 from gwanje.errors import BadQuery, QueryLimit
 from gwanje.keep import promql
 from gwanje.keep.promql.values import Matrix, Vector
-from gwanje.keep.samples.local import LocalSamples
+from gwanje.keep.samples.local import LocalSamples, at_hand
 from gwanje.keep.samples.local.at_hand import NotAtHandError
 from gwanje.model import METRIC, STALE
 from gwanje.wire.columns import Labels
@@ -61,8 +61,14 @@ def by_series(matrix: Matrix) -> dict[Labels, tuple[list[int], list[float]]]:
     return {own: (matrix.times[part].tolist(), matrix.values[part].tolist()) for own, part in rows}
 
 
-@pytest.mark.parametrize("query", [ONE, 'm{host=~"web-[12]"}', f"{ONE} offset 1m", f"{ONE} @ end()", "none"])
-async def test_a_plain_selector_of_few_series_is_answered_without_another_thread(reopen: Reopen, query: str) -> None:
+@pytest.mark.parametrize(
+    "query",
+    [
+        *(ONE, 'm{host=~"web-[12]"}', f"{ONE} offset 1m", f"{ONE} @ end()", "none", "m"),
+        *(f"rate({ONE}[1m])", "avg_over_time(m[2m])", "sum by (host) (max_over_time(m[2m]))", "count(m)"),
+    ],
+)
+async def test_a_light_question_of_few_series_is_answered_without_another_thread(reopen: Reopen, query: str) -> None:
     store = reopen()
     readers = await filled(store, 10, 30)
     first = [await store.range(query, NOW_MS, END_MS, 20_000), await store.instant(query, END_MS)]
@@ -83,11 +89,12 @@ async def test_a_plain_selector_of_few_series_is_answered_without_another_thread
 @pytest.mark.parametrize(
     "query",
     [
-        pytest.param("m", id="many series"),
         pytest.param(f"{ONE} + 1", id="an operator"),
-        pytest.param(f"rate({ONE}[1m])", id="a function"),
+        pytest.param(f"{ONE} / {ONE}", id="two selectors"),
         pytest.param(f"max_over_time({ONE}[5m:1s])", id="a subquery"),
-        pytest.param("sum(m)", id="an aggregation"),
+        pytest.param(f"sum(-{ONE})", id="a part that is not light"),
+        pytest.param('count_values("value", m)', id="an aggregation that works value by value"),
+        pytest.param(f'label_replace({ONE}, "a", "b", "", "")', id="a function that works series by series"),
         pytest.param('m{host="web-3",' + ",".join(f'l{number}=""' for number in range(100)) + "}", id="a long text"),
     ],
 )
@@ -122,9 +129,9 @@ async def test_what_lies_on_the_disk_waits_for_a_thread(reopen: Reopen) -> None:
 
 async def test_many_samples_are_not_even_begun(reopen: Reopen) -> None:
     store = reopen()
-    await append(store, (SERIES[3], [(NOW_MS + number, float(number)) for number in range(20_000)]))
+    await append(store, (SERIES[3], [(NOW_MS + number, float(number)) for number in range(40_000)]))
     store._store._memory.settled()
-    span = (ONE, NOW_MS, NOW_MS + 20_000, 1_000)
+    span = (ONE, NOW_MS, NOW_MS + 40_000, 10_000)
     found = await store.range(*span)
 
     with pytest.raises(NotAtHandError):
@@ -137,7 +144,52 @@ async def test_an_answer_of_many_steps_waits_for_a_thread(reopen: Reopen) -> Non
     store = reopen()
     readers = await filled(store)
     for asked in range(1, 4):
-        await store.range(ONE, NOW_MS, NOW_MS + 10_500_000, 1_000)
+        await store.range('m{host=~"web-[123]"}', NOW_MS, NOW_MS + 10_500_000, 1_000)
+        assert readers.asked == asked
+
+
+async def test_many_series_wait_for_a_thread(reopen: Reopen) -> None:
+    store = reopen()
+    readers = await filled(store)
+    await append(store, *((((METRIC, "n"), ("i", str(number))), [(END_MS, 1.0)]) for number in range(1001)))
+    for asked in range(1, 4):
+        assert len((await store.range("n", END_MS, END_MS, 1_000)).labels) == 1001
+        assert readers.asked == asked
+
+
+async def test_series_in_many_places_wait_for_a_thread(reopen: Reopen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(at_hand, "_SOURCES", 2)
+    store = reopen()
+    readers = await filled(store, 10, 30)
+    for asked in range(1, 4):
+        await store.range("m", NOW_MS, END_MS, 20_000)
+        assert readers.asked == asked
+
+
+async def test_what_has_just_come_is_sorted_by_a_thread(reopen: Reopen) -> None:
+    store = reopen()
+    readers = await filled(store)
+    await store.range("m", NOW_MS, END_MS, 20_000)
+    await append(store, *((own, [(END_MS, 7.0)]) for own in SERIES))
+    for _ in range(2):
+        found = await store.range("m", NOW_MS, END_MS, 20_000)
+        assert found.values[-1] == 7
+        assert readers.asked == 2
+
+
+async def test_series_that_lie_unlike_are_put_together_by_a_thread(reopen: Reopen) -> None:
+    store = reopen()
+    series: list[Labels] = [((METRIC, "n"), ("i", f"{number:02}")) for number in range(20)]
+    counts = [[9 * row + 1, 9 * (7 * row % 20) + 1] for row in range(len(series))]
+    for part in range(2):
+        at = NOW_MS + 100_000 * part
+        rows = [(own, [(at + 100 * number, 1.0) for number in range(1, counts[row][part] + 1)]) for row, own in enumerate(series)]
+        await append(store, *rows)
+        await store.write_block()
+    readers = await filled(store)
+    for asked in range(1, 4):
+        found = await store.range("count_over_time(n[10m])", END_MS, END_MS, 1_000)
+        assert found.values.tolist() == [sum(both) for both in counts]
         assert readers.asked == asked
 
 
@@ -170,8 +222,8 @@ async def test_a_few_series_are_read_as_every_sample_is(reopen: Reopen, blocks_a
         for start, end in ((-1, 41), (15, 32)):
             span = (query, NOW_MS + start * STEP_MS, NOW_MS + end * STEP_MS, 7_000)
             before, of_all = await store.range(*span), promql.range_(*span, store._store.fetch)
-            at_hand = await store.range(*span)
-            assert by_series(before) == by_series(of_all) == by_series(at_hand)
+            again = await store.range(*span)
+            assert by_series(before) == by_series(of_all) == by_series(again)
 
 
 async def test_for_a_few_series_nothing_is_sorted(reopen: Reopen) -> None:

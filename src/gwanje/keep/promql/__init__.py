@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gwanje.keep.promql.evaluate import Watch, instant, range_
-from gwanje.keep.promql.plan import matchers, plain
+from gwanje.keep.promql.plan import light, matchers
 from gwanje.keep.promql.selection import Abandoned, Fetch, Found, Limits, Matcher, Selected, Unanswerable
 
 __all__ = [
@@ -16,7 +16,7 @@ __all__ = [
     "Unanswerable",
     "Watch",
     "instant",
+    "light",
     "matchers",
-    "plain",
     "range_",
 ]

@@ -117,6 +117,14 @@ CHANGES_WITH_TIME = frozenset(
 _LONGEST = Limits().query_length
 _SHORT = 500
 """Characters of a query that is parsed in no time."""
+_LIGHT = frozenset(
+    {
+        "rate", "increase", "irate", "delta", "idelta",
+        "avg_over_time", "min_over_time", "max_over_time", "sum_over_time", "count_over_time", "last_over_time",
+        "avg", "min", "max", "sum", "count",
+    }
+)  # fmt: skip
+"""Functions and aggregations of one argument that work on all windows, or all series, at once."""
 
 
 @lru_cache(maxsize=512)
@@ -132,9 +140,24 @@ def plan(query: str, limit: int) -> Node:
         raise BadQuery(f"the query has a time or a duration that is too large: {error}") from error
 
 
-def plain(query: str) -> bool:
-    """True for a selector by itself, which takes as long as its samples are read. Raises BadQuery as `plan` does."""
-    return len(query) <= _SHORT and isinstance(plan(query, _LONGEST), Select)
+def light(query: str) -> bool:
+    """True for an expression that takes little longer than its samples take to be read. Raises BadQuery as `plan` does.
+
+    That is one selector, by itself or in what boards ask for most: a function over windows, an aggregation.
+    """
+    return len(query) <= _SHORT and _light(plan(query, _LONGEST))
+
+
+def _light(node: Node) -> bool:
+    match node:
+        case Select() | Range():
+            return True
+        case Call():
+            return node.function in _LIGHT and _light(node.arguments[0])
+        case Aggregate():
+            return node.operator in _LIGHT and _light(node.expression)
+        case _:
+            return False
 
 
 def matchers(selector: str) -> list[Matcher]:

@@ -170,8 +170,8 @@ class LocalSamples:
         self._readers.shutdown()
 
     def _soon(self, query: str, evaluate: Callable[[promql.Fetch, promql.Limits], Result]) -> Result | None:
-        """The answer to a plain selector of few samples that are at hand; None for all that might take longer than a thread."""
-        if not promql.plain(query):
+        """The answer to a light question about few samples that are at hand; None for all that is to be left to a thread."""
+        if not promql.light(query):
             return None
         try:
             with self._store.looking():

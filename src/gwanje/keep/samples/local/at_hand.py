@@ -1,7 +1,8 @@
-"""What may be read without leaving the thread that asks: a few series, all of them in memory, and not too many samples.
+"""What may be read without leaving the thread that asks: few series, all of them in memory, and not too many samples.
 
-To wake another thread takes longer than to read these, and while samples come in it waits behind those that take them. Whatever
-else is asked for is not begun.
+Another thread would take longer: to be woken, to find nothing of it in the processor's cache, and to wait behind those that take
+samples in. Nor would it keep anybody from waiting: in short operations on arrays it does not let go of the interpreter's lock.
+Whatever else is asked for is not begun.
 """
 
 from __future__ import annotations
@@ -19,10 +20,15 @@ if TYPE_CHECKING:
     from gwanje.keep.promql.selection import Column, Samples, Tile
     from gwanje.keep.samples.local.chosen import Remembered
     from gwanje.keep.samples.local.memory import Memory
-    from gwanje.wire.columns import Times, Values
+    from gwanje.keep.samples.local.reading import Placed
+    from gwanje.keep.samples.local.runs import Ids, Source
 
-_MOST = 10_000
-"""Samples, or series at one instant: less than a millisecond."""
+_MOST = 25_000
+"""Samples, and series times steps: as many as the answer is written of without leaving the loop; two milliseconds or three."""
+_SERIES = 1_000
+"""What is done once for each series in Python, such as grouping them, takes a millisecond for these."""
+_SOURCES = 8
+"""Each takes some steps, however little lies in it."""
 
 
 class NotAtHandError(Exception):
@@ -37,24 +43,33 @@ def limits(allowed: Limits) -> Limits:
 class AtHand(Lying):
     """The promise `Found`; raises NotAtHandError before it begins with what might take long."""
 
-    def tiles(self, ends: int, _column: Column = "last") -> Sequence[Tile]:
+    def tiles(self, ends: int, column: Column = "last") -> Sequence[Tile]:
         few = self._few()
-        if few is None or few.per_series * len(self._ids) > _MOST or not all(one.at_hand for one in few.placed):
+        placed = self._ready(column) if few is None else few.placed
+        samples = sum(self._per_series(source) for source, _ in placed) * len(self._ids)
+        if samples > _MOST or not all(one.at_hand(self._start_ms) for one in placed):
             raise NotAtHandError
-        return self._tiles_of(few, ends)
+        return self._beside(placed, ends) if few is None else self._tiles_of(few, ends)
 
-    def last(self) -> tuple[Times, Values]:
-        if len(self._ids) > _MOST:
+    def _ready(self, column: Column) -> Sequence[Placed]:
+        """Where the series lie, if that is in a few sources and everything is sorted."""
+        view = self._memory.view
+        sources = view.sources(self._start_ms, self._end_ms, column)
+        placed = self._placed(sources) if len(sources) <= _SOURCES else None
+        if not placed or view.staged_in(self._start_ms, self._end_ms):
             raise NotAtHandError
-        return super().last()
+        return placed
 
     def _sorted(self, span: slice) -> Samples:
+        raise NotAtHandError
+
+    def _assembled(self, ids: Ids, sources: Sequence[Source], column: Column) -> Samples:
         raise NotAtHandError
 
 
 def find(memory: Memory, chosen: Remembered, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> AtHand:
     """The promise `Fetch`, of selectors that were asked for before."""
     known = chosen.held(tuple(matchers))
-    if known is None:
+    if known is None or len(known.ids) > _SERIES:
         raise NotAtHandError
     return AtHand(memory, known, start_ms, end_ms)

@@ -13,15 +13,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gwanje.errors import Damaged
-from gwanje.keep.samples.local import decimals, making, pages
+from gwanje.keep.samples.local import decimals, making, pages, strands
 from gwanje.keep.samples.local.cache import Footer, Plain
 from gwanje.keep.samples.local.facts import VERSION, About, Stretches, read_about
 from gwanje.keep.samples.local.of_groups import OfGroups
 from gwanje.keep.samples.local.packed import Packed, pack
 from gwanje.keep.samples.local.parts import dense
 from gwanje.keep.samples.local.rollups import counted
-from gwanje.keep.samples.local.runs import Ids, Offsets, Part, first_after, places, slices, stretches
-from gwanje.keep.samples.local.strands import Strand
+from gwanje.keep.samples.local.runs import Ids, Offsets, Part, distinct, first_after, places, slices, stretches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,12 +137,14 @@ class Block:
             return *columns[0], low, high
         return np.concatenate([one[0] for one in columns]), np.concatenate([one[1] for one in columns]), low, high
 
-    def part(self, place: NDArray[np.int64], after_ms: int) -> OfGroups:
+    def part(self, place: NDArray[np.int64], after_ms: int) -> OfGroups | None:
         """What the block holds of the series at these places of the file, packed; -1 is a series that it does not hold.
 
-        Row groups without a sample after `after_ms` are left out.
+        Row groups without a sample after `after_ms` are left out; None where all are.
         """
         shares = self._shares(place, after_ms)
+        if not shares:
+            return None
         packed = cast("list[Packed]", self._held([group for group, _, _ in shares], "value"))
         return OfGroups.of([(held, own, tile) for held, (_, own, tile) in zip(packed, shares, strict=True)], len(place))
 
@@ -174,16 +175,19 @@ class Block:
         groups = zip(group_of[begins].tolist(), rows, strict=True)
         return [(group, dense(place[tile] - self.firsts[group]), dense(tile)) for group, tile in groups]
 
-    def strand(self, place: int, after_ms: int, until_ms: int) -> Strand:
+    def strand(self, place: int, after_ms: int, until_ms: int) -> strands.Strand:
         """The samples of one series of the file in a stretch of time, and perhaps some beside them."""
         group = int(self.firsts.searchsorted(place, "right")) - 1
+        if self.ends[group] <= after_ms:
+            return strands.NOTHING
         (packed,) = cast("list[Packed]", self._held([group], "value"))
         return packed.strand(place - int(self.firsts[group]), after_ms, until_ms)
 
-    def cached(self, place: NDArray[np.int64]) -> bool:
-        """True when the samples of the series at these places of the file are in memory."""
-        groups = np.searchsorted(self.firsts, place[place >= 0], side="right") - 1
-        return all(self.cache.get((self.identity, "value", group)) is not None for group in groups.tolist())
+    def cached(self, place: NDArray[np.int64], after_ms: int) -> bool:
+        """True when what the series at these places of the file have after `after_ms` is in memory."""
+        groups = distinct(np.searchsorted(self.firsts, place[place >= 0], side="right") - 1)
+        late = groups[self.ends[groups] > after_ms]
+        return all(self.cache.get((self.identity, "value", group)) is not None for group in late.tolist())
 
     def _groups(self, needed: list[int], column: str) -> list[tuple[Times, Values]]:
         return [held.columns() for held in self._held(needed, column)]

@@ -51,6 +51,10 @@ class View:
     def staged_rows(self) -> int:
         return sum(len(part.rows.times) for part in self.staged)
 
+    def staged_in(self, after_ms: int, until_ms: int) -> list[Rows]:
+        """What is staged and may hold samples of a time range."""
+        return [part.rows for part in self.staged if part.end_ms > after_ms and part.start_ms <= until_ms]
+
     def sources(self, after_ms: int, until_ms: int, column: str = "last") -> list[Source]:
         """The sources that may hold samples of a time range; nothing may be staged any more.
 

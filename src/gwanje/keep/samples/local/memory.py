@@ -71,9 +71,7 @@ class Memory:
     def around(self, after_ms: int, until_ms: int) -> View:
         """The view for who looks at `after_ms < time <= until_ms`: settled where some of that may still be staged."""
         view = self.view
-        if any(part.end_ms > after_ms and part.start_ms <= until_ms for part in view.staged):
-            return self.settled()
-        return replace(view, staged=())
+        return self.settled() if view.staged_in(after_ms, until_ms) else replace(view, staged=())
 
     def settled(self) -> View:
         """The view with nothing staged: what came is sorted into the last run, small runs are merged."""

@@ -120,33 +120,39 @@ class Lying:
         if (few := self._few()) is not None:
             return self._tiles_of(few, ends)
         sources = self._memory.around(self._start_ms, self._end_ms).sources(self._start_ms, self._end_ms, column)
-        most = [_per_series(source, self._start_ms, self._end_ms) for source in sources]
-        spans = self._spans(ends, sum(most))
-        placed = [_Placed(source, source.places_of(self._ids)) for source in sources if isinstance(source, Run | Block)]
-        if not placed or len(placed) < len(sources):
-            return [Tile(span, partial(self._assembled, self._ids[span], sources, column)) for span in spans]
+        if placed := self._placed(sources):
+            return self._beside(placed, ends)
+        spans = self._spans(ends, sum(self._per_series(source) for source in sources))
+        return [Tile(span, partial(self._assembled, self._ids[span], sources, column)) for span in spans]
+
+    def _beside(self, placed: Sequence[Placed], ends: int) -> Sequence[Tile]:
+        most = [self._per_series(source) for source, _ in placed]
         order = _ascending(placed[most.index(max(most))].place)  # so most of a tile is copied in few pieces
-        placed = [_Placed(source, place[order]) for source, place in placed]
-        origin = Origin.of(min(source.start_ms for source in sources), max(source.end_ms for source in sources))
+        placed = [Placed(source, place[order]) for source, place in placed]
+        origin = Origin.of(min(source.start_ms for source, _ in placed), max(source.end_ms for source, _ in placed))
         ids = self._ids[order]
         lay = partial(together, origin=origin, unlaid=sum(most) >= max(_MANY, _TO_AN_END * ends))
-        return [Tile(dense(order[span]), partial(self._laid, ids, span, placed, lay)) for span in spans]
+        return [Tile(dense(order[span]), partial(self._laid, ids, span, placed, lay)) for span in self._spans(ends, sum(most))]
 
-    def _laid(self, ids: Ids, span: slice, placed: Sequence[_Placed], lay: Callable[..., Samples | None]) -> Samples:
-        laid = lay([one.part(span, self._start_ms) for one in placed], self._start_ms, self._end_ms)
+    def _laid(self, ids: Ids, span: slice, placed: Sequence[Placed], lay: Callable[..., Samples | None]) -> Samples:
+        parts = (one.part(span, self._start_ms) for one in placed)
+        laid = lay([part for part in parts if part is not None], self._start_ms, self._end_ms)
         return self._assembled(ids[span], [one.source for one in placed], "last") if laid is None else laid
+
+    def _placed(self, sources: Sequence[Source]) -> Sequence[Placed] | None:
+        """Where the series lie in sources; None where one has more columns than samples."""
+        placed = [Placed(source, source.places_of(self._ids)) for source in sources if isinstance(source, Run | Block)]
+        return placed if len(placed) == len(sources) else None
 
     def _few(self) -> Few | None:
         """Where the series lie; None where they are not few, or cannot be read one by one."""
         if len(self._ids) > strands.FEW:
             return None
         view = self._memory.view
-        sources = view.sources(self._start_ms, self._end_ms)
-        placed = [_Placed(source, source.places_of(self._ids)) for source in sources if isinstance(source, Run | Block)]
-        staged = [part.rows for part in view.staged if part.end_ms > self._start_ms and part.start_ms <= self._end_ms]
-        per_series = sum(_per_series(source, self._start_ms, self._end_ms) for source in sources)
+        sources, staged = view.sources(self._start_ms, self._end_ms), view.staged_in(self._start_ms, self._end_ms)
+        placed = self._placed(sources)
         many = len(staged) > _BATCHES or sum(len(rows.series) for rows in staged) > _LOOKED_THROUGH
-        return None if many or len(placed) < len(sources) else Few(placed, staged, per_series)
+        return None if many or placed is None else Few(placed, staged, sum(self._per_series(source) for source in sources))
 
     def _tiles_of(self, few: Few, ends: int) -> Sequence[Tile]:
         return [Tile(span, partial(self._strung, span, few)) for span in self._spans(ends, few.per_series)]
@@ -155,6 +161,12 @@ class Lying:
         """Neighbouring series, so many at a time that neither ends nor samples are too many."""
         rows = max(1, min(series_at_once(ends), round(_TILE_SAMPLES / max(1.0, per_series))))
         return [slice(start, min(start + rows, len(self._ids))) for start in range(0, len(self._ids), rows)]
+
+    def _per_series(self, source: Source) -> float:
+        """About how many samples a series has in the range."""
+        samples = source.rows if isinstance(source, Block) else len(source.times) if isinstance(source, Run) else 0
+        inside = min(source.end_ms, self._end_ms) - max(source.start_ms, self._start_ms)
+        return samples * min(1.0, inside / max(1, source.end_ms - source.start_ms)) / max(1, len(source.ids))
 
     def _strung(self, span: slice, few: Few) -> Samples:
         every = []
@@ -203,23 +215,22 @@ class Lying:
         return times, values
 
 
-class _Placed(NamedTuple):
+class Placed(NamedTuple):
     """A source, and which of its series each series of the query is; -1 where it is none of them."""
 
     source: Run | Block
     place: NDArray[np.int64]
 
-    def part(self, span: slice, after_ms: int) -> Part:
-        """What the source holds of some of the series; perhaps without what lies before `after_ms`."""
+    def part(self, span: slice, after_ms: int) -> Part | None:
+        """What the source holds of some of the series, perhaps only what lies after `after_ms`; None where that is nothing."""
         if isinstance(self.source, Block):
             return self.source.part(self.place[span], after_ms)
         low, high = stretches(self.source.offsets, self.place[span])
         return OfColumns(self.source.times, self.source.values, low, high - low)
 
-    @property
-    def at_hand(self) -> bool:
-        """True when nothing is to be read from the disk."""
-        return isinstance(self.source, Run) or self.source.cached(self.place)
+    def at_hand(self, after_ms: int) -> bool:
+        """True when nothing is to be read from the disk for what lies after `after_ms`."""
+        return isinstance(self.source, Run) or self.source.cached(self.place, after_ms)
 
     def strand(self, row: int, after_ms: int, until_ms: int) -> Strand:
         place = int(self.place[row])
@@ -229,7 +240,7 @@ class _Placed(NamedTuple):
 class Few(NamedTuple):
     """Where a few series lie: in sources, and among samples as they came."""
 
-    placed: Sequence[_Placed]
+    placed: Sequence[Placed]
     staged: Sequence[Rows]
     per_series: float
     """About how many samples of each lie in the sources."""
@@ -247,10 +258,3 @@ def _before(column: NDArray[Any], places: Offsets) -> NDArray[Any]:
 
 def _nothing(series: int) -> Assembled:
     return Assembled(np.zeros(series + 1, np.int64), np.empty(0, np.int64), np.empty(0))
-
-
-def _per_series(source: Source, start_ms: int, end_ms: int) -> float:
-    """About how many samples a series has in the range."""
-    samples = source.rows if isinstance(source, Block) else len(source.times) if isinstance(source, Run) else 0
-    share = min(1.0, (min(source.end_ms, end_ms) - max(source.start_ms, start_ms)) / max(1, source.end_ms - source.start_ms))
-    return samples * share / max(1, len(source.ids))
