@@ -58,17 +58,21 @@ def _extrapolated(window: Windows, *, counter: bool) -> tuple[Floats, Floats, Ma
     if counter:
         _add_resets(gained, window, first, last, present)
     first_ms, last_ms = (window.times.take(index).astype(np.float64) for index in (first, last))
-    sampled = (last_ms - first_ms) / 1000
+    sampled = last_ms - first_ms
+    before = np.subtract(first_ms, window.ends - window.range_ms, out=first_ms)
+    after = np.subtract(window.ends, last_ms, out=last_ms)
+    for own in (sampled, before, after):
+        np.divide(own, 1000, out=own)
     apart = sampled / (lengths - 1)
-    before = (first_ms - (window.ends - window.range_ms)) / 1000
-    after = (window.ends - last_ms) / 1000
     far = apart * 1.1
     for side in (before, after):
         cells = np.flatnonzero(side >= far)
         side.reshape(-1)[cells] = apart.reshape(-1)[cells] / 2
     if counter:
         _stop_at_zero(before, start, gained, sampled)
-    return gained, (sampled + before + after) / sampled, present
+    before += sampled
+    before += after
+    return gained, np.divide(before, sampled, out=before), present
 
 
 def _stop_at_zero(before: Floats, start: Floats, gained: Floats, sampled: Floats) -> None:

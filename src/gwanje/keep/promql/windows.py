@@ -92,20 +92,23 @@ def _alike(times: Moments, first: Indices, past: Indices, ends: Moments) -> tupl
     None where those are many.
     """
     longest = int((past - first).argmax())
-    columns = times[first[longest] : past[longest]].searchsorted(ends, "right").tolist()
-    found, sure = np.empty((len(first), len(ends)), np.int64), np.empty((len(first), len(ends)), np.bool_)
+    columns = times[first[longest] : past[longest]].searchsorted(ends, "right")
+    end = ends[:, None]
 
-    def passed(place: Indices, end: Any) -> Mask:
+    def passed(place: Indices) -> Mask:
         """What would be before the first sample is not after any end, and what would be past the last after all."""
-        not_after: Mask = ((times.take(place, mode="clip") <= end) & (place < past)) | (place < first)
+        not_after: Mask = times.take(place, mode="clip") <= end
+        not_after &= place < past
+        not_after |= place < first
         return not_after
 
-    for step, (column, end) in enumerate(zip(columns, ends, strict=True)):
-        place = first + column
-        place += passed(place, end).astype(np.int64) - ~passed(place - 1, end)
-        found[:, step], sure[:, step] = place, passed(place - 1, end) & ~passed(place, end)
-    unsure = np.flatnonzero(~sure)
-    return None if _MOSTLY * len(unsure) > found.size else (found, unsure)
+    place = first + columns[:, None]  # ends by series, for numpy runs along the series, which are many
+    early, late = passed(place), ~passed(place - 1)
+    place += early
+    place -= late
+    # What it was moved over is known; left to see is what lies beyond.
+    unsure = np.flatnonzero((passed(place - late) != late).T)
+    return None if _MOSTLY * len(unsure) > place.size else (np.ascontiguousarray(place.T), unsure)
 
 
 def _along_lines(times: Moments, first: Indices, past: Indices, ends: Moments) -> tuple[Indices, Indices]:

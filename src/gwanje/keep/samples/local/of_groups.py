@@ -83,19 +83,30 @@ class OfGroups:
         """Told by the lines, as long as no two samples may lie beside one end; one that does is looked at."""
         if 2 * self.furthest >= int(self.steps.min()):
             return None
+        surely, ahead = self._before(ends)
+        surely -= first[:, None] - 1
+        held = (past - first)[:, None]
+        found: NDArray[np.int64] = np.minimum(np.maximum(surely, 0, out=surely), held, out=surely)
+        beside = np.flatnonzero(ahead >= self.steps[:, None] - 2 * self.furthest)
+        rows, column = np.divmod(beside, ahead.shape[1])
+        if ahead.shape[1] < len(ends):  # beside one end, beside each of them
+            rows, column = np.repeat(rows, len(ends)), np.tile(np.arange(len(ends)), len(rows))
+        there = found[rows, column] < held[rows, 0]
+        rows, column = rows[there], column[there]
+        found[rows, column] += self._times(rows, first[rows] + found[rows, column]) <= ends[column]
+        return found
+
+    def _before(self, ends: Times) -> tuple[NDArray[np.int64], Times]:
+        """Which column surely is not after each end, and how long before it, which is said once where all ends have it alike."""
+        step = int(self.steps[0])
+        if len(ends) and even(self.steps) and not ((ends - ends[0]) % step).any():
+            first, ahead = np.divmod(ends[0] - self.furthest - self.starts, step)
+            return first[:, None] + (ends - ends[0]) // step, ahead[:, None]
         ahead = (ends - self.furthest) - self.starts[:, None]
         steps = self.steps[:, None]
         found = np.floor(ahead / steps).astype(np.int64)
         ahead -= found * steps
-        found += 1  # so many surely, and perhaps one more
-        np.clip(found, first[:, None], past[:, None], out=found)
-        beside = np.flatnonzero(ahead >= steps - 2 * self.furthest)
-        rows, columns = beside // len(ends), found.reshape(-1)[beside]
-        there = columns < past[rows]
-        beside, rows, columns = beside[there], rows[there], columns[there]
-        found.reshape(-1)[beside] += self._times(rows, columns) <= ends[beside % len(ends)]
-        found -= first[:, None]
-        return found
+        return found, ahead
 
     def lay(self, into: Matrix, sorts: Sequence[Alike]) -> None:
         for rows, chosen, columns in sorts:
