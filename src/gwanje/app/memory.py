@@ -26,9 +26,8 @@ def give_back() -> None:
     if mallopt is None:  # another C library
         return
     mallopt(_ARENA_MAX, 1)  # what one thread gave back is there for the others
-    mallopt(
-        _MMAP_THRESHOLD, 4 << 20
-    )  # what a query works on piece by piece stays: new pages for each would cost it half its time
+    # What a query works on piece by piece stays: new pages for each piece would cost it half its time.
+    mallopt(_MMAP_THRESHOLD, 6 << 20)
     mallopt(_TRIM_THRESHOLD, 16 << 20)
 
 

@@ -47,7 +47,7 @@ class OfGroups:
     steps: NDArray[np.int64]
     zero: Offsets
     """Where in its group the sample at column 0 would lie."""
-    furthest: int
+    furthest: NDArray[np.int64]
     """How far a sample may be off its line."""
 
     @classmethod
@@ -55,14 +55,13 @@ class OfGroups:
         """Of each group which of its rows become which of the tile's; a series that stands in none has no samples."""
         widest = max((group.width or int(group.counts[own].max()) for group, own, _ in groups if group.at_end), default=0)
         shares = [Share(group, own, tile, (widest - group.width) * group.at_end) for group, own, tile in groups]
-        low, high, starts, zero = (np.zeros(series, np.int64) for _ in range(4))
+        low, high, starts, zero, furthest = (np.zeros(series, np.int64) for _ in range(5))
         steps = np.full(series, _NO_STEP)
         for group, own, tile, _ in shares:
             counts, steps[tile] = group.counts[own], group.steps[own]
             low[tile] = (widest - counts) * group.at_end
             high[tile], starts[tile] = low[tile] + counts, group.starts[own] - steps[tile] * low[tile]
-            zero[tile] = group.begins[own] - low[tile]
-        furthest = max((share.group.furthest for share in shares), default=0)
+            zero[tile], furthest[tile] = group.begins[own] - low[tile], group.furthest[own]
         return cls(shares, Between(low, high), starts, steps, zero, furthest)
 
     @property
@@ -81,13 +80,13 @@ class OfGroups:
 
     def passed(self, ends: Times, first: Offsets, past: Offsets) -> NDArray[np.int64] | None:
         """Told by the lines, as long as no two samples may lie beside one end; one that does is looked at."""
-        if 2 * self.furthest >= int(self.steps.min()):
+        if (2 * self.furthest >= self.steps).any():
             return None
         surely, ahead = self._before(ends)
         surely -= first[:, None] - 1
         held = (past - first)[:, None]
         found: NDArray[np.int64] = np.minimum(np.maximum(surely, 0, out=surely), held, out=surely)
-        beside = np.flatnonzero(ahead >= self.steps[:, None] - 2 * self.furthest)
+        beside = np.flatnonzero(ahead >= (self.steps - 2 * self.furthest)[:, None])
         rows, column = np.divmod(beside, ahead.shape[1])
         if ahead.shape[1] < len(ends):  # beside one end, beside each of them
             rows, column = np.repeat(rows, len(ends)), np.tile(np.arange(len(ends)), len(rows))
@@ -102,7 +101,7 @@ class OfGroups:
         if len(ends) and even(self.steps) and not ((ends - ends[0]) % step).any():
             first, ahead = np.divmod(ends[0] - self.furthest - self.starts, step)
             return first[:, None] + (ends - ends[0]) // step, ahead[:, None]
-        ahead = (ends - self.furthest) - self.starts[:, None]
+        ahead = ends - (self.starts + self.furthest)[:, None]
         steps = self.steps[:, None]
         found = np.floor(ahead / steps).astype(np.int64)
         ahead -= found * steps

@@ -41,8 +41,8 @@ class Packed:
     starts: Times
     steps: NDArray[np.int64]
     apart: NDArray[np.int16] | NDArray[np.int32] | NDArray[np.int64]
-    furthest: int
-    """The largest distance from the line."""
+    furthest: NDArray[np.int64]
+    """The largest distance of each series from its line: one that is irregular leaves the others as near as they are."""
     numbers: NDArray[np.int32] | NDArray[np.float64]
     divisor: float
     """What the numbers are divided by; 0 where they are the values."""
@@ -53,7 +53,9 @@ class Packed:
 
     @property
     def nbytes(self) -> int:
-        return sum(own.nbytes for own in (self.counts, self.begins, self.starts, self.steps, self.apart, self.numbers))
+        return sum(
+            own.nbytes for own in (self.counts, self.begins, self.starts, self.steps, self.apart, self.furthest, self.numbers)
+        )
 
     def columns(self) -> tuple[Times, Values]:
         """All times and all values."""
@@ -80,9 +82,10 @@ class Packed:
 
     def strand(self, row: int, after_ms: int, until_ms: int) -> Strand:
         """The samples of one series in a stretch of time, and perhaps some beside them."""
-        start, step, count, begin = (int(column[row]) for column in (self.starts, self.steps, self.counts, self.begins))
-        first = max(0, (after_ms - self.furthest - start) // step + 1)
-        past = max(first, min(count, (until_ms + self.furthest - start) // step + 1))
+        every = (self.starts, self.steps, self.furthest, self.counts, self.begins)
+        start, step, furthest, count, begin = (int(column[row]) for column in every)
+        first = max(0, (after_ms - furthest - start) // step + 1)
+        past = max(first, min(count, (until_ms + furthest - start) // step + 1))
         times = np.arange(start + first * step, start + past * step, step)
         own = slice(begin + first, begin + past)
         times += self.apart[own]
@@ -107,8 +110,9 @@ def pack(offsets: Offsets, times: Times, values: Values, decimals: int, *, at_en
     gaps = np.maximum(1, counts - 1)
     steps = np.maximum(1, (2 * (last - starts) + gaps) // (2 * gaps))
     apart = times - np.repeat(starts, counts) - np.repeat(steps, counts) * _within(counts)
-    furthest = max(int(apart.max()), -int(apart.min())) if len(apart) else 0
-    narrow = np.int16 if furthest < 1 << 15 else np.int32 if furthest < _MOST else np.int64
+    furthest = np.maximum.reduceat(np.abs(apart), offsets[:-1] - offsets[0]) if len(apart) else np.zeros(len(counts), np.int64)
+    most = int(furthest.max(initial=0))
+    narrow = np.int16 if most < 1 << 15 else np.int32 if most < _MOST else np.int64
     distances: NDArray[Any] = apart.astype(narrow)
     numbers, divisor = _short(values, decimals)
     begins, width = offsets[:-1] - offsets[0], 0

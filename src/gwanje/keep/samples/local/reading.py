@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from gwanje.keep.samples.local.strands import Strand
     from gwanje.wire.columns import Labels, Times, Values
 
-_TILE_SAMPLES = 3 << 17
+_TILE_SAMPLES = 1 << 18
 _MANY, _TO_AN_END = 256, 8
 """Where series have so many samples, and so many come to one end of a window, most of their times are never looked at."""
 _LOOKED_THROUGH, _BATCHES = 50_000, 16
