@@ -140,24 +140,27 @@ def plan(query: str, limit: int) -> Node:
         raise BadQuery(f"the query has a time or a duration that is too large: {error}") from error
 
 
-def light(query: str) -> bool:
-    """True for an expression that takes little longer than its samples take to be read. Raises BadQuery as `plan` does.
+def light(query: str) -> Select | None:
+    """The selector of an expression that takes little longer than its samples take to be read; None for every other.
 
-    That is one selector, by itself or in what boards ask for most: a function over windows, an aggregation.
+    That is one selector, by itself or in what boards ask for most: a function over windows, an aggregation. Raises BadQuery as
+    `plan` does.
     """
-    return len(query) <= _SHORT and _light(plan(query, _LONGEST))
+    return _only(plan(query, _LONGEST)) if len(query) <= _SHORT else None
 
 
-def _light(node: Node) -> bool:
+def _only(node: Node) -> Select | None:
     match node:
-        case Select() | Range():
-            return True
+        case Select():
+            return node
+        case Range():
+            return node.select
         case Call():
-            return node.function in _LIGHT and _light(node.arguments[0])
+            return _only(node.arguments[0]) if node.function in _LIGHT else None
         case Aggregate():
-            return node.operator in _LIGHT and _light(node.expression)
+            return _only(node.expression) if node.operator in _LIGHT else None
         case _:
-            return False
+            return None
 
 
 def matchers(selector: str) -> list[Matcher]:

@@ -171,7 +171,8 @@ class LocalSamples:
 
     def _soon(self, query: str, evaluate: Callable[[promql.Fetch, promql.Limits], Result]) -> Result | None:
         """The answer to a light question about few samples that are at hand; None for all that is to be left to a thread."""
-        if not promql.light(query):
+        selector = promql.light(query)
+        if selector is None or self._store.few_at_hand(selector.matchers) is None:
             return None
         try:
             with self._store.looking():

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from gwanje.keep.promql import Matcher
     from gwanje.keep.promql.selection import Column, Samples, Tile
-    from gwanje.keep.samples.local.chosen import Remembered
+    from gwanje.keep.samples.local.chosen import Chosen, Remembered
     from gwanje.keep.samples.local.memory import Memory
     from gwanje.keep.samples.local.reading import Placed
     from gwanje.keep.samples.local.runs import Ids, Source
@@ -67,9 +67,15 @@ class AtHand(Lying):
         raise NotAtHandError
 
 
-def find(memory: Memory, chosen: Remembered, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> AtHand:
-    """The promise `Fetch`, of selectors that were asked for before."""
+def few(chosen: Remembered, matchers: Sequence[Matcher]) -> Chosen | None:
+    """The series of a selector that was asked for before; None where they are not known, or many: then nothing need be begun."""
     known = chosen.held(tuple(matchers))
-    if known is None or len(known.ids) > _SERIES:
+    return known if known is not None and len(known.ids) <= _SERIES else None
+
+
+def find(memory: Memory, chosen: Remembered, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> AtHand:
+    """The promise `Fetch`, of selectors that `few` knows."""
+    known = few(chosen, matchers)
+    if known is None:
         raise NotAtHandError
     return AtHand(memory, known, start_ms, end_ms)

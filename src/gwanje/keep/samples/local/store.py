@@ -48,6 +48,7 @@ class Store:
         reader = Reader(self._memory)
         self.append = Writer(self._memory, self._log, self._upkeep).append
         self.looking = self._memory.index.looking
+        self.few_at_hand = partial(at_hand.few, reader.chosen)
         self.find_at_hand = partial(at_hand.find, self._memory, reader.chosen)
         self.fetch, self.find, self.series, self.newest = reader.fetch, reader.find, reader.series, reader.newest
         self.sweep = Sweeper(self._memory, reader.chosen.by).sweep
