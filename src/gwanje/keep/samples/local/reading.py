@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from gwanje.keep.samples.local.strands import Strand
     from gwanje.wire.columns import Labels, Times, Values
 
-_TILE_SAMPLES = 1 << 18
+_TILE_SAMPLES, _ONCE = 1 << 18, 2
+"""Samples of a tile; twice as many for so few ends of windows, for which nothing else takes room."""
 _MANY, _TO_AN_END = 256, 8
 """Where series have so many samples, and so many come to one end of a window, most of their times are never looked at."""
 _LOOKED_THROUGH, _BATCHES = 50_000, 16
@@ -159,7 +160,8 @@ class Lying:
 
     def _spans(self, ends: int, per_series: float) -> list[slice]:
         """Neighbouring series, so many at a time that neither ends nor samples are too many."""
-        rows = max(1, min(series_at_once(ends), round(_TILE_SAMPLES / max(1.0, per_series))))
+        samples = _TILE_SAMPLES if ends > _ONCE else 2 * _TILE_SAMPLES
+        rows = max(1, min(series_at_once(ends), round(samples / max(1.0, per_series))))
         return [slice(start, min(start + rows, len(self._ids))) for start in range(0, len(self._ids), rows)]
 
     def _per_series(self, source: Source) -> float:
