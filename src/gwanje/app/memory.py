@@ -27,7 +27,7 @@ def give_back() -> None:
         return
     mallopt(_ARENA_MAX, 1)  # what one thread gave back is there for the others
     # What a query works on piece by piece stays: new pages for each piece would cost it half its time.
-    mallopt(_MMAP_THRESHOLD, 6 << 20)
+    mallopt(_MMAP_THRESHOLD, 4 << 20)
     mallopt(_TRIM_THRESHOLD, 16 << 20)
 
 

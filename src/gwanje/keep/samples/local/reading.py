@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from gwanje.keep.samples.local.strands import Strand
     from gwanje.wire.columns import Labels, Times, Values
 
-_TILE_SAMPLES, _ONCE = 1 << 18, 2
-"""Samples of a tile; twice as many for so few ends of windows, for which nothing else takes room."""
+_TILE_SAMPLES, _ONCE = 3 << 16, 2
+"""Samples of a tile: even where its columns hold twice what was expected, the C library keeps their memory for the next ones
+(`app/memory.py`). Twice as many for so few ends of windows, for which nothing else takes room."""
 _MANY, _TO_AN_END = 256, 8
 """Where series have so many samples, and so many come to one end of a window, most of their times are never looked at."""
 _LOOKED_THROUGH, _BATCHES = 50_000, 16
