@@ -41,12 +41,12 @@ class Writer:
         self._thread.join()
 
     def _write(self) -> None:
+        at_ms = 0
         with httpx.Client(base_url=self._program.url, headers=self._headers, timeout=30) as client:
             while not self._ended.is_set():
                 number = self.answered + 1
-                batch = [
-                    Sample("numbered", {"part": str(part)}, float(number), time.time_ns() // 1_000_000) for part in range(20)
-                ]
+                at_ms = max(at_ms + 1, time.time_ns() // 1_000_000)  # two may be answered within a millisecond
+                batch = [Sample("numbered", {"part": str(part)}, float(number), at_ms) for part in range(20)]
                 answer = client.post("/api/v1/write", content=encode(batch).body)
                 assert answer.status_code == HTTPStatus.NO_CONTENT, answer.text
                 self.answered = number
