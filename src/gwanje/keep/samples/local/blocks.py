@@ -142,11 +142,18 @@ class Block:
 
         Row groups without a sample after `after_ms` are left out; None where all are.
         """
-        shares = self._shares(place, after_ms)
+        shares = self._shares(place, after_ms) if self._any_after(place, after_ms) else []
         if not shares:
             return None
         packed = cast("list[Packed]", self._held([group for group, _, _ in shares], "value"))
         return OfGroups.of([(held, own, tile) for held, (_, own, tile) in zip(packed, shares, strict=True)], len(place))
+
+    def _any_after(self, place: NDArray[np.int64], after_ms: int) -> bool:
+        """False where none of the series at these places lies between the row groups that have samples after `after_ms`."""
+        late = np.flatnonzero(self.ends > after_ms)
+        if not len(late):
+            return False
+        return bool(((place >= self.firsts[late[0]]) & (place < self.firsts[late[-1] + 1])).any())
 
     def _shares(self, place: NDArray[np.int64], after_ms: int) -> list[tuple[int, Rows, Rows]]:
         """Row groups, which rows of them are wanted, and which of the wanted these are."""
