@@ -4,8 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-PYTHON := .venv/bin/python
-UV := $(PYTHON) scripts/uv.py
+OWN := .venv/bin/python
+UV := $(OWN) scripts/uv.py
 FOLDER ?= gwanje-data
 TESTS ?=
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
@@ -21,21 +21,21 @@ up: setup ## set up, then run all of gwanje here (FOLDER=gwanje-data)
 .PHONY: test
 test: setup ## set up, bring what the tests need where root, run every test (TESTS=… for some)
 	@scripts/packages.sh tests
-	@$(PYTHON) scripts/page.py check
-	@$(PYTHON) scripts/side_by_side.py $(TESTS)
+	@$(OWN) scripts/page.py check
+	@$(OWN) scripts/side_by_side.py $(TESTS)
 
 .PHONY: check
 check: setup ## format, lint, types, import directions, page, tests without engines and browser
-	@$(PYTHON) -m ruff format --check .
-	@$(PYTHON) -m ruff check .
-	@$(PYTHON) -m mypy
+	@$(OWN) -m ruff format --check .
+	@$(OWN) -m ruff check .
+	@$(OWN) -m mypy
 	@.venv/bin/lint-imports
-	@$(PYTHON) scripts/page.py check
-	@$(PYTHON) -m pytest -q -m "not engine and not e2e" $(TESTS)
+	@$(OWN) scripts/page.py check
+	@$(OWN) -m pytest -q -m "not engine and not e2e" $(TESTS)
 
 .PHONY: setup
 setup: .venv/.project ## make .venv from the locks, and the page; nothing where nothing changed
-	@$(PYTHON) scripts/page.py build
+	@$(OWN) scripts/page.py build
 
 .PHONY: engines
 engines: ## bring the real servers that tests use (Debian packages, as root; Prometheus 3 by Go)
@@ -45,15 +45,15 @@ engines: ## bring the real servers that tests use (Debian packages, as root; Pro
 
 .PHONY: bench
 bench: setup ## run the benchmarks side by side with their peers, which `make engines` brings
-	@for name in ingest queries alerting agent bytes store store_memory; do echo "== $$name"; $(PYTHON) "benchmarks/$$name.py"; done
+	@for name in ingest queries alerting agent bytes store store_memory; do echo "== $$name"; $(OWN) "benchmarks/$$name.py"; done
 
 .PHONY: reference
 reference: setup ## write docs/reference again from the code
-	@$(PYTHON) scripts/reference.py
+	@$(OWN) scripts/reference.py
 
 .PHONY: wheel
 wheel: setup ## build the source archive and the wheel into dist/
-	@$(PYTHON) -m hatchling build
+	@$(OWN) -m hatchling build
 
 .PHONY: lock
 lock: .venv/.python ## resolve requirements/*.txt again from pyproject.toml

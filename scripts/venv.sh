@@ -8,9 +8,12 @@ new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev
 has_venv() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
 may_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
 
+names=(/usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11)
+[ -z "${PYTHON:-}" ] || names=("$PYTHON")
+
 chosen() {
     local name
-    for name in ${PYTHON:-/usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11}; do
+    for name in "${names[@]}"; do
         if new_enough "$name" && { has_venv "$name" || may_install; }; then
             command -v "$name"
             return

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -19,6 +21,26 @@ def test_make_alone_lists_every_target_with_a_line_about_it() -> None:
     lines = dict(re.findall(r"^  make (\w+) +(\S.*)$", listed, flags=re.MULTILINE))
     phony = set(re.findall(r"^\.PHONY: (\w+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
     assert set(lines) == phony == PROMISED
+
+
+@pytest.mark.parametrize("how", ["environment", "argument"])
+def test_the_python_that_is_named_is_what_setup_takes(how: str) -> None:
+    command, named = ["make", "--eval", 'show: ; @echo "$$PYTHON"', "show"], "/opt/my python/bin/python3"
+    environment = {**os.environ, "PYTHON": named} if how == "environment" else None
+    command += [f"PYTHON={named}"] if how == "argument" else []
+
+    assert subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout == f"{named}\n"
+
+
+def test_a_python_that_cannot_be_taken_is_said(tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    script = shutil.copy(ROOT / "scripts" / "venv.sh", tmp_path / "scripts")
+
+    done = subprocess.run([script], env={**os.environ, "PYTHON": "/no/python here"}, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "PYTHON=/path/to/python3 make setup" in done.stderr
+    assert not (tmp_path / ".venv").exists()
 
 
 @pytest.mark.e2e
