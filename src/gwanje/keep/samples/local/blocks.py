@@ -142,7 +142,7 @@ class Block:
 
         Row groups without a sample after `after_ms` are left out; None where all are.
         """
-        shares = self._shares(place, after_ms) if self._any_after(place, after_ms) else []
+        shares = self._shares(place, after_ms)
         if not shares:
             return None
         packed = cast("list[Packed]", self._held([group for group, _, _ in shares], "value"))
@@ -157,6 +157,8 @@ class Block:
 
     def _shares(self, place: NDArray[np.int64], after_ms: int) -> list[tuple[int, Rows, Rows]]:
         """Row groups, which rows of them are wanted, and which of the wanted these are."""
+        if not self._any_after(place, after_ms):
+            return []
         first = int(place[0])
         if first >= 0 and (np.diff(place) == 1).all():
             low, high = (int(self.firsts.searchsorted(one, "right")) - 1 for one in (first, first + len(place) - 1))

@@ -89,9 +89,7 @@ class OfColumns:
                 read = partial(_piece, shape=(stretch, whole), rows=own, columns=chosen)
             else:
                 read = partial(_picked, places=low[:, None] + np.arange(chosen.start, chosen.stop))
-            if into.times is not None and isinstance(rows, slice):
-                np.subtract(read(self.times), into.since_ms, out=into.times[rows, columns], casting="same_kind")
-            elif into.times is not None:
+            if into.times is not None:
                 into.times[rows, columns] = read(self.times) - into.since_ms
             if into.values is not None:
                 into.values[rows, columns] = read(self.values)
