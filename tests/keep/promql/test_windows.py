@@ -14,7 +14,7 @@ from gwanje.keep.promql import over_time, rates, trends
 from gwanje.keep.promql.selection import Samples, Selected
 from gwanje.keep.promql.sums import compensated_sum
 from gwanje.keep.promql.table import Numbers
-from gwanje.keep.promql.windows import Ranged, Result, Windows, edges, newest, windows
+from gwanje.keep.promql.windows import Edges, Ranged, Result, Windows, edges, newest, windows
 from gwanje.model import STALE_NAN_BITS
 
 STALE = np.array([STALE_NAN_BITS], np.uint64).view(np.float64)[0]
@@ -40,7 +40,29 @@ def series_of(values: st.SearchStrategy[float]) -> st.SearchStrategy[list[list[S
 steps = st.tuples(st.integers(-60_000, 60_000), st.integers(1, 9_000), st.integers(1, 30)).map(
     lambda parts: parts[0] + parts[1] * np.arange(parts[2], dtype=np.int64)
 )
+even_steps = st.tuples(st.integers(-60_000, 60_000), st.integers(1, 9), st.integers(5, 30)).map(
+    lambda parts: parts[0] + 1000 * parts[1] * np.arange(parts[2], dtype=np.int64)
+)
 ranges = st.integers(1, 30_000)
+
+
+def scrapes(phase: int, jitter: list[int], lost: set[int], held: tuple[int, int]) -> list[Sample]:
+    begin, end = sorted(held)
+    kept = [place for place in range(begin, end) if place not in lost]
+    return [(phase + 1000 * place + jitter[place % len(jitter)], float(place)) for place in kept]
+
+
+scraped = st.lists(
+    st.builds(
+        scrapes,
+        st.integers(-30_000, -29_000),
+        st.lists(st.integers(-20, 20), min_size=1, max_size=7),
+        st.sets(st.integers(0, 60), max_size=2),
+        st.sampled_from([(0, 60), (0, 60), (0, 60), (0, 60), (20, 60), (0, 15)]),
+    ),
+    min_size=6,
+    max_size=12,
+)
 
 
 def selected_from(series: Sequence[Sequence[Sample]]) -> Selected:
@@ -59,7 +81,7 @@ def is_stale(value: float) -> bool:
 
 
 @settings(deadline=None)
-@given(series_of(numbers), steps, st.sampled_from([1, 3, 30]))
+@given(series_of(numbers), steps | even_steps, st.sampled_from([1, 3, 30]))
 def test_edges_are_where_a_search_finds_them(series: list[list[Sample]], ends: NDArray[np.int64], few: int) -> None:
     """Of many ends as of few, in few series as in many."""
     series, ends = series * 2, ends[:few]
@@ -67,10 +89,46 @@ def test_edges_are_where_a_search_finds_them(series: list[list[Sample]], ends: N
 
     found = edges(samples, ends)
 
-    expected = [
+    assert found.place.tolist() == searched(series, samples, ends)
+    assert_beside(found, samples)
+
+
+@settings(deadline=None)
+@given(scraped, even_steps)
+def test_edges_of_scraped_series_are_found_by_their_step(series: list[list[Sample]], ends: NDArray[np.int64]) -> None:
+    """Also of those that lack a scrape, begin late or end early. Shared by all of them is only the time from one to the next."""
+    samples = samples_from(series)
+
+    found = edges(samples, ends)
+
+    assert found.place.tolist() == searched(series, samples, ends)
+    assert_beside(found, samples)
+
+
+def test_the_times_beside_edges_are_kept_where_they_were_looked_at() -> None:
+    series = [[(phase + 1000 * place, 0.0) for place in range(40) if (phase, place) != (3, 20)] for phase in range(0, 900, 3)]
+    samples = samples_from(series)
+
+    found = edges(samples, np.arange(2500, 38_000, 3000))
+
+    assert found.before is not None
+    assert found.after is not None
+    assert_beside(found, samples)
+
+
+def searched(series: Sequence[Sequence[Sample]], samples: Samples, ends: NDArray[np.int64]) -> list[list[int]]:
+    """Per series and end the first sample after it."""
+    return [
         [int(samples.offsets[row]) + sum(at <= end for at, _ in own) for end in ends.tolist()] for row, own in enumerate(series)
     ]
-    assert found.tolist() == expected
+
+
+def assert_beside(found: Edges, samples: Samples) -> None:
+    """The times that edges keep are those of the samples beside them, where the series has one there."""
+    for beside, place in ((found.before, found.place - 1), (found.after, found.place)):
+        if beside is not None:
+            there = (place >= samples.begins[:, None]) & (place < samples.ends[:, None])
+            assert beside[there].tolist() == samples.times[place[there]].tolist()
 
 
 @settings(deadline=None)
@@ -285,7 +343,7 @@ def test_what_is_nobodys_between_two_series_is_not_seen(
 def test_ends_beyond_all_short_times_are_past_everything() -> None:
     samples = Samples(np.array([0, 2]), np.array([5, 9], np.int32), np.zeros(2), since_ms=1 << 41)
 
-    assert edges(samples, np.array([-(1 << 40), 5, 1 << 40])).tolist() == [[0, 1, 2]]
+    assert edges(samples, np.array([-(1 << 40), 5, 1 << 40])).place.tolist() == [[0, 1, 2]]
 
 
 @pytest.mark.parametrize("odd", [1.0, 1e308, math.inf, math.nan])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from gwanje.model import METRIC
 from gwanje.wire.columns import Labels
 
 Floats = NDArray[np.float64]
+Cell = TypeVar("Cell", np.float64, np.bool_)
 
 CELLS_AT_ONCE = 1 << 18
 _BEYOND = 2.0**63
@@ -105,8 +107,8 @@ def _reduced(node: Aggregate, table: Table, reduce: Reduce) -> Table:
     values = np.zeros((len(groups.labels), steps))
     every = bool(table.present.all())
     for chosen, rows, columns in _blocks(groups, steps):
-        own = table.values[rows, columns]
-        mask = np.broadcast_to(np.True_, own.shape) if every else table.present[rows, columns]
+        own = _cells(table.values, rows, columns)
+        mask = np.broadcast_to(np.True_, own.shape) if every else _cells(table.present, rows, columns)
         values[chosen, columns] = reduce(own, mask, columns)
     if every:
         present = np.ones(values.shape, np.bool_)
@@ -116,16 +118,28 @@ def _reduced(node: Aggregate, table: Table, reduce: Reduce) -> Table:
 
 
 def _blocks(groups: Groups, steps: int) -> Iterator[tuple[Indices, Indices, slice]]:
-    """Groups of one size, the rows of their members, and some of the steps."""
+    """Groups of one size, the rows of their members, and some of the steps; neighbouring blocks are about as large."""
     for size in np.unique(groups.sizes).tolist():
         alike = np.flatnonzero(groups.sizes == size)
-        some = max(1, CELLS_AT_ONCE // size)
-        for begin in range(0, len(alike), some):
-            chosen = alike[begin : begin + some]
+        at_once = max(1, CELLS_AT_ONCE // (size * max(1, steps)))
+        for chosen in np.array_split(alike, _ceil(len(alike), at_once)):
             rows = groups.order[groups.starts[chosen, None] + np.arange(size)]
-            width = max(1, some // len(chosen))
+            width = _ceil(steps, _ceil(rows.size * steps, CELLS_AT_ONCE))
             for left in range(0, steps, width):
                 yield chosen, rows, slice(left, left + width)
+
+
+def _ceil(number: int, parts: int) -> int:
+    return max(1, -(-number // max(1, parts)))
+
+
+def _cells(column: NDArray[Cell], rows: Indices, columns: slice) -> NDArray[Cell]:
+    """What stands in these rows, groups by members by steps; not copied where they follow each other."""
+    every = rows.reshape(-1)
+    if (np.diff(every) == 1).all():
+        together: NDArray[Cell] = column[every[0] : every[-1] + 1, columns]
+        return together.reshape(*rows.shape, -1)
+    return column[rows, columns]
 
 
 def _sum(rows: Floats, mask: Mask, _: slice) -> Floats:

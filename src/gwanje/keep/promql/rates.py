@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
+from gwanje.keep.promql.selection import Moments
 from gwanje.keep.promql.table import Indices, Mask
 from gwanje.keep.promql.windows import Result, Windows
 
 Floats = NDArray[np.float64]
 
+_FAR = 1.1
+"""A window that reaches so many steps past its samples is not followed so far."""
+_ROUNDED = 1e-9
+"""More than numbers are rounded by, for a first look that leaves nothing out."""
+_SHORT_MS = 1 << 31
+
 
 def rate(window: Windows) -> Result:
     gained, factor, present = _extrapolated(window, counter=True)
-    return gained * (factor / (window.range_ms / 1000)), present
+    factor /= window.range_ms / 1000
+    gained *= factor
+    return gained, present
 
 
 def increase(window: Windows) -> Result:
     gained, factor, present = _extrapolated(window, counter=True)
-    return gained * factor, present
+    gained *= factor
+    return gained, present
 
 
 def delta(window: Windows) -> Result:
     gained, factor, present = _extrapolated(window, counter=False)
-    return gained * factor, present
+    gained *= factor
+    return gained, present
 
 
 def irate(window: Windows) -> Result:
@@ -46,45 +59,90 @@ def resets(window: Windows) -> Result:
     return _counted(window, window.values[1:] < window.values[:-1])
 
 
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """How windows lie around their samples, in milliseconds, and how many steps from sample to sample are in them."""
+
+    before: Moments
+    sampled: Moments
+    after: Moments
+    steps: Indices
+
+    @classmethod
+    def of(cls, window: Windows, places: tuple[Indices, Indices], steps: Indices, present: Mask) -> _Reach:
+        """Of windows that begin and end with the samples at these places. What is absent says nothing about the others."""
+        first_ms, last_ms = window.times_at(*places)
+        # However short their numbers are, what lies between two times of one window is not too long for them.
+        kind = first_ms.dtype if window.range_ms < _SHORT_MS else np.dtype(np.int64)
+        begins, ends = ((window.ends - ahead).astype(kind) for ahead in (window.range_ms, 0))
+        sampled = np.subtract(last_ms, first_ms)
+        if not present.all():
+            sampled, steps = np.where(present, sampled, window.range_ms), np.maximum(steps, 1)
+        return cls(np.subtract(first_ms, begins), sampled, np.subtract(ends, last_ms), steps)
+
+    def perhaps_far(self) -> Mask:
+        """Where windows may reach so far past their samples that only half a step counts there: as far as the shortest step."""
+        least = int(int(self.sampled.min()) / int(self.steps.max()) * _FAR * (1 - _ROUNDED))
+        return (self.before >= least) | (self.after >= least)
+
+    def counted(self, cells: Indices | slice) -> tuple[Floats, Floats, Floats]:
+        """Of some windows, in seconds: what counts before their samples, what these cover, and what counts after them."""
+        before, sampled, after = (own.reshape(-1)[cells] / 1000 for own in (self.before, self.sampled, self.after))
+        apart = sampled / self.steps.reshape(-1)[cells]
+        far, half = apart * _FAR, apart / 2
+        for side in (before, after):
+            np.copyto(side, half, where=side >= far)
+        return before, sampled, after
+
+
 def _extrapolated(window: Windows, *, counter: bool) -> tuple[Floats, Floats, Mask]:
-    """What was gained between the samples, and the factor by which the window is longer than what they cover."""
-    lengths = window.lengths
-    present = lengths >= 2
+    """What was gained between the samples, and the factor by which the time that counts is longer than what they cover.
+
+    Nearly always the whole window counts: not where samples are missing at one of its ends, nor where a counter has just begun.
+    """
+    steps = window.lengths
+    steps -= 1
+    present = steps >= 1
     if not len(window.values):
         return np.zeros(present.shape), np.zeros(present.shape), present
     first, last = _ends(window, present)
-    start = window.values.take(first)
-    gained = window.values.take(last) - start
+    start, gained = window.values.take(first), window.values.take(last)
+    gained -= start
     if counter:
         _add_resets(gained, window, first, last, present)
-    first_ms, last_ms = (window.times.take(index).astype(np.float64) for index in (first, last))
-    sampled = last_ms - first_ms
-    before = np.subtract(first_ms, window.ends - window.range_ms, out=first_ms)
-    after = np.subtract(window.ends, last_ms, out=last_ms)
-    for own in (sampled, before, after):
-        np.divide(own, 1000, out=own)
-    apart = sampled / (lengths - 1)
-    far = apart * 1.1
-    for side in (before, after):
-        cells = np.flatnonzero(side >= far)
-        side.reshape(-1)[cells] = apart.reshape(-1)[cells] / 2
-    if counter:
-        _stop_at_zero(before, start, gained, sampled)
-    before += sampled
-    before += after
-    return gained, np.divide(before, sampled, out=before), present
+    reach = _Reach.of(window, (first, last), steps, present)
+    beside = reach.perhaps_far()
+    begun = _perhaps_begun(start, gained, int(reach.steps.min())) if counter else None
+    if begun is not None:
+        beside |= begun
+    factor = window.range_ms / reach.sampled
+    cells = np.flatnonzero(beside)
+    if len(cells):
+        chosen = cells if 2 * len(cells) < beside.size else slice(None)
+        before, sampled, after = reach.counted(chosen)
+        if begun is not None:
+            _stop_at_zero(before, sampled, start.reshape(-1)[chosen], gained.reshape(-1)[chosen])
+        before += sampled
+        before += after
+        np.divide(before, sampled, out=before)
+        factor.reshape(-1)[chosen] = before
+    return gained, factor, present
 
 
-def _stop_at_zero(before: Floats, start: Floats, gained: Floats, sampled: Floats) -> None:
-    """Shorten the time `before` the first sample: a counter cannot have been below zero.
+def _perhaps_begun(start: Floats, gained: Floats, steps: int) -> Mask | None:
+    """Where counters may have begun in the step before the first sample of their window, after which there are so many at least.
 
-    It is not followed back past the time at which it would have been zero. Where it starts at twice what it gained or more,
-    that lies further back than anybody looks.
+    They gained in that step about a part in so many of what they gained in all; nobody looks further back.
     """
-    cells = np.flatnonzero(2 * gained > start)
-    begin, rise, reach, covered = (own.reshape(-1)[cells] for own in (start, gained, before, sampled))
-    to_zero = np.where((rise > 0) & (begin >= 0), covered * (begin / rise), reach)
-    before.reshape(-1)[cells] = np.where(to_zero < reach, to_zero, reach)
+    most = _FAR * (1 + _ROUNDED)
+    none = gained.max() * most < start.min() * steps
+    return None if none else gained * most >= start * steps
+
+
+def _stop_at_zero(before: Floats, sampled: Floats, start: Floats, gained: Floats) -> None:
+    """Shorten the time `before` the first sample: a counter is not followed back past the time at which it was zero."""
+    to_zero = sampled * (start / gained)
+    np.copyto(before, to_zero, where=(gained > 0) & (start >= 0) & (to_zero < before))
 
 
 def _add_resets(gained: Floats, window: Windows, first: Indices, last: Indices, present: Mask) -> None:
@@ -97,6 +155,8 @@ def _add_resets(gained: Floats, window: Windows, first: Indices, last: Indices, 
     np.less(window.values[1:], window.values[:-1], out=fell[1:-1])
     fell[window.samples.offsets] = False  # from one series to the next
     falls = np.flatnonzero(fell)
+    if not len(falls):
+        return
     rows = window.samples.begins.searchsorted(falls, "right") - 1
     own = (falls >= window.samples.begins[rows]) & (falls < window.samples.ends[rows])
     falls = falls[own]

@@ -72,8 +72,7 @@ class OfColumns:
     def passed(self, ends: Times, first: Offsets, past: Offsets) -> NDArray[np.int64]:
         begins = self.low + first
         own = Samples(np.append(begins, 0), self.times, self.values, self.low + past)
-        found: NDArray[np.int64] = edges(own, ends) - begins[:, None]
-        return found
+        return edges(own, ends).place - begins[:, None]
 
     def lay(self, into: Matrix, sorts: Sequence[Alike]) -> None:
         for rows, chosen, columns in sorts:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from gwanje.keep.promql.selection import Moments
     from gwanje.keep.samples.local.packed import Packed, Where
     from gwanje.keep.samples.local.parts import Alike, Matrix, Rows
     from gwanje.keep.samples.local.runs import Offsets
@@ -55,14 +56,13 @@ class OfGroups:
         """Of each group which of its rows become which of the tile's; a series that stands in none has no samples."""
         widest = max((group.width or int(group.counts[own].max()) for group, own, _ in groups if group.at_end), default=0)
         shares = [Share(group, own, tile, (widest - group.width) * group.at_end) for group, own, tile in groups]
-        low, high, starts, zero, furthest = (np.zeros(series, np.int64) for _ in range(5))
-        steps = np.full(series, _NO_STEP)
+        lines, at_end = np.zeros((5, series), np.int64), np.zeros(series, np.bool_)
+        counts, begins, starts, steps, furthest = lines
+        steps[:] = _NO_STEP
         for group, own, tile, _ in shares:
-            counts, steps[tile] = group.counts[own], group.steps[own]
-            low[tile] = (widest - counts) * group.at_end
-            high[tile], starts[tile] = low[tile] + counts, group.starts[own] - steps[tile] * low[tile]
-            zero[tile], furthest[tile] = group.begins[own] - low[tile], group.furthest[own]
-        return cls(shares, Between(low, high), starts, steps, zero, furthest)
+            lines[:, tile], at_end[tile] = group.lines[:, own], group.at_end
+        low = (widest - counts) * at_end
+        return cls(shares, Between(low, low + counts), starts - steps * low, steps, begins - low, furthest)
 
     @property
     def marked(self) -> bool:
@@ -108,6 +108,7 @@ class OfGroups:
         return found, ahead
 
     def lay(self, into: Matrix, sorts: Sequence[Alike]) -> None:
+        lines = None if into.times is None else _Lines.of(self.starts - into.since_ms, self.steps, into.times)
         for rows, chosen, columns in sorts:
             wide = chosen.stop - chosen.start > _WIDE
             for share in self._of(rows):
@@ -118,10 +119,10 @@ class OfGroups:
                     beside = columns.start - chosen.start
                     reached, filled = slice(begin, end), slice(begin + beside, end + beside)
                     self._copy(share, reached, filled, into)
-                    if wide:
-                        self._move(into, share.tile, filled, reached)
-            if not wide:
-                self._move(into, rows, columns, chosen)
+                    if wide and lines is not None:
+                        lines.bring(share.tile, filled, reached)
+            if not wide and lines is not None:
+                lines.bring(rows, columns, chosen)
 
     def _times(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Times:
         """When single samples were; the rows ascend."""
@@ -153,22 +154,6 @@ class OfGroups:
             share.group.fill(values, where)
             into.values[share.tile, columns] = values
 
-    def _move(self, into: Matrix, rows: Rows, columns: slice, chosen: slice) -> None:
-        """Bring times from the lines of the series to where the samples are."""
-        if into.times is None:
-            return
-        times, kind = into.times, into.times.dtype
-        places: NDArray[Any] = np.arange(chosen.start, chosen.stop, dtype=kind)
-        steps: NDArray[Any] = self.steps[rows].astype(kind)
-        starts: NDArray[Any] = (self.starts[rows] - into.since_ms).astype(kind)
-        ahead = steps[0] * places if even(steps) else steps[:, None] * places
-        if isinstance(rows, slice):
-            own = times[rows, columns]
-            own += ahead
-            own += starts[:, None]
-        else:
-            times[rows, columns] += ahead + starts[:, None]
-
     def _of(self, rows: Rows) -> Iterable[Share]:
         """The pieces that become these rows."""
         if isinstance(rows, slice) and rows == slice(0, len(self.starts)):
@@ -177,3 +162,29 @@ class OfGroups:
         wanted[rows] = True
         chosen = ((share, np.flatnonzero(wanted[share.tile])) for share in self.shares)
         return (share._replace(own=among(share.own, some), tile=among(share.tile, some)) for share, some in chosen if len(some))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lines:
+    """The lines of a tile's series, in numbers of the kind of its times."""
+
+    times: Moments
+    starts: NDArray[Any]
+    steps: NDArray[Any]
+    """A column; of one row where all are alike."""
+
+    @classmethod
+    def of(cls, starts: Times, steps: NDArray[np.int64], times: Moments) -> _Lines:
+        alike = steps[:1] if even(steps) else steps
+        return cls(times, starts.astype(times.dtype)[:, None], alike.astype(times.dtype)[:, None])
+
+    def bring(self, rows: Rows, columns: slice, chosen: slice) -> None:
+        """Bring times from how far they are off the lines of their series to where the samples are."""
+        steps = self.steps if len(self.steps) == 1 else self.steps[rows]
+        ahead = steps * np.arange(chosen.start, chosen.stop, dtype=steps.dtype)
+        if isinstance(rows, slice):
+            own = self.times[rows, columns]
+            own += ahead
+            own += self.starts[rows]
+        else:
+            self.times[rows, columns] += ahead + self.starts[rows]

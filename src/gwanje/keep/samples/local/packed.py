@@ -25,6 +25,10 @@ _ROOM = 8
 """Rows of a matrix may together be longer than their samples by one part in so many."""
 
 
+Lines = NDArray[np.int64]
+"""Five rows, a column for each series: how many samples it has, the place of the first, and the line along which they lie: its
+begin, its step, and how far off it they are at most. A series that is irregular leaves the others as near as they are."""
+
 Where = tuple["Rows", slice] | NDArray[np.int64]
 """Columns of some rows of a matrix, or places one by one; for one that lies outside of all stands what is nearest."""
 
@@ -36,13 +40,8 @@ class Packed:
     What lies between two series is nobody's.
     """
 
-    counts: NDArray[np.int64]
-    begins: Offsets
-    starts: Times
-    steps: NDArray[np.int64]
+    lines: Lines
     apart: NDArray[np.int16] | NDArray[np.int32] | NDArray[np.int64]
-    furthest: NDArray[np.int64]
-    """The largest distance of each series from its line: one that is irregular leaves the others as near as they are."""
     numbers: NDArray[np.int32] | NDArray[np.float64]
     divisor: float
     """What the numbers are divided by; 0 where they are the values."""
@@ -53,18 +52,22 @@ class Packed:
 
     @property
     def nbytes(self) -> int:
-        return sum(
-            own.nbytes for own in (self.counts, self.begins, self.starts, self.steps, self.apart, self.furthest, self.numbers)
-        )
+        return self.lines.nbytes + self.apart.nbytes + self.numbers.nbytes
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        counts: NDArray[np.int64] = self.lines[0]
+        return counts
 
     def columns(self) -> tuple[Times, Values]:
         """All times and all values."""
         apart, numbers = self.apart, self.numbers
-        if len(apart) > int(self.counts.sum()):
-            owned = _owned(self.counts, self.width, at_end=self.at_end)
+        counts, _, starts, steps, _ = self.lines
+        if len(apart) > int(counts.sum()):
+            owned = _owned(counts, self.width, at_end=self.at_end)
             apart, numbers = apart.reshape(-1, self.width)[owned], numbers.reshape(-1, self.width)[owned]
-        times = np.repeat(self.steps, self.counts) * _within(self.counts)
-        times += np.repeat(self.starts, self.counts)
+        times = np.repeat(steps, counts) * _within(counts)
+        times += np.repeat(starts, counts)
         times += apart
         return times, self._values(numbers)
 
@@ -82,8 +85,7 @@ class Packed:
 
     def strand(self, row: int, after_ms: int, until_ms: int) -> Strand:
         """The samples of one series in a stretch of time, and perhaps some beside them."""
-        every = (self.starts, self.steps, self.furthest, self.counts, self.begins)
-        start, step, furthest, count, begin = (int(column[row]) for column in every)
+        count, begin, start, step, furthest = self.lines[:, row].tolist()
         first = max(0, (after_ms - furthest - start) // step + 1)
         past = max(first, min(count, (until_ms + furthest - start) // step + 1))
         times = np.arange(start + first * step, start + past * step, step)
@@ -123,7 +125,7 @@ def pack(offsets: Offsets, times: Times, values: Values, decimals: int, *, at_en
             owned = _owned(counts, width, at_end=at_end)
             distances, numbers = _in_rows(distances, owned), _in_rows(numbers, owned)
             begins += (width - counts) * at_end
-    return Packed(counts, begins, starts, steps, distances, furthest, numbers, divisor, width, at_end)
+    return Packed(np.stack((counts, begins, starts, steps, furthest)), distances, numbers, divisor, width, at_end)
 
 
 def _in_rows(column: NDArray[Any], owned: NDArray[np.bool_]) -> NDArray[Any]:
