@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import tempfile
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from gwanje.keep.samples.local import Settings, create
 from gwanje.keep.samples.local.admission import NEVER, Bounds, Outcome, all_new, judge
 from gwanje.keep.samples.local.runs import Part, Rows, assemble, first_after, merged, run_of
 from gwanje.kinds import World
+from gwanje.model import STALE_NAN_BITS
 from gwanje.testing.samples import NOW_MS, Story, columns, held, load, series
 from gwanje.wire.columns import Times, Values
 
@@ -183,3 +185,14 @@ def at(tick: int) -> int:
 
 def expected(known: dict[int, dict[int, float]]) -> Story:
     return {series("node_load1", host=f"web-{host}"): sorted(there.items()) for host, there in known.items()}
+
+
+def test_a_run_knows_of_which_series_it_has_a_stale_marker() -> None:
+    stale = np.array([STALE_NAN_BITS], np.uint64).view(np.float64)[0]
+    one = run_of(Rows(np.array([7, 5, 7, 9]), np.array([1, 1, 2, 1]), np.array([1.0, math.nan, stale, 2.0])))
+    other = run_of(Rows(np.array([5, 8, 9]), np.array([5, 5, 5]), np.array([1.0, stale, 2.0])))
+    again = run_of(Rows(np.array([8, 5, 9]), np.array([9, 9, 9]), np.array([1.0, 1.0, stale])))
+    assert (one.ids.tolist(), one.marked.tolist()) == ([5, 7, 9], [False, True, False])
+    both = merged([one, other])
+    assert (both.ids.tolist(), both.marked.tolist()) == ([5, 7, 8, 9], [False, True, True, False])
+    assert merged([other, again]).marked.tolist() == [False, True, True]

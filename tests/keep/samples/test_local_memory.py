@@ -128,7 +128,8 @@ class FooterOf:
 def run(first_ms: int, *, series_count: int = 1000, each: int = 300) -> Run:
     offsets = np.arange(series_count + 1) * each
     times = np.tile(first_ms + np.arange(each), series_count)
-    return Run(np.arange(series_count), offsets, times, times.astype(np.float64) * 2, first_ms, first_ms + each - 1)
+    values, none = times.astype(np.float64) * 2, np.zeros(series_count, np.bool_)
+    return Run(np.arange(series_count), offsets, times, values, first_ms, first_ms + each - 1, none)
 
 
 def test_large_runs_are_merged_piece_by_piece_into_what_they_hold_together() -> None:
@@ -136,7 +137,7 @@ def test_large_runs_are_merged_piece_by_piece_into_what_they_hold_together() -> 
     assert one.offsets.tolist() == (np.arange(1001) * 500).tolist()
     assert np.array_equal(one.times, np.tile(np.arange(500), 1000))
     assert np.array_equal(one.values, one.times * 2.0)
-    assert one.nbytes == sum(len(column) * 8 for column in (one.ids, one.offsets, one.times, one.values))
+    assert one.nbytes == sum(len(column) * 8 for column in (one.ids, one.offsets, one.times, one.values)) + len(one.marked)
 
 
 @pytest.mark.usefixtures("traced")

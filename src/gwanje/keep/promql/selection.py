@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, NamedTuple, Protocol
@@ -122,8 +122,11 @@ class Found(Protocol):
         """True where rollups stand for some of the samples; then it matters which column is read."""
         ...
 
-    def tiles(self, ends: int, column: Column = "last") -> Sequence[Tile]:
-        """The samples of some series at a time, as suits windows with so many ends in each of them; each series once."""
+    def tiles(self, ends: int, column: Column = "last") -> Iterable[Tile]:
+        """The samples of some series at a time, as suits windows with so many ends in each of them; each series once.
+
+        How many series come next may be told by what was read before: each tile is to be read when it comes.
+        """
         ...
 
     def last(self) -> tuple[Times, Values]:

@@ -14,7 +14,7 @@ from gwanje.keep.promql.evaluate import CELL_BYTES
 from gwanje.keep.samples.local.reading import Lying
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from gwanje.keep.promql import Matcher
     from gwanje.keep.promql.selection import Column, Samples, Tile
@@ -46,7 +46,7 @@ def limits(allowed: Limits) -> Limits:
 class AtHand(Lying):
     """The promise `Found`; raises NotAtHandError before it begins with what might take long."""
 
-    def tiles(self, ends: int, column: Column = "last") -> Sequence[Tile]:
+    def tiles(self, ends: int, column: Column = "last") -> Iterable[Tile]:
         few = self._few()
         placed = self._ready(column) if few is None else few.placed
         samples = sum(self._per_series(source) for source, _ in placed) * len(self._ids)

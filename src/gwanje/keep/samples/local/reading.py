@@ -5,6 +5,7 @@ A query looks first (`find`), and reads when it needs samples, some series at a 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,7 +25,7 @@ from gwanje.keep.samples.local.stepped import Stepped, part_of
 from gwanje.keep.samples.local.tiles import Origin, together
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -35,9 +36,8 @@ if TYPE_CHECKING:
     from gwanje.keep.samples.local.strands import Strand
     from gwanje.wire.columns import Labels, Times, Values
 
-_TILE_SAMPLES, _ONCE = 3 << 16, 2
-"""Samples of a tile: even where its columns hold twice what was expected, the C library keeps their memory for the next ones
-(`app/memory.py`). Twice as many for so few ends of windows, for which nothing else takes room."""
+_TILE_SAMPLES = 7 << 16
+"""Samples of a tile: so many that the C library just keeps their memory for the next ones (`app/memory.py`)."""
 _MANY, _TO_AN_END = 256, 8
 """Where series have so many samples, and so many come to one end of a window, most of their times are never looked at."""
 _LOOKED_THROUGH, _BATCHES = 50_000, 16
@@ -117,29 +117,34 @@ class Lying:
     def rolled(self) -> bool:
         return any(isinstance(source, Stepped) for source in self._memory.view.sources(self._start_ms, self._end_ms))
 
-    def tiles(self, ends: int, column: Column = "last") -> Sequence[Tile]:
+    def tiles(self, ends: int, column: Column = "last") -> Iterable[Tile]:
         """Regular series are laid side by side without looking at each sample; others, and a few, are put together one by one."""
         if (few := self._few()) is not None:
             return self._tiles_of(few, ends)
         sources = self._memory.around(self._start_ms, self._end_ms).sources(self._start_ms, self._end_ms, column)
         if placed := self._placed(sources):
             return self._beside(placed, ends)
-        spans = self._spans(ends, sum(self._per_series(source) for source in sources))
-        return [Tile(span, partial(self._assembled, self._ids[span], sources, column)) for span in spans]
+        guess = Guess(sum(self._per_series(source) for source in sources))
+        return (Tile(span, partial(self._assembled, self._ids[span], sources, column)) for span in self._spans(ends, guess))
 
-    def _beside(self, placed: Sequence[Placed], ends: int) -> Sequence[Tile]:
+    def _beside(self, placed: Sequence[Placed], ends: int) -> Iterable[Tile]:
         most = [self._per_series(source) for source, _ in placed]
         order = _ascending(placed[most.index(max(most))].place)  # so most of a tile is copied in few pieces
         placed = [Placed(source, place[order]) for source, place in placed]
         origin = Origin.of(min(source.start_ms for source, _ in placed), max(source.end_ms for source, _ in placed))
         ids = self._ids[order]
         lay = partial(together, origin=origin, unlaid=sum(most) >= max(_MANY, _TO_AN_END * ends))
-        return [Tile(dense(order[span]), partial(self._laid, ids, span, placed, lay)) for span in self._spans(ends, sum(most))]
+        guess = Guess(sum(most))
 
-    def _laid(self, ids: Ids, span: slice, placed: Sequence[Placed], lay: Callable[..., Samples | None]) -> Samples:
-        parts = (one.part(span, self._start_ms) for one in placed)
-        laid = lay([part for part in parts if part is not None], self._start_ms, self._end_ms)
-        return self._assembled(ids[span], [one.source for one in placed], "last") if laid is None else laid
+        def read(span: slice) -> Samples:
+            parts = (one.part(span, self._start_ms) for one in placed)
+            laid = lay([part for part in parts if part is not None], self._start_ms, self._end_ms)
+            if laid is None:
+                return self._assembled(ids[span], [one.source for one in placed], "last")
+            guess.per_series = len(laid.values) / (span.stop - span.start)
+            return laid
+
+        return (Tile(dense(order[span]), partial(read, span)) for span in self._spans(ends, guess))
 
     def _placed(self, sources: Sequence[Source]) -> Sequence[Placed] | None:
         """Where the series lie in sources; None where one has more columns than samples."""
@@ -156,14 +161,16 @@ class Lying:
         many = len(staged) > _BATCHES or sum(len(rows.series) for rows in staged) > _LOOKED_THROUGH
         return None if many or placed is None else Few(placed, staged, sum(self._per_series(source) for source in sources))
 
-    def _tiles_of(self, few: Few, ends: int) -> Sequence[Tile]:
-        return [Tile(span, partial(self._strung, span, few)) for span in self._spans(ends, few.per_series)]
+    def _tiles_of(self, few: Few, ends: int) -> Iterable[Tile]:
+        return (Tile(span, partial(self._strung, span, few)) for span in self._spans(ends, Guess(few.per_series)))
 
-    def _spans(self, ends: int, per_series: float) -> list[slice]:
+    def _spans(self, ends: int, guess: Guess) -> Iterator[slice]:
         """Neighbouring series, so many at a time that neither ends nor samples are too many."""
-        samples = _TILE_SAMPLES if ends > _ONCE else 2 * _TILE_SAMPLES
-        rows = max(1, min(series_at_once(ends), round(samples / max(1.0, per_series))))
-        return [slice(start, min(start + rows, len(self._ids))) for start in range(0, len(self._ids), rows)]
+        start = 0
+        while start < len(self._ids):
+            rows = max(1, min(series_at_once(ends), round(_TILE_SAMPLES / max(1.0, guess.per_series)), len(self._ids) - start))
+            yield slice(start, start + rows)
+            start += rows
 
     def _per_series(self, source: Source) -> float:
         """About how many samples a series has in the range."""
@@ -228,8 +235,10 @@ class Placed(NamedTuple):
         """What the source holds of some of the series, perhaps only what lies after `after_ms`; None where that is nothing."""
         if isinstance(self.source, Block):
             return self.source.part(self.place[span], after_ms)
-        low, high = stretches(self.source.offsets, self.place[span])
-        return OfColumns(self.source.times, self.source.values, low, high - low)
+        place = self.place[span]
+        low, high = stretches(self.source.offsets, place)
+        marked = bool((self.source.marked.take(place, mode="clip") & (place >= 0)).any())
+        return OfColumns(self.source.times, self.source.values, low, high - low, marked)
 
     def at_hand(self, after_ms: int) -> bool:
         """True when nothing is to be read from the disk for what lies after `after_ms`."""
@@ -238,6 +247,13 @@ class Placed(NamedTuple):
     def strand(self, row: int, after_ms: int, until_ms: int) -> Strand:
         place = int(self.place[row])
         return strands.NOTHING if place < 0 else self.source.strand(place, after_ms, until_ms)
+
+
+@dataclass(slots=True)
+class Guess:
+    """About how many samples of a series lie in the range: at first as in sources on average, then as in what was read last."""
+
+    per_series: float
 
 
 class Few(NamedTuple):

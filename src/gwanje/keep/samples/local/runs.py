@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwanje.keep.promql.table import ranges
+from gwanje.keep.promql.windows import stale
 from gwanje.keep.samples.local import pages, strands
 from gwanje.keep.samples.local.strands import Strand
 
@@ -85,10 +86,12 @@ class Run:
     values: Values
     start_ms: int
     end_ms: int
+    marked: NDArray[np.bool_]
+    """Of which series a stale marker is among the values."""
 
     @property
     def nbytes(self) -> int:
-        return self.ids.nbytes + self.offsets.nbytes + self.times.nbytes + self.values.nbytes
+        return sum(own.nbytes for own in (self.ids, self.offsets, self.times, self.values, self.marked))
 
     def places_of(self, wanted: Ids) -> NDArray[np.int64]:
         """Which of its series each wanted one is; -1 where it is none of them."""
@@ -127,7 +130,9 @@ def run_of(rows: Rows) -> Run:
         times = pages.taken(rows.times, order)
     starts = np.flatnonzero(np.append(True, series[1:] != series[:-1]))
     offsets = np.append(starts, len(series))
-    return Run(series[starts], offsets, times, pages.taken(rows.values, order), int(times.min()), int(times.max()))
+    values = pages.taken(rows.values, order)
+    marked = np.logical_or.reduceat(stale(values), starts)
+    return Run(series[starts], offsets, times, values, int(times.min()), int(times.max()), marked)
 
 
 def joined(parts: Sequence[Rows]) -> Rows:
@@ -144,8 +149,12 @@ def merged(runs: Sequence[Run]) -> Run:
     if (side_by_side := _side_by_side(runs)) is not None:
         times, values = side_by_side
         offsets = np.arange(len(times) + 1) * times.shape[1]
-        return Run(runs[0].ids, offsets, times.reshape(-1), values.reshape(-1), start_ms, end_ms)
+        marked = np.logical_or.reduce([run.marked for run in runs])
+        return Run(runs[0].ids, offsets, times.reshape(-1), values.reshape(-1), start_ms, end_ms, marked)
     ids = union([run.ids for run in runs])
+    marked = np.zeros(len(ids), np.bool_)
+    for run in runs:
+        marked[ids.searchsorted(run.ids)] |= run.marked
     most = sum(len(run.times) for run in runs)
     times, values = pages.empty(most, np.int64), pages.empty(most, np.float64)
     counts, end = [], 0
@@ -156,7 +165,7 @@ def merged(runs: Sequence[Run]) -> Run:
         counts.append(np.diff(part.offsets))
     if end < most:  # some stood twice
         times, values = pages.kept(times[:end]), pages.kept(values[:end])
-    return Run(ids, _offsets(np.concatenate(counts)), times, values, start_ms, end_ms)
+    return Run(ids, _offsets(np.concatenate(counts)), times, values, start_ms, end_ms, marked)
 
 
 def _side_by_side(runs: Sequence[Run]) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
