@@ -335,9 +335,11 @@ class Ranged:
     def tiles(self, column: Column = "last") -> Iterator[tuple[slice | Indices, Windows]]:
         """The windows of the series, some after the other, and which rows they are."""
         for rows, read in self.found.tiles(len(self.ends), column):
-            samples = read()
-            self.look(samples)
-            yield rows, windows(samples, self.ends, self.now, self.range_ms, one_metric=self.one_metric)
+            yield rows, self._windows(read())
+
+    def _windows(self, samples: Samples) -> Windows:
+        self.look(samples)
+        return windows(samples, self.ends, self.now, self.range_ms, one_metric=self.one_metric)
 
     def reduced(self, reduce: Callable[[Windows], Result], column: Column = "last") -> Table:
         """One value a window, under the series' own labels."""
@@ -346,4 +348,5 @@ class Ranged:
         with np.errstate(all="ignore"):
             for rows, window in self.tiles(column):
                 values[rows], present[rows] = reduce(window)
+                del window  # its memory is for the next
         return Table(self.names, values, present, self.one_metric)
