@@ -235,3 +235,27 @@ def test_a_series_that_has_nothing_of_the_range_in_a_part_keeps_what_it_has_of_t
     assert into.values is not None
     rows = zip(into.values, plan.begins.tolist(), plan.ends.tolist(), strict=True)
     assert [row[begin:end].tolist() for row, begin, end in rows] == [[1, 2, 3, 4], [5, 6, 7, 23, 24], [9, 10, 11, 25, 26]]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param([0, 1, 2, 4, 5, 6], id="in their order"),
+        pytest.param([4, 6, 5, 0, 2, 1], id="in another order"),
+        pytest.param([4, 0, 5, 1, 6, 2], id="in as many pieces as there are series"),
+    ],
+)
+@pytest.mark.parametrize("repeated", [1, 6])
+def test_series_of_one_length_are_read_where_another_lies_between_them(rows: list[int], repeated: int) -> None:
+    counts = np.array([5, 5, 5, 2, 5, 5, 5] * repeated)
+    offsets = np.append(0, np.cumsum(counts))
+    times = np.concatenate([1000 * np.arange(1, count + 1) + number for number, count in enumerate(counts.tolist())])
+    wanted = np.array([7 * part + row for part in range(repeated) for row in rows])
+    part = OfColumns(times, times / 10, offsets[wanted], counts[wanted])
+
+    laid = together([part], 1500, 4500, origin=Origin.of(0, 6000))
+
+    assert laid is not None
+    for number, begin, end in zip(wanted.tolist(), laid.begins.tolist(), laid.ends.tolist(), strict=True):
+        assert laid.times[begin:end].tolist() == [2000 + number, 3000 + number, 4000 + number]
+        assert laid.values[begin:end].tolist() == (laid.times[begin:end] / 10).tolist()

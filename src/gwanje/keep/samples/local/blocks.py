@@ -37,7 +37,7 @@ _AT_BORDER_MS = 60_000
 _STRETCHES = ("samples", "newest_ms", "newest_value", "decimals")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Block:
     """A source on disk."""
 
@@ -104,6 +104,10 @@ class Block:
         """Which series of the file each wanted one is; -1 where it is none of them."""
         at = places(self.ids, wanted)
         return at if self.order is None else np.where(at < 0, -1, self.order[at])
+
+    def newest_of(self, place: NDArray[np.int64]) -> int:
+        """No sample of the series at these places of the file is newer: the newest of the row groups in which they lie."""
+        return int(self.ends[np.searchsorted(self.firsts, place, side="right") - 1].max())
 
     def rows_of(self, wanted: Ids) -> tuple[Offsets, Offsets]:
         """From which row to which each series lies in the file."""

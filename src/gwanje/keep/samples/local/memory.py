@@ -14,6 +14,7 @@ from gwanje.keep.samples.local.admission import NEVER
 from gwanje.keep.samples.local.cache import Cache
 from gwanje.keep.samples.local.head import Newest, Staged, View
 from gwanje.keep.samples.local.index import Index
+from gwanje.keep.samples.local.placements import Placements
 from gwanje.keep.samples.local.runs import Rows, Run, joined, merged, run_of
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Memory:
         self.index = Index()
         self.newest = Newest()
         self.cache = Cache(settings.cache_bytes)
+        self.placements = Placements()
         self.lock = threading.Lock()
         self.settling = threading.Lock()
         self.crowded = threading.Event()

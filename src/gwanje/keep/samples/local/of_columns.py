@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,13 +15,17 @@ from gwanje.keep.samples.local.parts import NEAR, Between, Reach, among, dense, 
 from gwanje.keep.samples.local.runs import first_after
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from gwanje.keep.samples.local.parts import Alike, Matrix, Rows
     from gwanje.keep.samples.local.runs import Offsets
     from gwanje.wire.columns import Times, Values
+
+
+_PIECES = 16
+"""Rows in more pieces are sooner picked sample by sample."""
 
 
 def _piece(column: NDArray[Any], shape: tuple[slice, int], rows: Rows, columns: slice) -> NDArray[Any]:
@@ -81,17 +86,26 @@ class OfColumns:
                 if not there.any():
                     continue
                 rows = among(rows, np.flatnonzero(there))  # noqa: PLW2901 -- those that are here
-            low, whole = self.low[rows], int(self.counts[rows][0])
-            number, rest = np.divmod(low - int(low.min()), whole)
-            if even(self.counts[rows]) and not rest.any():  # the columns are a matrix of such rows
-                stretch, own = slice(int(low.min()), int(low.max()) + whole), dense(number)
-                read = partial(_piece, shape=(stretch, whole), rows=own, columns=chosen)
-            else:
-                read = partial(_picked, places=low[:, None] + np.arange(chosen.start, chosen.stop))
-            if into.times is not None:
-                into.times[rows, columns] = read(self.times) - into.since_ms
-            if into.values is not None:
-                into.values[rows, columns] = read(self.values)
+            for piece, read in self._pieces(rows, chosen):
+                if into.times is not None:
+                    into.times[piece, columns] = read(self.times) - into.since_ms
+                if into.values is not None:
+                    into.values[piece, columns] = read(self.values)
+
+    def _pieces(self, rows: Rows, chosen: slice) -> Iterable[tuple[Rows, Callable[[NDArray[Any]], NDArray[Any]]]]:
+        """The rows, and what reads some of their columns. In pieces, where others of another length lie between them."""
+        low, whole = self.low[rows], int(self.counts[rows][0])
+        number, rest = np.divmod(low - int(low.min()), whole)
+        borders = [0, *(np.flatnonzero(np.diff(rest)) + 1).tolist(), len(low)]
+        if len(borders) > _PIECES or not even(self.counts[rows]):
+            yield rows, partial(_picked, places=low[:, None] + np.arange(chosen.start, chosen.stop))
+            return
+        for begin, end in pairwise(borders):  # the columns are a matrix of such rows
+            first = int(low[begin:end].min())
+            stretch = slice(first, int(low[begin:end].max()) + whole)
+            own = dense(number[begin:end] - int(number[begin:end].min()))
+            piece = slice(rows.start + begin, rows.start + end) if isinstance(rows, slice) else rows[begin:end]
+            yield piece, partial(_piece, shape=(stretch, whole), rows=own, columns=chosen)
 
     def _any_after(self, column: int, instant_ms: int) -> bool:
         """True when a series goes on later than `instant_ms` at a column, or, where it is shorter, at its end."""

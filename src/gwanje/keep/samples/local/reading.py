@@ -128,11 +128,11 @@ class Lying:
         return (Tile(span, partial(self._assembled, self._ids[span], sources, column)) for span in self._spans(ends, guess))
 
     def _beside(self, placed: Sequence[Placed], ends: int) -> Iterable[Tile]:
-        most = [self._per_series(source) for source, _ in placed]
-        order = _ascending(placed[most.index(max(most))].place)  # so most of a tile is copied in few pieces
-        placed = [Placed(source, place[order]) for source, place in placed]
-        origin = Origin.of(min(source.start_ms for source, _ in placed), max(source.end_ms for source, _ in placed))
-        ids = self._ids[order]
+        most = [self._per_series(one.source) for one in placed]
+        order = placed[most.index(max(most))].order  # so most of a tile is copied in few pieces
+        placed = [one.along(order) for one in placed]
+        origin = Origin.of(min(one.source.start_ms for one in placed), max(one.source.end_ms for one in placed))
+        ids = self._ids if order is None else self._ids[order]
         lay = partial(together, origin=origin, unlaid=sum(most) >= max(_MANY, _TO_AN_END * ends))
         guess = Guess(sum(most))
 
@@ -144,12 +144,16 @@ class Lying:
             guess.per_series = len(laid.values) / (span.stop - span.start)
             return laid
 
-        return (Tile(dense(order[span]), partial(read, span)) for span in self._spans(ends, guess))
+        spans = self._spans(ends, guess)
+        return (Tile(span if order is None else dense(order[span]), partial(read, span)) for span in spans)
 
     def _placed(self, sources: Sequence[Source]) -> Sequence[Placed] | None:
-        """Where the series lie in sources; None where one has more columns than samples."""
-        placed = [Placed(source, source.places_of(self._ids)) for source in sources if isinstance(source, Run | Block)]
-        return placed if len(placed) == len(sources) else None
+        """Where the series lie, in sources that hold some of them in the range; None where one has more columns than samples."""
+        plain = [source for source in sources if isinstance(source, Run | Block)]
+        if len(plain) < len(sources):
+            return None
+        standing = ((source, self._memory.placements.of(self._ids, source)) for source in plain)
+        return [Placed(source, known.place, known.order) for source, known in standing if known.newest_ms > self._start_ms]
 
     def _few(self) -> Few | None:
         """Where the series lie; None where they are not few, or cannot be read one by one."""
@@ -159,7 +163,7 @@ class Lying:
         sources, staged = view.sources(self._start_ms, self._end_ms), view.staged_in(self._start_ms, self._end_ms)
         placed = self._placed(sources)
         many = len(staged) > _BATCHES or sum(len(rows.series) for rows in staged) > _LOOKED_THROUGH
-        return None if many or placed is None else Few(placed, staged, sum(self._per_series(source) for source in sources))
+        return None if many or placed is None else Few(placed, staged, sum(self._per_series(one.source) for one in placed))
 
     def _tiles_of(self, few: Few, ends: int) -> Iterable[Tile]:
         return (Tile(span, partial(self._strung, span, few)) for span in self._spans(ends, Guess(few.per_series)))
@@ -226,10 +230,18 @@ class Lying:
 
 
 class Placed(NamedTuple):
-    """A source, and which of its series each series of the query is; -1 where it is none of them."""
+    """A source, and which of its series each series of the query is; -1 where it is none of them.
+
+    `order` is the one in which they stand there, None where that is theirs.
+    """
 
     source: Run | Block
     place: NDArray[np.int64]
+    order: NDArray[np.int64] | None = None
+
+    def along(self, order: NDArray[np.int64] | None) -> Placed:
+        """The same for the series in another order, None for their own."""
+        return self if order is None else Placed(self.source, self.place[order])
 
     def part(self, span: slice, after_ms: int) -> Part | None:
         """What the source holds of some of the series, perhaps only what lies after `after_ms`; None where that is nothing."""
@@ -263,11 +275,6 @@ class Few(NamedTuple):
     staged: Sequence[Rows]
     per_series: float
     """About how many samples of each lie in the sources."""
-
-
-def _ascending(places: Offsets) -> Offsets:
-    """The order in which the places ascend."""
-    return np.arange(len(places)) if (places[1:] >= places[:-1]).all() else np.argsort(places, kind="stable")
 
 
 def _before(column: NDArray[Any], places: Offsets) -> NDArray[Any]:

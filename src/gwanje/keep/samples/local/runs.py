@@ -76,7 +76,7 @@ class Source(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Run:
     """A source in memory. Series `ids[i]` owns `[offsets[i]:offsets[i+1]]`, in order of time."""
 
@@ -96,6 +96,10 @@ class Run:
     def places_of(self, wanted: Ids) -> NDArray[np.int64]:
         """Which of its series each wanted one is; -1 where it is none of them."""
         return places(self.ids, wanted)
+
+    def newest_of(self, _place: NDArray[np.int64]) -> int:
+        """No sample of the series at these places is newer."""
+        return self.end_ms
 
     def select(self, wanted: Ids, after_ms: int, until_ms: int) -> Part:
         low, high = bounds(self.ids, self.offsets, wanted)
