@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -245,6 +246,22 @@ def test_every_window_gives_what_a_plain_loop_gives(
     window = windows(samples_from(series), ends, ends, range_ms, one_metric=True)
 
     assert_same(quietly(fast, window), slow, series, ends, range_ms)
+
+
+@pytest.mark.parametrize("range_ms", [1, 5000, (1 << 31) - 1, 1 << 31, 1 << 35])
+@settings(max_examples=30, deadline=None)
+@given(series=series_of(odd_numbers), ends=steps)
+def test_rates_of_short_times_are_those_of_long_ones(range_ms: int, series: list[list[Sample]], ends: NDArray[np.int64]) -> None:
+    """However long the window is, and however far its ends are from the samples."""
+    plain = samples_from(series * 2)
+    short = replace(plain, when=plain.times.astype(np.int32))
+    for apart in (0, 1 << 31, -(1 << 31)):
+        long_ones, short_ones = (
+            quietly(rates.rate, windows(samples, ends + apart, ends, range_ms, one_metric=True)) for samples in (plain, short)
+        )
+
+        assert short_ones[1].tolist() == long_ones[1].tolist()
+        np.testing.assert_array_equal(short_ones[0][long_ones[1]], long_ones[0][long_ones[1]])
 
 
 @pytest.mark.parametrize(

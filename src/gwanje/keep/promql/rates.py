@@ -77,7 +77,7 @@ class _Reach:
         begins, ends = ((window.ends - ahead).astype(kind) for ahead in (window.range_ms, 0))
         sampled = np.subtract(last_ms, first_ms)
         if not present.all():
-            sampled, steps = np.where(present, sampled, window.range_ms), np.maximum(steps, 1)
+            sampled, steps = np.where(present, sampled, np.iinfo(sampled.dtype).max), np.maximum(steps, 1)
         return cls(np.subtract(first_ms, begins), sampled, np.subtract(ends, last_ms), steps)
 
     def perhaps_far(self) -> Mask:
