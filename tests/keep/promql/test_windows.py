@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gwanje.keep.promql import over_time, rates, trends
+from gwanje.keep.promql.edges import Edges, edges
 from gwanje.keep.promql.selection import Samples, Selected
 from gwanje.keep.promql.sums import compensated_sum
 from gwanje.keep.promql.table import Numbers
-from gwanje.keep.promql.windows import Edges, Ranged, Result, Windows, edges, newest, windows
+from gwanje.keep.promql.windows import Ranged, Result, Windows, newest, windows
 from gwanje.model import STALE_NAN_BITS
 
 STALE = np.array([STALE_NAN_BITS], np.uint64).view(np.float64)[0]

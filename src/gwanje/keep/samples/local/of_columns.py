@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gwanje.keep.promql.edges import edges
 from gwanje.keep.promql.selection import Samples
-from gwanje.keep.promql.windows import edges
 from gwanje.keep.samples.local.parts import NEAR, Between, Reach, among, dense, even, levelled
 from gwanje.keep.samples.local.runs import first_after
 
