@@ -53,7 +53,7 @@ class Settings(config.Settings):
     """What is kept of samples past their retention: min, max, sum, count and last of each step, and for how long."""
     fsync: Literal["every second", "always"] = "every second"
     """When the log reaches the disk: a killed process loses nothing either way, a power cut the last second or nothing."""
-    head_bytes: int = 32 << 20
+    head_bytes: int = 28 << 20
     """How much memory the recent past may take before a block is written."""
     block_span: config.Duration = timedelta(hours=2)
     """After how long a block is written even when the head is not full."""
