@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +62,7 @@ def edges(samples: Samples, ends: Times) -> Edges:
 
 def _places(times: Moments, first: Indices, past: Indices, ends: Moments) -> Indices:
     guessed = _alike(times, first, past, ends) if len(ends) <= FEW_ENDS else None
-    found, unsure = guessed or _along_lines(times, first, past, ends)
+    found, unsure = guessed or _Lines.of(times, first, past).guessed(times, ends)
     if len(unsure):
         _search(times, first, past, ends, found, unsure)
     empty = np.flatnonzero(first == past)
@@ -79,12 +79,12 @@ def _in_step(times: Moments, first: Indices, past: Indices, ends: Moments) -> Ed
     if (np.diff(ends) != step_ms).any():
         return None
     middle = len(ends) // 2
-    _, _, per_ms = _lines(times, first, past)
-    samples = np.rint(per_ms * step_ms)
-    astray = np.abs(per_ms * step_ms - samples) * middle > 1
+    lines = _Lines.of(times, first, past)
+    samples = np.rint(lines.per_ms * step_ms)
+    astray = np.abs(lines.per_ms * step_ms - samples) * middle > 1
     if _MOSTLY * np.count_nonzero(astray) > len(first):
         return None
-    begin, _ = _along_lines(times, first, past, ends[middle : middle + 1])  # where not sure, it is seen at the ends beside it
+    begin, _ = lines.guessed(times, ends[middle : middle + 1])  # where not sure, it is seen at the ends beside it
     every = samples[:1] if (samples == samples[0]).all() else samples[:, None]
     place = begin + every.astype(np.int64) * np.arange(-middle, len(ends) - middle)
     if (place[:, 0] < first).any():
@@ -128,16 +128,41 @@ def _alike(times: Moments, first: Indices, past: Indices, ends: Moments) -> tupl
     return None if _MOSTLY * len(unsure) > place.size else (np.ascontiguousarray(place.T), unsure)
 
 
-def _along_lines(times: Moments, first: Indices, past: Indices, ends: Moments) -> tuple[Indices, Indices]:
-    """A guess for many ends, right where samples are off an even line by less than half their distance; and the unsure cells."""
-    near = _nearest(times, first, past, ends)
-    passed = times.take(near, mode="clip") <= ends
-    ahead = passed.astype(np.int64)
-    found = near
-    found += ahead
-    beside = found + ahead
-    beside -= 1
-    return found, np.flatnonzero((times.take(beside, mode="clip") <= ends) == passed)
+class _Lines(NamedTuple):
+    """Of each series the even line from its oldest sample to its newest."""
+
+    oldest: Indices
+    newest: Indices
+    begin: NDArray[np.float64]
+    """When the oldest was."""
+    per_ms: NDArray[np.float64]
+    """How many samples come in a millisecond."""
+
+    @classmethod
+    def of(cls, times: Moments, first: Indices, past: Indices) -> _Lines:
+        newest = np.maximum(past - 1, first)
+        begin = times.take(first, mode="clip").astype(np.float64)
+        span = times.take(newest, mode="clip") - begin
+        return cls(first, newest, begin, np.divide(newest - first, span, out=np.zeros(len(first)), where=span > 0))
+
+    def guessed(self, times: Moments, ends: Moments) -> tuple[Indices, Indices]:
+        """A guess for many ends, right where samples are off the line by less than half their distance; and the unsure cells."""
+        near = self._nearest(ends)
+        passed = times.take(near, mode="clip") <= ends
+        ahead = passed.astype(np.int64)
+        found = near
+        found += ahead
+        beside = found + ahead
+        beside -= 1
+        return found, np.flatnonzero((times.take(beside, mode="clip") <= ends) == passed)
+
+    def _nearest(self, ends: Moments) -> Indices:
+        """Which sample of each series would be nearest to each end if they were evenly spaced."""
+        near = np.multiply.outer(self.per_ms, ends.astype(np.float64))
+        near += (self.oldest + 0.5 - self.begin * self.per_ms)[:, None]
+        np.maximum(near, self.oldest[:, None], out=near)
+        np.minimum(near, self.newest[:, None], out=near)
+        return near.astype(np.int64)
 
 
 def _as(kind: np.dtype[Any], ends: Times) -> Moments:
@@ -146,24 +171,6 @@ def _as(kind: np.dtype[Any], ends: Times) -> Moments:
         return ends
     bounds = np.iinfo(kind)
     return np.clip(ends, bounds.min, bounds.max).astype(kind)
-
-
-def _nearest(times: Moments, first: Indices, past: Indices, ends: Moments) -> Indices:
-    """Which sample of each series would be nearest to each end if they were evenly spaced."""
-    newest, begin, per_ms = _lines(times, first, past)
-    near = np.multiply.outer(per_ms, ends.astype(np.float64))
-    near += (first + 0.5 - begin * per_ms)[:, None]
-    np.maximum(near, first[:, None], out=near)
-    np.minimum(near, newest[:, None], out=near)
-    return near.astype(np.int64)
-
-
-def _lines(times: Moments, first: Indices, past: Indices) -> tuple[Indices, NDArray[np.float64], NDArray[np.float64]]:
-    """Of each series which sample is the newest, when the oldest was, and how many come in a millisecond."""
-    newest = np.maximum(past - 1, first)
-    begin = times.take(first, mode="clip").astype(np.float64)
-    span = times.take(newest, mode="clip") - begin
-    return newest, begin, np.divide(newest - first, span, out=np.zeros(len(first)), where=span > 0)
 
 
 def _search(times: Moments, first: Indices, past: Indices, ends: Moments, found: Indices, cells: Indices) -> None:  # noqa: PLR0917 -- arrays that belong together

@@ -18,6 +18,7 @@ _FAR = 1.1
 _ROUNDED = 1e-9
 """More than numbers are rounded by, for a first look that leaves nothing out."""
 _SHORT_MS = 1 << 31
+"""What short numbers cannot say."""
 
 
 def rate(window: Windows) -> Result:

@@ -49,7 +49,7 @@ class AtHand(Lying):
     def tiles(self, ends: int, column: Column = "last") -> Iterable[Tile]:
         few = self._few()
         placed = self._ready(column) if few is None else few.placed
-        samples = sum(self._per_series(one.source) for one in placed) * len(self._ids)
+        samples = self._together(placed) * len(self._ids)
         if samples > _MOST or not all(one.at_hand(self._start_ms) for one in placed):
             raise NotAtHandError
         return self._beside(placed, ends) if few is None else self._tiles_of(few, ends)

@@ -107,7 +107,7 @@ class Block:
 
     def newest_of(self, place: NDArray[np.int64]) -> int:
         """No sample of the series at these places of the file is newer: the newest of the row groups in which they lie."""
-        return int(self.ends[np.searchsorted(self.firsts, place, side="right") - 1].max())
+        return int(self.ends[self._group_of(place)].max())
 
     def rows_of(self, wanted: Ids) -> tuple[Offsets, Offsets]:
         """From which row to which each series lies in the file."""
@@ -152,20 +152,11 @@ class Block:
         packed = cast("list[Packed]", self._held([group for group, _, _ in shares], "value"))
         return OfGroups.of([(held, own, tile) for held, (_, own, tile) in zip(packed, shares, strict=True)], len(place))
 
-    def _any_after(self, place: NDArray[np.int64], after_ms: int) -> bool:
-        """False where none of the series at these places lies between the row groups that have samples after `after_ms`."""
-        late = np.flatnonzero(self.ends > after_ms)
-        if not len(late):
-            return False
-        return bool(((place >= self.firsts[late[0]]) & (place < self.firsts[late[-1] + 1])).any())
-
     def _shares(self, place: NDArray[np.int64], after_ms: int) -> list[tuple[int, Rows, Rows]]:
         """Row groups, which rows of them are wanted, and which of the wanted these are."""
-        if not self._any_after(place, after_ms):
-            return []
         first = int(place[0])
         if first >= 0 and (np.diff(place) == 1).all():
-            low, high = (int(self.firsts.searchsorted(one, "right")) - 1 for one in (first, first + len(place) - 1))
+            low, high = self._group_of(place[[0, -1]]).tolist()
             borders = np.clip(self.firsts[low : high + 2], first, first + len(place)).tolist()
             begins = self.firsts[low : high + 1].tolist()
             late = (self.ends[low : high + 1] > after_ms).tolist()
@@ -175,7 +166,7 @@ class Block:
                 if late[number]
             ]
         there = np.flatnonzero(place >= 0)
-        group_of = np.searchsorted(self.firsts, place[there], side="right") - 1
+        group_of = self._group_of(place[there])
         late = self.ends[group_of] > after_ms
         there, group_of = there[late], group_of[late]
         if not len(there):
@@ -188,6 +179,10 @@ class Block:
         groups = zip(group_of[begins].tolist(), rows, strict=True)
         return [(group, dense(place[tile] - self.firsts[group]), dense(tile)) for group, tile in groups]
 
+    def _group_of(self, place: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The row group in which each of these series of the file lies."""
+        return self.firsts.searchsorted(place, "right") - 1
+
     def strand(self, place: int, after_ms: int, until_ms: int) -> strands.Strand:
         """The samples of one series of the file in a stretch of time, and perhaps some beside them."""
         group = int(self.firsts.searchsorted(place, "right")) - 1
@@ -198,7 +193,7 @@ class Block:
 
     def cached(self, place: NDArray[np.int64], after_ms: int) -> bool:
         """True when what the series at these places of the file have after `after_ms` is in memory."""
-        groups = distinct(np.searchsorted(self.firsts, place[place >= 0], side="right") - 1)
+        groups = distinct(self._group_of(place[place >= 0]))
         late = groups[self.ends[groups] > after_ms]
         return all(self.cache.get((self.identity, "value", group)) is not None for group in late.tolist())
 

@@ -104,8 +104,7 @@ class OfColumns:
             first = int(low[begin:end].min())
             stretch = slice(first, int(low[begin:end].max()) + whole)
             own = dense(number[begin:end] - int(number[begin:end].min()))
-            piece = slice(rows.start + begin, rows.start + end) if isinstance(rows, slice) else rows[begin:end]
-            yield piece, partial(_piece, shape=(stretch, whole), rows=own, columns=chosen)
+            yield among(rows, slice(begin, end)), partial(_piece, shape=(stretch, whole), rows=own, columns=chosen)
 
     def _any_after(self, column: int, instant_ms: int) -> bool:
         """True when a series goes on later than `instant_ms` at a column, or, where it is shorter, at its end."""

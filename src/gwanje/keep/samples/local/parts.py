@@ -110,8 +110,10 @@ def even(column: NDArray[Any]) -> bool:
     return len(column) == 1 or bool((column == column[0]).all())
 
 
-def among(rows: Rows, some: NDArray[np.int64]) -> Rows:
+def among(rows: Rows, some: Rows) -> Rows:
     """Some of the rows."""
+    if isinstance(rows, slice) and isinstance(some, slice):
+        return slice(rows.start + some.start, rows.start + some.stop)
     every = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
     return dense(every[some])
 

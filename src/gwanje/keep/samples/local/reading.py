@@ -163,10 +163,10 @@ class Lying:
         sources, staged = view.sources(self._start_ms, self._end_ms), view.staged_in(self._start_ms, self._end_ms)
         placed = self._placed(sources)
         many = len(staged) > _BATCHES or sum(len(rows.series) for rows in staged) > _LOOKED_THROUGH
-        return None if many or placed is None else Few(placed, staged, sum(self._per_series(one.source) for one in placed))
+        return None if many or placed is None else Few(placed, staged)
 
     def _tiles_of(self, few: Few, ends: int) -> Iterable[Tile]:
-        return (Tile(span, partial(self._strung, span, few)) for span in self._spans(ends, Guess(few.per_series)))
+        return (Tile(span, partial(self._strung, span, few)) for span in self._spans(ends, Guess(self._together(few.placed))))
 
     def _spans(self, ends: int, guess: Guess) -> Iterator[slice]:
         """Neighbouring series, so many at a time that neither ends nor samples are too many."""
@@ -175,6 +175,10 @@ class Lying:
             rows = max(1, min(series_at_once(ends), round(_TILE_SAMPLES / max(1.0, guess.per_series)), len(self._ids) - start))
             yield slice(start, start + rows)
             start += rows
+
+    def _together(self, placed: Sequence[Placed]) -> float:
+        """About how many samples a series has in the range, in all sources."""
+        return sum(self._per_series(one.source) for one in placed)
 
     def _per_series(self, source: Source) -> float:
         """About how many samples a series has in the range."""
@@ -273,8 +277,6 @@ class Few(NamedTuple):
 
     placed: Sequence[Placed]
     staged: Sequence[Rows]
-    per_series: float
-    """About how many samples of each lie in the sources."""
 
 
 def _before(column: NDArray[Any], places: Offsets) -> NDArray[Any]:
